@@ -1,0 +1,14 @@
+/**
+ * The Bus port: wake-ups between processes. Messages are hints, the store is the truth: a lost, doubled or reordered
+ * message changes latency and nothing else.
+ *
+ * Contract (bus/contract.ts):
+ *  BU1 A subscriber gets messages published to its channel after `subscribe` resolved, at most once each, in the order
+ *      of one publisher. BU2 publish never waits for subscribers; BU3 a listener that throws disturbs nobody.
+ */
+export interface Bus {
+  publish(channel: string, message: object): Promise<void>
+  /** Channel names are exact; a trailing `*` subscribes to every channel with that prefix. The result ends it. */
+  subscribe(channel: string, listener: (message: unknown, channel: string) => void): Promise<() => Promise<void>>
+  close(): Promise<void>
+}

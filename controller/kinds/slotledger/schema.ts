@@ -1,0 +1,68 @@
+/** SlotLedger: which sprites of a tenant may have a running machine, and who waits. One object a tenant. Pure. */
+import { z } from 'zod'
+import { defineKind, type ObjectOf, type StatusOf } from '../../api/define-kind.ts'
+import { countField, observedGenerationField, timeField } from '../fields.ts'
+
+const holder = z.object({
+  uid: z.string().max(36).describe('Uid of the sprite: a sprite created anew under the same name is another one.'),
+  sprite: z.string().max(253).describe('Name of the sprite.'),
+  since: timeField('When it got the slot.'),
+})
+
+const waiting = z.object({
+  uid: z.string().max(36).describe('Uid of the sprite.'),
+  sprite: z.string().max(253).describe('Name of the sprite.'),
+  since: timeField('Since when it waits.'),
+})
+
+const status = z.object({
+  observedGeneration: observedGenerationField,
+  limit: countField('Machines that the tenant may run at once; null is unlimited.').nullable().optional(),
+  holders: z
+    .array(holder)
+    .max(10000)
+    .optional()
+    .describe('Sprites that may have a running machine.')
+    .meta({ 'x-kubernetes-list-type': 'map', 'x-kubernetes-list-map-keys': ['uid'] }),
+  queue: z
+    .array(waiting)
+    .max(10000)
+    .optional()
+    .describe('Sprites that wait for a slot, next first.')
+    .meta({ 'x-kubernetes-list-type': 'atomic' }),
+  freed: countField(
+    'How many slots have been freed: moves with every one, so that a stale claim cannot succeed.',
+  ).optional(),
+})
+
+export const slotLedgerKind = defineKind({
+  kind: 'SlotLedger',
+  plural: 'slotledgers',
+  singular: 'slotledger',
+  shortNames: ['slots'],
+  scope: 'Namespaced',
+  description:
+    'Which sprites of a tenant may have a running machine, and which wait. Written by the control plane alone, by compare-and-swap.',
+  spec: z.object({}).describe('Nothing is declared: the control plane keeps this object.'),
+  status,
+  columns: [
+    { name: 'Limit', type: 'integer', jsonPath: '.status.limit', description: 'Machines at once.' },
+    {
+      name: 'Holders',
+      type: 'string',
+      jsonPath: '.status.holders[*].sprite',
+      description: 'Sprites that hold a slot.',
+    },
+    { name: 'Queue', type: 'string', jsonPath: '.status.queue[*].sprite', description: 'Sprites that wait.' },
+    { name: 'Age', type: 'date', jsonPath: '.metadata.creationTimestamp', description: 'Time since creation.' },
+  ],
+  reasons: {},
+})
+
+/** Name of the one ledger in each tenant's namespace. */
+export const SLOT_LEDGER_NAME = 'slots'
+
+export type SlotLedger = ObjectOf<typeof slotLedgerKind>
+export type SlotLedgerStatus = StatusOf<typeof slotLedgerKind>
+export type SlotHolder = NonNullable<SlotLedgerStatus['holders']>[number]
+export type SlotWaiter = NonNullable<SlotLedgerStatus['queue']>[number]

@@ -1,0 +1,163 @@
+/** Tenant: an organization, with its plan, config and brand. Pure. */
+import { z } from 'zod'
+import { blockersSchema } from '../../api/blocker.ts'
+import { conditionsSchema } from '../../api/conditions.ts'
+import { defineKind, type ObjectOf, type SpecOf, type StatusOf } from '../../api/define-kind.ts'
+import {
+  agentTypeField,
+  countField,
+  guestSchema,
+  nameField,
+  NAME_CHARS_MAX,
+  nameSet,
+  observedGenerationField,
+} from '../fields.ts'
+
+const spec = z.object({
+  displayName: z.string().min(1).max(200).describe('The name of the organization, for people.'),
+  plan: nameField('Name of the Plan that the tenant has bought.'),
+  config: z
+    .object({
+      enabledAgents: nameSet(
+        agentTypeField('An agent type.'),
+        50,
+        'Agent types that may run; absent is all that the plan allows.',
+      ).optional(),
+      maxConcurrentSprites: countField('Machines at once, at most the plan’s; absent is the plan’s.').optional(),
+      spriteIdleTimeoutSeconds: z
+        .int()
+        .min(5)
+        .max(86400)
+        .optional()
+        .describe('Seconds without work after which a sprite stops, at most the plan’s.'),
+      monthlyTokenBudget: countField(
+        'Tokens in a calendar month (UTC), at most the plan’s; absent is the plan’s.',
+      ).optional(),
+    })
+    .prefault({})
+    .describe('The tenant’s own limits within those of its plan.'),
+  brand: z
+    .object({
+      voice: z.string().max(20000).optional().describe('How the brand sounds.'),
+      guidelines: z.string().max(60000).optional().describe('What to do and what to avoid.'),
+      context: z
+        .string()
+        .max(60000)
+        .optional()
+        .describe('Facts about the organization, its products and its customers.'),
+    })
+    .prefault({})
+    .describe('The brand, given to every sprite of the tenant with its task.'),
+  suspend: z.boolean().default(false).describe('Whether all of the tenant’s machines are stopped and no work starts.'),
+})
+
+const status = z.object({
+  observedGeneration: observedGenerationField,
+  namespace: z.string().max(63).optional().describe('The namespace that holds everything of the tenant.'),
+  limits: z
+    .object({
+      concurrentSprites: countField('Machines at once; null is unlimited.').nullable(),
+      agentTypes: countField('Different agent types; null is all.').nullable(),
+      monthlyTokens: countField('Tokens in a calendar month; null is unlimited.').nullable(),
+      spriteIdleTimeoutSeconds: countField('Seconds without work after which a sprite stops.'),
+      priority: countField('Weight in every queue.'),
+      priorityRouting: z.boolean().describe('Whether work may carry a priority.'),
+      customPersonas: z.boolean().describe('Whether personas of the tenant’s own are in force.'),
+      stoppedMachineRetentionSeconds: countField('Seconds that a stopped machine is kept.'),
+      guest: guestSchema.describe('CPU and memory of a machine.'),
+    })
+    .optional()
+    .describe('The limits that hold: the smaller of plan and config.'),
+  usage: z
+    .object({
+      month: z.string().max(7).describe('The calendar month (UTC) that the counts are for, as YYYY-MM.'),
+      tokensUsed: countField('Tokens used in the month.'),
+      tokensReserved: countField('Tokens reserved by calls in flight.'),
+      spritesSpawned: countField('Machines created in the month.'),
+    })
+    .optional()
+    .describe('Usage in the current calendar month.'),
+  sprites: z
+    .object({
+      declared: countField('Sprites that are declared.'),
+      running: countField('Machines that hold a slot.'),
+      queued: countField('Sprites that wait for a slot.'),
+    })
+    .optional()
+    .describe('Counts of the tenant’s sprites.'),
+  runningText: z.string().max(32).optional().describe('Running machines of the limit, as in 3/4.'),
+  tokensText: z.string().max(32).optional().describe('Share of the month’s tokens that is used, as in 12 %.'),
+  blockers: blockersSchema,
+  conditions: conditionsSchema,
+})
+
+export const tenantKind = defineKind({
+  kind: 'Tenant',
+  plural: 'tenants',
+  singular: 'tenant',
+  shortNames: ['tn'],
+  scope: 'Cluster',
+  description: 'An organization: its plan, its own limits, its brand. A namespace of the same name holds all it owns.',
+  spec,
+  status,
+  selectableFields: ['spec.plan'],
+  rules: [
+    {
+      at: '',
+      rule: `self.metadata.name.size() <= ${NAME_CHARS_MAX}`,
+      message: `name must have at most ${NAME_CHARS_MAX} characters`,
+      fieldPath: '.metadata.name',
+    },
+    {
+      at: '',
+      rule: "self.metadata.name.matches('^[a-z0-9]([-a-z0-9]*[a-z0-9])?$')",
+      message: 'name must be a DNS label: lower-case letters, digits and dashes',
+      fieldPath: '.metadata.name',
+    },
+  ],
+  columns: [
+    { name: 'Plan', type: 'string', jsonPath: '.spec.plan', description: 'The plan that it has bought.' },
+    {
+      name: 'Ready',
+      type: 'string',
+      jsonPath: '.status.conditions[?(@.type=="Ready")].status',
+      description: 'Whether it can run sprites.',
+    },
+    { name: 'Running', type: 'string', jsonPath: '.status.runningText', description: 'Running machines of the limit.' },
+    {
+      name: 'Tokens',
+      type: 'string',
+      jsonPath: '.status.tokensText',
+      description: 'Share of the month’s tokens that is used.',
+    },
+    {
+      name: 'Reason',
+      type: 'string',
+      jsonPath: '.status.conditions[?(@.type=="Ready")].reason',
+      description: 'Why it is or is not ready.',
+    },
+    { name: 'Age', type: 'date', jsonPath: '.metadata.creationTimestamp', description: 'Time since creation.' },
+    {
+      name: 'Message',
+      type: 'string',
+      priority: 1,
+      jsonPath: '.status.conditions[?(@.type=="Ready")].message',
+      description: 'What to do.',
+    },
+  ],
+  reasons: {
+    Active: 'The tenant can run sprites.',
+    Suspended: 'spec.suspend is true: machines are stopped and no work starts.',
+    PlanNotFound: 'The plan it names does not exist.',
+    LimitAbovePlan: 'Its config asks for more than the plan sells; the plan’s limit holds.',
+    BudgetExhausted: 'The month’s tokens are used up.',
+    Terminating: 'It is being deleted; the message says what is awaited.',
+    AgentTypesAbovePlan: 'More agent types are enabled than the plan allows.',
+  },
+})
+
+export type Tenant = ObjectOf<typeof tenantKind>
+export type TenantSpec = SpecOf<typeof tenantKind>
+export type TenantStatus = StatusOf<typeof tenantKind>
+/** The limits in force for a tenant, as published in its status. */
+export type TenantLimits = NonNullable<TenantStatus['limits']>

@@ -1,0 +1,38 @@
+/**
+ * The Ledger port: tokens reserved before each call to the model, settled after it. Spent + reserved ≤ limit, always.
+ *
+ * Contract (ledger/contract.ts):
+ *  LE1 reserve is atomic: it grants only if spent + reserved + tokens ≤ limit (null: no limit), else says what is left.
+ *  LE2 reserve with an id that is known changes nothing and gives the first answer.
+ *  LE3 settle turns a reservation into spending of `tokens` (which may be less or, never by our doing, more); settling
+ *      twice, or an unknown id, changes nothing.
+ *  LE4 A reservation that is not settled within `expiresAfterMs` counts as spent in full: its outcome is unknown.
+ *  LE5 Periods are independent: `YYYY-MM` in UTC. A call is counted in the period in which it was reserved.
+ *  LE6 Durable adapters keep all of this over kill -9.
+ */
+export type Balance = { readonly spent: number; readonly reserved: number }
+
+export type Reservation = {
+  readonly tenant: string
+  /** Calendar month in UTC, YYYY-MM. */
+  readonly period: string
+  /** The caller's id of this call: one per HTTP attempt. */
+  readonly id: string
+  readonly tokens: number
+  readonly limit: number | null
+  readonly expiresAfterMs: number
+}
+
+export type ReserveOutcome =
+  | { readonly granted: true; readonly balance: Balance }
+  | { readonly granted: false; readonly balance: Balance; readonly available: number }
+
+export interface Ledger {
+  reserve(reservation: Reservation): Promise<ReserveOutcome>
+  settle(tenant: string, id: string, tokens: number): Promise<void>
+  read(tenant: string, period: string): Promise<Balance>
+  close(): Promise<void>
+}
+
+/** The period of an instant. Pure. */
+export const periodOf = (atMs: number): string => new Date(atMs).toISOString().slice(0, 7)

@@ -1,0 +1,141 @@
+/**
+ * The MachineProvider port: the actual state of the world, at Fly or at its emulator.
+ *
+ * Contract (providers/contract.ts runs it on every adapter); failures are ProviderError, told apart by `reason`:
+ *  MP1 create is idempotent by name: where a machine of that name exists and carries the same owner stamp (control
+ *      plane, tenant, sprite uid, incarnation, spec hash) it is adopted and returned; with another stamp NameConflict.
+ *  MP2 After an unknown outcome (OutcomeUnknown) the same call may be made again and gives the same machine.
+ *  MP3 get gives undefined only when the provider says that the machine does not exist (404), or `destroyed`.
+ *      Absence from a list proves nothing.
+ *  MP4 start, stop and destroy are idempotent: what is already so is success; destroy of an unknown machine is success.
+ *  MP5 list gives the machines of one tenant; `complete: false` says that some may be missing (never conclude absence).
+ *      A tenant without an app has an empty, complete list.
+ *  MP6 No call is retried inside the adapter, except reads; every call honours its signal and a deadline of its own.
+ *  MP7 Nothing that does not carry our control plane's stamp is ever started, stopped or destroyed.
+ */
+
+/** Fly's states; `unknown` stands for any word that we do not know. */
+export const MACHINE_STATES = [
+  'created',
+  'creating',
+  'starting',
+  'started',
+  'stopping',
+  'stopped',
+  'suspending',
+  'suspended',
+  'restarting',
+  'updating',
+  'replacing',
+  'destroying',
+  'destroyed',
+  'failed',
+  'launch_failed',
+  'unknown',
+] as const
+export type MachineState = (typeof MACHINE_STATES)[number]
+
+/** What we wrote on the machine when we made it: a hint of ownership, compared with our own record. */
+export type OwnerStamp = {
+  /** Id of the control plane: two of them may share an organization. */
+  readonly controlPlane: string
+  readonly tenant: string
+  readonly sprite: string
+  readonly spriteUid: string
+  readonly incarnation: number
+  readonly specHash: string
+}
+
+export type MachineExit = {
+  readonly atMs: number
+  readonly code?: number
+  readonly oomKilled?: boolean
+  /** Whether the stop was asked for through the API. */
+  readonly requested?: boolean
+}
+
+export type Machine = {
+  readonly id: string
+  readonly name: string
+  readonly app: string
+  readonly region: string
+  readonly state: MachineState
+  readonly image?: string
+  readonly createdAtMs: number
+  readonly updatedAtMs: number
+  /** Absent when the machine carries no complete stamp of ours. */
+  readonly owner?: OwnerStamp
+  /** How it last ended, when the provider tells. */
+  readonly exit?: MachineExit
+  /** False when the host cannot be reached: the state is then the last known one. */
+  readonly hostReachable: boolean
+}
+
+export type MachineRef = { readonly tenant: string; readonly id: string }
+
+/** What a machine is made from. `env` holds nothing secret but the sprite's own boot token. */
+export type MachineSpec = {
+  readonly name: string
+  readonly owner: OwnerStamp
+  readonly image: string
+  readonly guest: { readonly cpuKind: 'shared' | 'performance'; readonly cpus: number; readonly memoryMb: number }
+  /** Ordered by preference; at least one. */
+  readonly regions: readonly string[]
+  readonly env: Readonly<Record<string, string>>
+  /** Destroyed by the provider when its process ends: the plan keeps no stopped machines. */
+  readonly autoDestroy: boolean
+  /** Seconds between SIGTERM and SIGKILL at a stop. */
+  readonly stopTimeoutSeconds: number
+}
+
+export type MachineList = { readonly machines: readonly Machine[]; readonly complete: boolean }
+
+export const PROVIDER_ERROR_REASONS = [
+  /** The request may or may not have taken effect: 408, 5xx, reset, time-out. Repeat the same call. */
+  'OutcomeUnknown',
+  /** Could not be reached at all: nothing has happened. */
+  'Unavailable',
+  'RateLimited',
+  'CredentialsInvalid',
+  'InvalidSpec',
+  'NoCapacity',
+  'QuotaExceeded',
+  'NameConflict',
+  /** The machine's state forbids it now: try again shortly. */
+  'NotReady',
+  'NotFound',
+  /** The provider answered what we do not understand. */
+  'Unexpected',
+] as const
+export type ProviderErrorReason = (typeof PROVIDER_ERROR_REASONS)[number]
+
+/** A failure of the provider. `requestId` is Fly's, for its support. */
+export class ProviderError extends Error {
+  override readonly name = 'ProviderError'
+  readonly reason: ProviderErrorReason
+  readonly retryAfterMs: number | undefined
+  readonly requestId: string | undefined
+
+  constructor(
+    reason: ProviderErrorReason,
+    message: string,
+    options: { readonly retryAfterMs?: number; readonly requestId?: string; readonly cause?: unknown } = {},
+  ) {
+    super(message, options.cause === undefined ? undefined : { cause: options.cause })
+    this.reason = reason
+    this.retryAfterMs = options.retryAfterMs
+    this.requestId = options.requestId
+  }
+}
+
+export interface MachineProvider {
+  list(tenant: string, signal?: AbortSignal): Promise<MachineList>
+  get(ref: MachineRef, signal?: AbortSignal): Promise<Machine | undefined>
+  create(spec: MachineSpec, signal?: AbortSignal): Promise<Machine>
+  start(ref: MachineRef, signal?: AbortSignal): Promise<void>
+  stop(ref: MachineRef, signal?: AbortSignal): Promise<void>
+  /** Removes the machine, running or not. Resolves when the provider has accepted; absence is seen by get. */
+  destroy(ref: MachineRef, signal?: AbortSignal): Promise<void>
+  /** Removes what the tenant has at the provider besides machines (its app); an app with machines of ours is left. */
+  removeTenant(tenant: string, signal?: AbortSignal): Promise<void>
+}

@@ -1,0 +1,109 @@
+/**
+ * The Store port: where objects live. It knows collections, keys, text and revisions, and nothing of kinds.
+ *
+ * Contract (store/contract.ts runs it on every adapter):
+ *  ST1 Revisions are integers ≥ 1 that grow with every commit that changes something; an empty store has revision ≥ 1.
+ *  ST2 `commit` is all or nothing; a failed precondition of any mutation throws StoreError Conflict or NotFound or
+ *      AlreadyExists (naming the key) and changes nothing. Every record that one commit changes gets its own new revision.
+ *  ST3 When `commit` has resolved, the change survives kill -9 (durable adapters) and every later read sees it.
+ *  ST4 `list` is a consistent snapshot at the revision that it returns, sorted by namespace then name (code units).
+ *      With `at` it lists as of that revision, or throws Expired when that is no longer known.
+ *  ST5 `changesSince(r)` gives every change after r, in order of revision, or throws Expired when r is older than the
+ *      retained window. A deletion is a change with its own revision and the last value.
+ *  ST6 `subscribe` calls back after each commit, in order of revision, without gaps from its call on, never re-entrantly
+ *      inside commit's caller; a listener that throws does not disturb the others.
+ *  ST7 After `close` every call throws StoreError Closed.
+ */
+
+/** Where a record lies: `collection` is `resourceName(kind)`, `namespace` '' for cluster-scoped kinds. */
+export type StoreKey = { readonly collection: string; readonly namespace: string; readonly name: string }
+
+/** A stored object: `value` is its JSON text with metadata.resourceVersion equal to `revision`. */
+export type StoreRecord = StoreKey & { readonly revision: number; readonly value: string }
+
+export type Change = {
+  readonly type: 'Added' | 'Modified' | 'Deleted'
+  /** After the change; for Deleted the last value, with the revision of the deletion. */
+  readonly record: StoreRecord
+  /** The value before the change, so that watches can tell who leaves a selector. */
+  readonly previous?: StoreRecord
+}
+
+/**
+ * One change of a commit. `expectedRevision` is the revision that must be current: 0 says the key must not exist.
+ * `value` is called with the revision that the record gets and returns its text, at most once per try; it must be pure.
+ */
+export type Mutation =
+  | {
+      readonly type: 'Put'
+      readonly key: StoreKey
+      readonly expectedRevision: number
+      readonly value: (revision: number) => string
+    }
+  | {
+      readonly type: 'Delete'
+      readonly key: StoreKey
+      readonly expectedRevision: number
+      /** The text that the Deleted change carries. */
+      readonly value: (revision: number) => string
+    }
+
+export type ListPage = {
+  /** The revision at which the snapshot was taken; the same for every page of one list. */
+  readonly revision: number
+  readonly records: readonly StoreRecord[]
+  /** Pass it on for the next page; absent on the last one. */
+  readonly next?: { readonly namespace: string; readonly name: string }
+  /** Records after this page. */
+  readonly remaining: number
+}
+
+export type ListOptions = {
+  /** Only this namespace; absent is all. */
+  readonly namespace?: string
+  /** At most so many records; absent is all. */
+  readonly limit?: number
+  /** Start after this key, as a page's `next` says. */
+  readonly after?: { readonly namespace: string; readonly name: string }
+  /** As of this revision. */
+  readonly at?: number
+}
+
+export type StoreErrorReason =
+  | 'Conflict'
+  | 'AlreadyExists'
+  | 'NotFound'
+  | 'Expired'
+  | 'Closed'
+  | 'Unavailable'
+  | 'Corrupt'
+
+/** A failure of the store; `reason` is what callers switch on. */
+export class StoreError extends Error {
+  override readonly name = 'StoreError'
+  readonly reason: StoreErrorReason
+  readonly key: StoreKey | undefined
+
+  constructor(reason: StoreErrorReason, message: string, key?: StoreKey, options?: ErrorOptions) {
+    super(message, options)
+    this.reason = reason
+    this.key = key
+  }
+}
+
+export interface Store {
+  read(key: StoreKey): Promise<StoreRecord | undefined>
+  list(collection: string, options?: ListOptions): Promise<ListPage>
+  /** Returns the changes that were made, in the order of the mutations. */
+  commit(mutations: readonly Mutation[]): Promise<readonly Change[]>
+  /** Changes of one collection (or of all) after a revision, and the revision up to which they are complete. */
+  changesSince(
+    revision: number,
+    options?: { readonly collection?: string },
+  ): Promise<{ readonly changes: readonly Change[]; readonly revision: number }>
+  /** Listens to every change from now on; the returned function ends it. */
+  subscribe(listener: (changes: readonly Change[], revision: number) => void): () => void
+  /** The newest revision. */
+  revision(): Promise<number>
+  close(): Promise<void>
+}

@@ -1,0 +1,172 @@
+/**
+ * The HTTP contract between a sprite and its Coordinator. Pure: schemas and paths.
+ *
+ * Every request carries `Authorization: Bearer <SPRITE_TOKEN>`; tenant, sprite and incarnation come from the token,
+ * never from payload or path. JSON bodies ≤ 1 MiB. Errors are `{error: {reason, message}}`:
+ * 401 Unauthorized · 403 Forbidden · 404 NotFound · 409 Fenced (this incarnation or attempt is not the current one:
+ * for an incarnation, exit; for an attempt, drop the result) · 413 · 422 Invalid · 429 · 503 Unavailable.
+ */
+import { z } from 'zod'
+import { personaSchema } from './persona.ts'
+
+export const SPRITE_API = {
+  /** POST announceRequest → announceReply. First call after boot; again after every reconnect. */
+  announce: '/sprite/v1/announce',
+  /** POST heartbeatRequest → heartbeatReply. */
+  heartbeat: '/sprite/v1/heartbeat',
+  /** GET → newline-delimited JSON of inboxMessage, kept open; a `ping` at least every 15 s. */
+  inbox: '/sprite/v1/inbox',
+  /** POST {} → taskSchema, or 204 when there is nothing for this sprite. Claiming again gives the same task. */
+  claim: '/sprite/v1/claim',
+  /** POST progressRequest → 204. */
+  progress: '/sprite/v1/progress',
+  /** POST completeRequest → resultReply. Idempotent by attempt. */
+  complete: '/sprite/v1/complete',
+  /** POST failRequest → resultReply. Idempotent by attempt. */
+  fail: '/sprite/v1/fail',
+  /** Base URL for the Anthropic SDK: it appends /v1/messages. Same Authorization; header below on every call. */
+  gateway: '/gateway',
+} as const
+
+/** Header of a gateway call: `<work name>/<attempt number>`, so that tokens are booked on the right work. */
+export const WORK_HEADER = 'x-sprite-work'
+/** Header of a gateway answer: `true` when the rehearsal model answered. */
+export const REHEARSAL_HEADER = 'x-sprite-rehearsal'
+
+export const SPRITE_STATES = ['idle', 'working', 'draining'] as const
+
+export const announceRequest = z.strictObject({
+  /** When the process started, ms since 1970. */
+  startedAtMs: z.number().int(),
+  version: z.string().max(100),
+})
+
+export const announceReply = z.object({
+  tenant: z.string(),
+  sprite: z.string(),
+  agentType: z.string(),
+  incarnation: z.number().int(),
+  /** Send a heartbeat at least so often. */
+  heartbeatIntervalMs: z.number().int().positive(),
+  /** Exit with code 0 after so long without work. 0: never (runPolicy Always). */
+  idleTimeoutMs: z.number().int().min(0),
+  /** Exit with code coordinatorLost when no call has succeeded for so long (self-fencing). */
+  lostAfterMs: z.number().int().positive(),
+})
+
+export const heartbeatRequest = z.strictObject({
+  state: z.enum(SPRITE_STATES),
+  /** The work in hand, with its attempt. */
+  work: z.strictObject({ name: z.string(), attempt: z.number().int() }).optional(),
+})
+
+export const heartbeatReply = z.object({
+  /** continue · drain: finish the task in hand, claim no more, exit 0 · abandon: the attempt in hand is void, stop it. */
+  directive: z.enum(['continue', 'drain', 'abandon']),
+})
+
+export const inboxMessage = z.discriminatedUnion('type', [
+  z.object({ type: z.literal('work_available') }),
+  z.object({ type: z.literal('drain') }),
+  z.object({ type: z.literal('abandon'), work: z.string() }),
+  z.object({ type: z.literal('ping') }),
+])
+
+/** A task with all that is needed to do it: persona and brand arrive here, never by the machine's environment. */
+export const taskSchema = z.object({
+  work: z.string(),
+  attempt: z.number().int().min(1),
+  type: z.string(),
+  description: z.string(),
+  input: z.record(z.string(), z.unknown()).optional(),
+  deadlineMs: z.number().int().optional(),
+  persona: personaSchema,
+  /** The model to ask for: the persona's or the control plane's default. */
+  model: z.string(),
+  tenant: z.object({ name: z.string(), displayName: z.string() }),
+  brand: z.object({ voice: z.string().optional(), guidelines: z.string().optional(), context: z.string().optional() }),
+  project: z.object({ name: z.string(), displayName: z.string(), brief: z.string() }).optional(),
+  /** Agent types that this task may hand off to, with what each does. */
+  handOffTargets: z.array(z.object({ agentType: z.string(), description: z.string() })),
+  /** What earlier work of the chain produced, oldest first. */
+  context: z.array(
+    z.object({
+      work: z.string(),
+      agentType: z.string(),
+      summary: z.string(),
+      deliverables: z.array(z.object({ name: z.string(), mediaType: z.string(), content: z.string() })),
+    }),
+  ),
+  /** Answers of reviews of earlier rounds of this work. */
+  feedback: z.array(z.object({ artifact: z.string(), verdict: z.string(), comment: z.string(), by: z.string() })),
+})
+
+export type Task = z.infer<typeof taskSchema>
+
+const attemptOf = { work: z.string().min(1).max(253), attempt: z.number().int().min(1) }
+
+export const progressRequest = z.strictObject({ ...attemptOf, message: z.string().max(500) })
+
+export const deliverableInput = z.strictObject({
+  name: z.string().min(1).max(200),
+  mediaType: z.string().min(1).max(100).default('text/markdown'),
+  content: z.string().min(1).max(200_000),
+})
+
+export const handOffInput = z.strictObject({
+  agentType: z.string().min(1).max(40),
+  type: z.string().min(1).max(63),
+  description: z.string().min(1).max(20_000),
+  input: z.record(z.string(), z.unknown()).optional(),
+})
+
+export const reviewInput = z.strictObject({
+  question: z.string().min(1).max(5_000),
+  artifact: z.string().min(1).max(200),
+  /** An agent type, or "person". */
+  reviewer: z.string().min(1).max(40),
+})
+
+export const completeRequest = z.strictObject({
+  ...attemptOf,
+  /** What was done, in a few sentences. */
+  summary: z.string().min(1).max(5_000),
+  output: z.record(z.string(), z.unknown()).optional(),
+  deliverables: z.array(deliverableInput).max(20),
+  handOffs: z.array(handOffInput).max(20),
+  reviews: z.array(reviewInput).max(10),
+  /** For a review task: the answer. */
+  verdict: z.enum(['Approved', 'ChangesRequested']).optional(),
+})
+
+/** Why an attempt failed: each is a condition reason of Work. */
+export const FAIL_REASONS = [
+  'Failed',
+  'Blocked',
+  'BudgetExhausted',
+  'Refused',
+  'TooLong',
+  'ModelUnavailable',
+  'DeadlineExceeded',
+  'Drained',
+] as const
+
+export const failRequest = z.strictObject({
+  ...attemptOf,
+  reason: z.enum(FAIL_REASONS),
+  message: z.string().min(1).max(1_000),
+  /** Whether another attempt may go better. */
+  retryable: z.boolean(),
+})
+
+export const resultReply = z.object({ accepted: z.literal(true) })
+
+export const errorReply = z.object({ error: z.object({ reason: z.string(), message: z.string() }) })
+
+export type AnnounceReply = z.infer<typeof announceReply>
+export type HeartbeatRequest = z.infer<typeof heartbeatRequest>
+export type HeartbeatReply = z.infer<typeof heartbeatReply>
+export type InboxMessage = z.infer<typeof inboxMessage>
+export type CompleteRequest = z.infer<typeof completeRequest>
+export type FailRequest = z.infer<typeof failRequest>
+export type FailReason = (typeof FAIL_REASONS)[number]

@@ -1,0 +1,30 @@
+/** The test projects: `unit` runs everything that needs no outside service, `e2e` starts real processes. */
+import { defineConfig } from 'vitest/config'
+
+const common = { environment: 'node' as const, testTimeout: 20_000, hookTimeout: 30_000 }
+
+export default defineConfig({
+  test: {
+    projects: [
+      {
+        test: {
+          ...common,
+          name: 'unit',
+          include: ['{system,protocol,controller,sprite,personas,scripts}/**/*.test.ts', 'test/*.test.ts'],
+          exclude: ['**/*.e2e.test.ts'],
+        },
+      },
+      {
+        test: {
+          ...common,
+          name: 'e2e',
+          include: ['**/*.e2e.test.ts'],
+          exclude: ['node_modules/**'],
+          testTimeout: 120_000,
+          hookTimeout: 60_000,
+          fileParallelism: false,
+        },
+      },
+    ],
+  },
+})
