@@ -1,0 +1,98 @@
+/**
+ * The registry: the only write path. It does to a write what kube-apiserver does: default, validate, admit, stamp,
+ * check for a no-op, commit with the revision that was read; and it serves reads and watches at a revision.
+ * Failures are ApiError.
+ */
+import type { Actor } from '../api/admission.ts'
+import type { Key, KubeObject } from '../api/object.ts'
+import type { ResourceDefinition } from '../api/resource.ts'
+import type { PropagationPolicy } from '../client/client.ts'
+
+export type FieldValidation = 'Strict' | 'Warn' | 'Ignore'
+
+/** What goes with every write. */
+export type WriteContext = {
+  readonly actor: Actor
+  /** Runs everything but the commit; a created object then has no resourceVersion. */
+  readonly dryRun?: boolean
+  readonly fieldManager?: string
+  /** Unknown fields: Strict refuses with BadRequest naming them, Warn keeps going and warns, Ignore is silent. Default Warn. */
+  readonly fieldValidation?: FieldValidation
+  /** Takes a warning for the caller; one header each on the wire. */
+  readonly warn?: (text: string) => void
+  readonly signal?: AbortSignal
+}
+
+export type PatchType = 'merge' | 'json'
+
+export type RegistryDeleteOptions = {
+  readonly propagationPolicy?: PropagationPolicy
+  readonly preconditions?: { readonly uid?: string; readonly resourceVersion?: string }
+}
+
+export type RegistryListOptions = {
+  readonly namespace?: string
+  readonly labelSelector?: string
+  readonly fieldSelector?: string
+  readonly limit?: number
+  /** Token of an earlier page; malformed: BadRequest, too old: Expired. */
+  readonly continue?: string
+  readonly resourceVersion?: string
+  readonly resourceVersionMatch?: 'Exact' | 'NotOlderThan'
+}
+
+export type RegistryList = {
+  readonly items: readonly KubeObject[]
+  readonly resourceVersion: string
+  readonly continue?: string
+  /** Absent when a selector is in play. */
+  readonly remainingItemCount?: number
+}
+
+export type RegistryWatchOptions = {
+  readonly namespace?: string
+  readonly labelSelector?: string
+  readonly fieldSelector?: string
+  /** '' or '0' or absent: first every current object as ADDED. Older than the window: throws Expired. */
+  readonly resourceVersion?: string
+  /** With it, current objects come as ADDED and then a bookmark with annotation k8s.io/initial-events-end. */
+  readonly sendInitialEvents?: boolean
+  readonly allowBookmarks?: boolean
+}
+
+export type RegistryEvent = {
+  readonly type: 'ADDED' | 'MODIFIED' | 'DELETED' | 'BOOKMARK'
+  /** A bookmark's object has only kind, apiVersion and metadata.resourceVersion (and annotations). */
+  readonly object: KubeObject
+}
+
+export interface Registry {
+  /** Every resource that is served, in order of discovery. */
+  readonly resources: readonly ResourceDefinition[]
+  get(resource: ResourceDefinition, key: Key): Promise<KubeObject>
+  list(resource: ResourceDefinition, options?: RegistryListOptions): Promise<RegistryList>
+  /** Events in order until the signal aborts. Bounded buffer: a reader too slow for it gets ApiError Expired. */
+  watch(resource: ResourceDefinition, options: RegistryWatchOptions, signal: AbortSignal): AsyncIterable<RegistryEvent>
+  /** `body` is the parsed request; it is not trusted. `namespace` comes from the path and fills or must equal the body's. */
+  create(resource: ResourceDefinition, namespace: string, body: unknown, context: WriteContext): Promise<KubeObject>
+  update(
+    resource: ResourceDefinition,
+    key: Key,
+    body: unknown,
+    context: WriteContext & { readonly subresource?: 'status' },
+  ): Promise<KubeObject>
+  /** Read, patch and commit, tried again inside when another write came between and the patch names no resourceVersion. */
+  patch(
+    resource: ResourceDefinition,
+    key: Key,
+    patch: { readonly type: PatchType; readonly body: unknown },
+    context: WriteContext & { readonly subresource?: 'status' },
+  ): Promise<KubeObject>
+  /** The object with deletionTimestamp when finalizers hold it (`deleted: false`), else as it was when it went. */
+  delete(
+    resource: ResourceDefinition,
+    key: Key,
+    options: RegistryDeleteOptions,
+    context: WriteContext,
+  ): Promise<{ readonly object: KubeObject; readonly deleted: boolean }>
+}
