@@ -56,9 +56,10 @@ const status = z.object({
   namespace: z.string().max(63).optional().describe('The namespace that holds everything of the tenant.'),
   limits: z
     .object({
-      concurrentSprites: countField('Machines at once; null is unlimited.').nullable(),
-      agentTypes: countField('Different agent types; null is all.').nullable(),
-      monthlyTokens: countField('Tokens in a calendar month; null is unlimited.').nullable(),
+      // A merge patch cannot store null, so that in a published status unlimited is null or absent (see limits.ts).
+      concurrentSprites: countField('Machines at once; null or absent is unlimited.').nullable().optional(),
+      agentTypes: countField('Different agent types; null or absent is all.').nullable().optional(),
+      monthlyTokens: countField('Tokens in a calendar month; null or absent is unlimited.').nullable().optional(),
       spriteIdleTimeoutSeconds: countField('Seconds without work after which a sprite stops.'),
       priority: countField('Weight in every queue.'),
       priorityRouting: z.boolean().describe('Whether work may carry a priority.'),
