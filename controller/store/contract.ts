@@ -1,0 +1,321 @@
+/** The contract suite of the Store port: registers tests ST1…ST7, which every adapter runs. */
+import { describe, expect, test } from 'vitest'
+import { settle } from '../../system/test-clock.ts'
+import { StoreError, type Change, type Mutation, type Store, type StoreErrorReason, type StoreKey } from './store.ts'
+import type { WindowLimits } from './window.ts'
+
+export type StoreFixture = { readonly store: Store; readonly dispose: () => Promise<void> }
+
+/** Makes an empty store; `window` bounds the changes that it retains. */
+export type MakeStore = (options?: { readonly window?: WindowLimits }) => Promise<StoreFixture>
+
+const key = (name: string, namespace = 'acme', collection = 'sprites'): StoreKey => ({ collection, namespace, name })
+const text = (value: unknown) => (revision: number) => JSON.stringify({ revision, value })
+
+/** A mutation that creates the key. */
+export const created = (at: StoreKey, value: unknown = 'new'): Mutation => putAt(at, 0, value)
+const putAt = (at: StoreKey, expectedRevision: number, value: unknown): Mutation => ({
+  type: 'Put',
+  key: at,
+  expectedRevision,
+  value: text(value),
+})
+const deletedAt = (at: StoreKey, expectedRevision: number): Mutation => ({
+  type: 'Delete',
+  key: at,
+  expectedRevision,
+  value: text('gone'),
+})
+
+async function reasonOf(run: () => Promise<unknown>): Promise<StoreErrorReason | 'none'> {
+  try {
+    await run()
+    return 'none'
+  } catch (error) {
+    if (error instanceof StoreError) return error.reason
+    throw error
+  }
+}
+
+const one = async (store: Store, mutation: Mutation): Promise<Change> => {
+  const [change] = await store.commit([mutation])
+  if (change === undefined) throw new Error('The commit made no change')
+  return change
+}
+
+/** Registers the contract for one adapter. */
+export function storeContract(name: string, makeStore: MakeStore): void {
+  const withStore = (run: (store: Store) => Promise<void>, window?: WindowLimits) => async (): Promise<void> => {
+    const { store, dispose } = await makeStore(window === undefined ? {} : { window })
+    try {
+      await run(store)
+    } finally {
+      await dispose()
+    }
+  }
+  describe(`Store contract: ${name}`, () => {
+    commits(withStore)
+    lists(withStore)
+    windows(withStore)
+    subscriptions(withStore)
+    closing(withStore)
+  })
+}
+
+type WithStore = (run: (store: Store) => Promise<void>, window?: WindowLimits) => () => Promise<void>
+
+function commits(withStore: WithStore): void {
+  test(
+    'ST1 an empty store has a revision of at least 1, and revisions grow with every change',
+    withStore(async (store) => {
+      let last = await store.revision()
+      expect(last).toBeGreaterThanOrEqual(1)
+      for (const step of ['a', 'b', 'c']) {
+        const change = await one(store, created(key(step)))
+        expect(change.record.revision).toBeGreaterThan(last)
+        last = change.record.revision
+        expect(await store.revision()).toBe(last)
+      }
+      const gone = await one(store, deletedAt(key('c'), last))
+      expect(gone.record.revision).toBeGreaterThan(last)
+    }),
+  )
+  test(
+    'ST1 a commit of nothing changes nothing',
+    withStore(async (store) => {
+      const before = await store.revision()
+      expect(await store.commit([])).toEqual([])
+      expect(await store.revision()).toBe(before)
+    }),
+  )
+  test(
+    'ST2 a failed precondition names its key and reason, and changes nothing',
+    withStore(async (store) => {
+      const first = await one(store, created(key('a'), 1))
+      const before = await store.revision()
+      const tries: readonly [StoreErrorReason, Mutation][] = [
+        ['AlreadyExists', created(key('a'))],
+        ['Conflict', putAt(key('a'), first.record.revision + 7, 2)],
+        ['NotFound', putAt(key('missing'), 3, 2)],
+        ['NotFound', deletedAt(key('missing'), 3)],
+        ['Conflict', deletedAt(key('a'), first.record.revision + 7)],
+      ]
+      for (const [reason, mutation] of tries) {
+        const attempt = store.commit([created(key('b')), mutation])
+        await expect(attempt).rejects.toMatchObject({ reason, key: mutation.key })
+      }
+      expect(await store.read(key('b'))).toBeUndefined()
+      expect(await store.revision()).toBe(before)
+      expect((await store.read(key('a')))?.value).toBe(first.record.value)
+    }),
+  )
+  test(
+    'ST2 every record of one commit gets its own revision, in order, and its text knows it',
+    withStore(async (store) => {
+      const changes = await store.commit([created(key('b')), created(key('a')), created(key('x', '', 'plans'))])
+      const revisions = changes.map((change) => change.record.revision)
+      expect(new Set(revisions).size).toBe(3)
+      expect(revisions).toEqual(revisions.toSorted((left, right) => left - right))
+      for (const change of changes) {
+        expect(JSON.parse(change.record.value)).toMatchObject({ revision: change.record.revision })
+        expect(await store.read(change.record)).toEqual(change.record)
+      }
+    }),
+  )
+  test(
+    'ST2 of commits made at once that expect the same revision, one wins and the others are not spoiled',
+    withStore(async (store) => {
+      const { record } = await one(store, created(key('a')))
+      const results = await Promise.all([
+        ...[1, 2, 3].map((value) => reasonOf(() => store.commit([putAt(key('a'), record.revision, value)]))),
+        reasonOf(() => store.commit([created(key('other'))])),
+      ])
+      expect(results).toEqual(['none', 'Conflict', 'Conflict', 'none'])
+      expect(JSON.parse((await store.read(key('a')))?.value ?? '{}')).toMatchObject({ value: 1 })
+    }),
+  )
+  test(
+    'ST3 when commit has resolved, every read sees the change',
+    withStore(async (store) => {
+      const { record } = await one(store, created(key('a')))
+      expect(await store.read(key('a'))).toEqual(record)
+      expect((await store.list('sprites')).records).toEqual([record])
+      await one(store, deletedAt(key('a'), record.revision))
+      expect(await store.read(key('a'))).toBeUndefined()
+      expect((await store.list('sprites')).records).toEqual([])
+    }),
+  )
+}
+
+function lists(withStore: WithStore): void {
+  const names = (records: readonly StoreKey[]): string[] =>
+    records.map((record) => `${record.namespace}/${record.name}`)
+  test(
+    'ST4 a list is sorted by namespace then name in code units, one collection and namespace at a time',
+    withStore(async (store) => {
+      for (const at of [key('b'), key('a', 'zeta'), key('a-1'), key('a'), key('Z'), key('q', 'acme', 'works')])
+        await one(store, created(at))
+      const all = await store.list('sprites')
+      expect(names(all.records)).toEqual(['acme/Z', 'acme/a', 'acme/a-1', 'acme/b', 'zeta/a'])
+      expect(all).toMatchObject({ revision: await store.revision(), remaining: 0 })
+      expect(names((await store.list('sprites', { namespace: 'zeta' })).records)).toEqual(['zeta/a'])
+      expect((await store.list('sprites', { namespace: 'none' })).records).toEqual([])
+      expect((await store.list('constructor')).records).toEqual([])
+    }),
+  )
+  test(
+    'ST4 pages of one list are one snapshot, whatever is written between them',
+    withStore(async (store) => {
+      for (const name of ['a', 'b', 'c', 'd', 'e']) await one(store, created(key(name)))
+      const first = await store.list('sprites', { limit: 2 })
+      expect(first).toMatchObject({ remaining: 3, next: { namespace: 'acme', name: 'b' } })
+      const c = await store.read(key('c'))
+      await one(store, deletedAt(key('c'), c?.revision ?? 0))
+      await one(store, putAt(key('d'), (await store.read(key('d')))?.revision ?? 0, 'changed'))
+      await one(store, created(key('bb')))
+      await one(store, created(key('a', 'zeta')))
+      const after = first.next ?? { namespace: '', name: '' }
+      const second = await store.list('sprites', { at: first.revision, after, limit: 2 })
+      expect(names(second.records)).toEqual(['acme/c', 'acme/d'])
+      expect(second).toMatchObject({ revision: first.revision, remaining: 1 })
+      expect(JSON.parse(second.records[1]?.value ?? '{}')).toMatchObject({ value: 'new' })
+      const third = await store.list('sprites', { at: first.revision, after: { namespace: 'acme', name: 'd' } })
+      expect(names(third.records)).toEqual(['acme/e'])
+      expect(third.next).toBeUndefined()
+    }),
+  )
+  test(
+    'ST4 a list of a revision that left the window, or is yet to come, is Expired',
+    withStore(
+      async (store) => {
+        const old = await store.revision()
+        for (const name of ['a', 'b', 'c', 'd']) await one(store, created(key(name)))
+        expect(await reasonOf(() => store.list('sprites', { at: old }))).toBe('Expired')
+        expect(await reasonOf(() => store.list('sprites', { at: 1_000_000_000 }))).toBe('Expired')
+      },
+      { changesMax: 2, sizeBytesMax: 1_000_000 },
+    ),
+  )
+}
+
+function windows(withStore: WithStore): void {
+  test(
+    'ST5 changes since a revision come in order, a deletion with its own revision and what was before',
+    withStore(async (store) => {
+      const start = await store.revision()
+      const { record } = await one(store, created(key('a'), 1))
+      const modified = await one(store, putAt(key('a'), record.revision, 2))
+      await one(store, created(key('p', '', 'plans')))
+      const deleted = await one(store, deletedAt(key('a'), modified.record.revision))
+      const all = await store.changesSince(start)
+      expect(all.changes.map((change) => change.type)).toEqual(['Added', 'Modified', 'Added', 'Deleted'])
+      expect(all.revision).toBe(deleted.record.revision)
+      expect(all.changes[1]?.previous?.value).toBe(record.value)
+      expect(all.changes[3]?.previous).toEqual(modified.record)
+      expect(all.changes[3]?.record.revision).toBeGreaterThan(modified.record.revision)
+      expect((await store.changesSince(start, { collection: 'plans' })).changes).toHaveLength(1)
+      expect((await store.changesSince(record.revision, { collection: 'sprites' })).changes).toHaveLength(2)
+      expect((await store.changesSince(deleted.record.revision)).changes).toEqual([])
+    }),
+  )
+  test(
+    'ST5 the window is bounded by count, and what is older is Expired',
+    withStore(
+      async (store) => {
+        const start = await store.revision()
+        const revisions: number[] = []
+        for (const name of ['a', 'b', 'c', 'd', 'e'])
+          revisions.push((await one(store, created(key(name)))).record.revision)
+        expect(await reasonOf(() => store.changesSince(start))).toBe('Expired')
+        expect(await reasonOf(() => store.changesSince(revisions[0] ?? 0))).toBe('Expired')
+        expect((await store.changesSince(revisions[1] ?? 0)).changes).toHaveLength(3)
+      },
+      { changesMax: 3, sizeBytesMax: 1_000_000 },
+    ),
+  )
+  test(
+    'ST5 the window is bounded by size too',
+    withStore(
+      async (store) => {
+        const start = await store.revision()
+        for (const name of ['a', 'b', 'c']) await one(store, created(key(name), 'x'.repeat(400)))
+        expect(await reasonOf(() => store.changesSince(start))).toBe('Expired')
+        const kept = (await store.changesSince((await store.revision()) - 1)).changes
+        expect(kept.map((change) => change.record.name)).toEqual(['c'])
+      },
+      { changesMax: 1000, sizeBytesMax: 900 },
+    ),
+  )
+}
+
+function subscriptions(withStore: WithStore): void {
+  test(
+    'ST6 a subscriber hears every commit after its call, in order, and never inside commit',
+    withStore(async (store) => {
+      await one(store, created(key('before')))
+      const heard: string[] = []
+      let inCommit = false
+      const end = store.subscribe((changes, revision) => {
+        expect(inCommit).toBe(false)
+        expect(changes.at(-1)?.record.revision).toBe(revision)
+        heard.push(...changes.map((change) => change.record.name))
+      })
+      inCommit = true
+      const pending = ['a', 'b', 'c'].map((name) => store.commit([created(key(name)), created(key(`${name}2`))]))
+      inCommit = false
+      await Promise.all(pending)
+      await settle()
+      expect(heard).toEqual(['a', 'a2', 'b', 'b2', 'c', 'c2'])
+      end()
+      await one(store, created(key('after')))
+      await settle()
+      expect(heard).toHaveLength(6)
+    }),
+  )
+  test(
+    'ST6 subscribe and changesSince together leave no gap',
+    withStore(async (store) => {
+      const start = await store.revision()
+      const writes = ['a', 'b', 'c', 'd'].map((name) => store.commit([created(key(name))]))
+      const heard = new Set<number>()
+      store.subscribe((changes) => changes.forEach((change) => heard.add(change.record.revision)))
+      const { changes } = await store.changesSince(start)
+      for (const change of changes) heard.add(change.record.revision)
+      await Promise.all(writes)
+      await settle()
+      expect(heard.size).toBe(4)
+    }),
+  )
+  test(
+    'ST6 a listener that throws disturbs neither the others nor the commit',
+    withStore(async (store) => {
+      const heard: number[] = []
+      store.subscribe(() => {
+        throw new Error('A bad listener')
+      })
+      store.subscribe((_changes, revision) => heard.push(revision))
+      const { record } = await one(store, created(key('a')))
+      await settle()
+      expect(heard).toEqual([record.revision])
+    }),
+  )
+}
+
+function closing(withStore: WithStore): void {
+  test(
+    'ST7 after close every call throws Closed',
+    withStore(async (store) => {
+      await store.close()
+      const calls: readonly (() => Promise<unknown>)[] = [
+        () => store.read(key('a')),
+        () => store.list('sprites'),
+        () => store.commit([created(key('a'))]),
+        () => store.changesSince(1),
+        () => store.revision(),
+        async () => store.subscribe(() => {}),
+      ]
+      for (const call of calls) expect(await reasonOf(call)).toBe('Closed')
+      await store.close()
+    }),
+  )
+}
