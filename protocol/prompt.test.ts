@@ -1,5 +1,5 @@
 /** Tests of the prompt contract: what goes in comes out, whatever the texts hold. */
-import fc from 'fast-check'
+import * as fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { promptParts, readPrompt, type PromptContent } from './prompt.ts'
 

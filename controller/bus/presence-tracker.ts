@@ -1,0 +1,99 @@
+/** Presence over the Bus: remembers the last sign of life of each sprite, bounded in number and in time. */
+import { ALL_SPRITES, heartbeatMessage, spriteHeartbeat, type HeartbeatMessage } from '../../protocol/channels.ts'
+import type { Clock } from '../../system/clock.ts'
+import type { Bus } from './bus.ts'
+import type { Presence, PresenceRecord } from './presence.ts'
+
+/** A sprite that has been silent for so long is forgotten. */
+export const PRESENCE_FORGET_MS = 600_000
+const SWEEP_INTERVAL_MS = 60_000
+const RECORDS_MAX = 100_000
+
+type Entry = { readonly tenant: string; readonly sprite: string; record: PresenceRecord; seenMonotonicMs: number }
+
+/** Subscribes to every sprite's heartbeats; `close` ends that. At `recordsMax` the one silent for longest is forgotten. */
+export async function createPresence(ports: {
+  readonly bus: Bus
+  readonly clock: Clock
+  readonly recordsMax?: number
+}): Promise<Presence & { close(): Promise<void> }> {
+  const { bus, clock, recordsMax = RECORDS_MAX } = ports
+  const listeningSinceMs = clock.now()
+  // In order of the last sign of life, oldest first.
+  const entries = new Map<string, Entry>()
+  const listeners = new Set<(tenant: string, sprite: string) => void>()
+
+  const changed = (entry: Pick<Entry, 'tenant' | 'sprite'>): void => {
+    for (const listener of listeners) listener(entry.tenant, entry.sprite)
+  }
+  const isSilent = (entry: Entry): boolean => clock.monotonic() - entry.seenMonotonicMs >= PRESENCE_FORGET_MS
+
+  function forget(key: string, entry: Entry): void {
+    entries.delete(key)
+    changed(entry)
+  }
+
+  function sweep(): void {
+    for (const [key, entry] of entries) {
+      if (!isSilent(entry)) break
+      forget(key, entry)
+    }
+    cancel = clock.after(SWEEP_INTERVAL_MS, sweep, { background: true })
+  }
+
+  function take(message: HeartbeatMessage): void {
+    const key = `${message.tenant}/${message.sprite}`
+    const before = entries.get(key)?.record
+    // A late message of an older incarnation says nothing of the current one.
+    if (before !== undefined && before.uid === message.uid && message.incarnation < before.incarnation) return
+    const record = recordAfter(before, message, clock.now())
+    entries.delete(key)
+    const entry = { tenant: message.tenant, sprite: message.sprite, record, seenMonotonicMs: clock.monotonic() }
+    entries.set(key, entry)
+    const [oldest] = entries
+    if (entries.size > recordsMax && oldest !== undefined) forget(...oldest)
+    if (before === undefined || differs(before, record)) changed(entry)
+  }
+
+  let cancel = clock.after(SWEEP_INTERVAL_MS, sweep, { background: true })
+  const end = await bus.subscribe(ALL_SPRITES, (message, channel) => {
+    if (!channel.endsWith(':heartbeat')) return
+    const parsed = heartbeatMessage.safeParse(message)
+    if (parsed.success && spriteHeartbeat(parsed.data.tenant, parsed.data.sprite) === channel) take(parsed.data)
+  })
+
+  return {
+    listeningSinceMs,
+    read: (tenant, sprite) => {
+      const entry = entries.get(`${tenant}/${sprite}`)
+      return entry === undefined || isSilent(entry) ? undefined : entry.record
+    },
+    onChange: (listener) => {
+      // One entry per call, so that each result ends its own.
+      const own = (tenant: string, sprite: string): void => listener(tenant, sprite)
+      listeners.add(own)
+      return () => listeners.delete(own)
+    },
+    close: async () => {
+      cancel()
+      listeners.clear()
+      await end()
+    },
+  }
+}
+
+function recordAfter(before: PresenceRecord | undefined, message: HeartbeatMessage, nowMs: number): PresenceRecord {
+  const isSame = before?.uid === message.uid && before.incarnation === message.incarnation
+  return {
+    uid: message.uid,
+    incarnation: message.incarnation,
+    // Our own clock, not the sender's: silence is measured here.
+    lastSeenAtMs: nowMs,
+    firstSeenAtMs: isSame ? before.firstSeenAtMs : nowMs,
+    state: message.state,
+    ...(message.work === undefined ? {} : { work: message.work }),
+  }
+}
+
+const differs = (a: PresenceRecord, b: PresenceRecord): boolean =>
+  a.uid !== b.uid || a.incarnation !== b.incarnation || a.state !== b.state || a.work !== b.work
