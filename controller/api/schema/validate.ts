@@ -30,13 +30,13 @@ type Place = { readonly path: string; readonly causes: Cause[] }
 function validateNode(schema: StructuralSchema, value: Json, place: Place): void {
   if (place.causes.length >= CAUSES_MAX) return
   if (value === null && schema.nullable === true) return
-  if (!hasType(schema, value)) {
-    place.causes.push(typeCause(schema, value, place.path))
-    return
-  }
+  // Like Kubernetes, a value of the wrong type is also held against the enum and, a number, against the bounds.
+  const fits = hasType(schema, value)
+  if (!fits) place.causes.push(typeCause(schema, value, place.path))
   if (schema.enum !== undefined && !schema.enum.includes(value)) place.causes.push(enumCause(schema, value, place.path))
-  if (typeof value === 'string') validateString(schema, value, place)
-  else if (typeof value === 'number') validateNumber(schema, value, place)
+  if (typeof value === 'number') validateNumber(schema, value, place)
+  else if (!fits) return
+  else if (typeof value === 'string') validateString(schema, value, place)
   else if (isList(value)) validateList(schema, value, place)
   else if (isObject(value)) validateObject(schema, value, place)
 }
