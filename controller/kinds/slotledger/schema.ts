@@ -7,6 +7,13 @@ const holder = z.object({
   uid: z.string().max(36).describe('Uid of the sprite: a sprite created anew under the same name is another one.'),
   sprite: z.string().max(253).describe('Name of the sprite.'),
   since: timeField('When it got the slot.'),
+  revoke: z
+    .enum(['LimitLowered', 'Yield'])
+    .optional()
+    .describe('Why the slot is asked back: the limit was lowered, or it idles while others wait.'),
+  orphanSince: timeField(
+    'Since when no sprite of this uid exists; the slot is freed when no machine of it is left.',
+  ).optional(),
 })
 
 const waiting = z.object({
@@ -30,9 +37,6 @@ const status = z.object({
     .optional()
     .describe('Sprites that wait for a slot, next first.')
     .meta({ 'x-kubernetes-list-type': 'atomic' }),
-  freed: countField(
-    'How many slots have been freed: moves with every one, so that a stale claim cannot succeed.',
-  ).optional(),
 })
 
 export const slotLedgerKind = defineKind({

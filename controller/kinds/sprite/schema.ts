@@ -208,6 +208,7 @@ export const spriteKind = defineKind({
     NameConflict: 'A machine that is not ours has the name.',
     HostUnreachable: 'The host of its machine cannot be reached.',
     Deleting: 'It is being deleted; the message says what is awaited.',
+    DestroyBrake: 'Many machines seem lost at once; none is destroyed until that is clear.',
     Paused: 'Annotation paused: hands off.',
   },
 })

@@ -1,0 +1,60 @@
+/** Decides which sprites contend for a slot, and how urgently, from what is declared and what work is assigned. Pure. */
+import { isDeleting } from '../../api/object.ts'
+import type { Project } from '../project/schema.ts'
+import type { Sprite } from '../sprite/schema.ts'
+import { wantsMachine } from '../sprite/want.ts'
+import type { Tenant } from '../tenant/schema.ts'
+import type { Work } from '../work/schema.ts'
+import type { Contender } from './decide.ts'
+
+export type TenantWorld = {
+  readonly nowMs: number
+  readonly tenant: Tenant
+  readonly sprites: readonly Sprite[]
+  readonly work: readonly Work[]
+  readonly projects: readonly Project[]
+}
+
+/** One contender for each sprite that exists, also those that want nothing: they may still hold a slot. */
+export function contendersOf(world: TenantWorld): Contender[] {
+  const assigned = assignedWork(world.work)
+  const projects = new Map(world.projects.map((project) => [project.metadata.name, project]))
+  return world.sprites.map((sprite) => {
+    const tasks = assigned.get(sprite.metadata.name) ?? []
+    const project = sprite.spec.project === undefined ? undefined : projects.get(sprite.spec.project)
+    const want = wantsMachine({
+      nowMs: world.nowMs,
+      sprite,
+      tenant: world.tenant,
+      project,
+      assignedWork: tasks.length,
+      isRevoked: false,
+    })
+    const isWorking = tasks.some((work) => work.status?.phase === 'InProgress')
+    return {
+      uid: sprite.metadata.uid,
+      sprite: sprite.metadata.name,
+      createdAt: sprite.metadata.creationTimestamp,
+      wants: want.wants && !isDeleting(sprite),
+      urgent: tasks.length > 0 || sprite.spec.runPolicy === 'Always',
+      priority: world.tenant.status?.limits?.priorityRouting
+        ? Math.max(0, ...tasks.map((work) => work.spec.priority))
+        : 0,
+      canYield: sprite.spec.runPolicy === 'OnDemand' && tasks.length === 0,
+      isWorking,
+    }
+  })
+}
+
+/** Work that is assigned and not over, by the name of its sprite. */
+export function assignedWork(work: readonly Work[]): Map<string, Work[]> {
+  const bySprite = new Map<string, Work[]>()
+  for (const one of work) {
+    const sprite = one.status?.assignedSprite
+    if (sprite === undefined || !ACTIVE.has(one.status?.phase ?? '')) continue
+    bySprite.set(sprite, [...(bySprite.get(sprite) ?? []), one])
+  }
+  return bySprite
+}
+
+const ACTIVE: ReadonlySet<string> = new Set(['Assigned', 'InProgress'])

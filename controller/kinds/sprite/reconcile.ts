@@ -1,0 +1,239 @@
+/** The shell of the Sprite controller: observe, decide, act, one status patch. */
+import { hasReason } from '../../api/errors.ts'
+import { keyOf, type Key, type KubeObject } from '../../api/object.ts'
+import type { Bus } from '../../bus/bus.ts'
+import { DONE, watchOf, type ControllerOptions, type Outcome, type Recorder } from '../../engine/types.ts'
+import { ProviderError, type MachineSpec } from '../../providers/machines.ts'
+import { spriteInbox } from '../../../protocol/channels.ts'
+import { unreachable } from '../../../system/assert.ts'
+import { projectKind } from '../project/schema.ts'
+import { holdsSlot, releaseSlot } from '../slotledger/reconcile.ts'
+import { slotLedgerKind, type SlotLedger } from '../slotledger/schema.ts'
+import { statusPatch } from '../status.ts'
+import { tenantKind, type Tenant } from '../tenant/schema.ts'
+import { workKind, type Work } from '../work/schema.ts'
+import type { DestroyBrake } from './brake.ts'
+import { decideSprite } from './decide.ts'
+import { recordTransitions } from './events.ts'
+import { observeSprite, type SpriteReadPorts } from './observe.ts'
+import { MACHINE_FINALIZER, spriteKind } from './schema.ts'
+import { spriteStatus, type ActOutcome } from './status.ts'
+import type { SpriteAction, SpriteDecision, SpriteWorld } from './world.ts'
+
+export type SpritePorts = SpriteReadPorts & {
+  readonly bus: Bus
+  readonly recorder: Recorder
+  readonly brake: DestroyBrake
+  /** The environment of a sprite's machine, with its boot token. */
+  readonly bootEnv: (identity: {
+    readonly tenant: string
+    readonly sprite: string
+    readonly uid: string
+    readonly incarnation: number
+  }) => Readonly<Record<string, string>>
+  /** Counts a machine that was created, for the tenant's monthly usage. */
+  readonly countSpawn?: (tenant: string) => void
+}
+
+/** Seconds between SIGTERM and SIGKILL at a stop. */
+const STOP_TIMEOUT_SECONDS = 30
+
+/** The controller `sprite`. */
+export function spriteController(ports: SpritePorts): ControllerOptions {
+  const inNamespace = (namespace: string): Key[] =>
+    ports.cache.list(spriteKind, namespace).map((sprite) => keyOf(sprite))
+  return {
+    name: 'sprite',
+    kind: spriteKind,
+    watches: [
+      watchOf(workKind, (work, before) => spritesOfWork(work, before)),
+      watchOf(slotLedgerKind, (ledger, before) => spritesOfLedger(ledger, before)),
+      watchOf(tenantKind, (tenant, before) => (tenantMoved(tenant, before) ? inNamespace(tenant.metadata.name) : [])),
+      watchOf(projectKind, (project, before) =>
+        project.spec.suspend === before?.spec.suspend
+          ? []
+          : ports.cache
+              .list(spriteKind, project.metadata.namespace)
+              .filter((sprite) => sprite.spec.project === project.metadata.name)
+              .map((sprite) => keyOf(sprite)),
+      ),
+    ],
+    reconcile: (key, signal) => reconcileSprite(ports, key, signal),
+    concurrency: 16,
+    resyncMs: 300_000,
+    timeoutMs: 60_000,
+  }
+}
+
+function spritesOfWork(work: Work, before: Work | undefined): Key[] {
+  const namespace = work.metadata.namespace ?? ''
+  const isMoved =
+    work.status?.phase !== before?.status?.phase || work.status?.assignedSprite !== before?.status?.assignedSprite
+  if (!isMoved) return []
+  const names = new Set([work.status?.assignedSprite, before?.status?.assignedSprite])
+  return [...names].flatMap((name) => (name === undefined ? [] : [{ namespace, name }]))
+}
+
+/** Sprites whose place in the ledger is not what it was; all that wait, when the set of holders changed. */
+function spritesOfLedger(ledger: SlotLedger, before: SlotLedger | undefined): Key[] {
+  const namespace = ledger.metadata.namespace ?? ''
+  const now = placesOf(ledger)
+  const then = before === undefined ? new Map<string, string>() : placesOf(before)
+  return [...new Set([...now.keys(), ...then.keys()])]
+    .filter((name) => now.get(name) !== then.get(name))
+    .map((name) => ({ namespace, name }))
+}
+
+function placesOf(ledger: SlotLedger): Map<string, string> {
+  const holders = ledger.status?.holders ?? []
+  const held = holders.map((holder): [string, string] => [holder.sprite, `held ${holder.revoke ?? ''}`])
+  const names = holders.map((holder) => holder.sprite).join()
+  const queued = (ledger.status?.queue ?? []).map((waiter, at): [string, string] => [waiter.sprite, `${at} ${names}`])
+  return new Map([...held, ...queued])
+}
+
+const tenantMoved = (tenant: Tenant, before: Tenant | undefined): boolean =>
+  before === undefined ||
+  tenant.metadata.generation !== before.metadata.generation ||
+  JSON.stringify(tenant.status?.limits) !== JSON.stringify(before.status?.limits)
+
+async function reconcileSprite(ports: SpritePorts, key: Key, signal: AbortSignal): Promise<Outcome> {
+  const world = await observeSprite(ports, key, signal)
+  if (world === undefined) return DONE
+  const decision = decideSprite(world)
+  const { outcome, failure } = await act(ports, { world, decision }, signal)
+  if (decision.actions.some((action) => action.do === 'releaseFinalizer')) return DONE
+  await writeStatus(ports, { world, decision, outcome }, signal)
+  // The engine backs off; the status says already why.
+  if (failure !== undefined && failure.retryAfterMs === undefined) throw failure
+  if (failure?.retryAfterMs !== undefined) return { requeueAfterMs: failure.retryAfterMs, requeueReason: 'retry-after' }
+  if (outcome.created !== undefined) return { requeueAfterMs: 0, requeueReason: 'created' }
+  return decision.requeueAfterMs === undefined
+    ? DONE
+    : { requeueAfterMs: decision.requeueAfterMs, requeueReason: decision.requeueReason ?? 'wait' }
+}
+
+async function writeStatus(
+  ports: SpritePorts,
+  pass: { readonly world: SpriteWorld; readonly decision: SpriteDecision; readonly outcome: ActOutcome },
+  signal: AbortSignal,
+): Promise<void> {
+  const { sprite } = pass.world
+  const next = spriteStatus(pass.world, pass.decision, pass.outcome)
+  const patch = statusPatch(sprite.status, next)
+  if (patch === undefined) return
+  try {
+    const written = await ports.client.patchStatus(spriteKind, keyOf(sprite), patch, {}, signal)
+    ports.cache.observe(spriteKind, written)
+    recordTransitions(ports.recorder, sprite, next)
+  } catch (error) {
+    if (!hasReason(error, 'NotFound')) throw error
+  }
+}
+
+type Acted = { readonly outcome: ActOutcome; readonly failure?: ProviderError }
+
+/** Carries out the decision's actions; a provider's refusal becomes part of the outcome, everything else is thrown. */
+async function act(
+  ports: SpritePorts,
+  pass: { readonly world: SpriteWorld; readonly decision: SpriteDecision },
+  signal: AbortSignal,
+): Promise<Acted> {
+  let outcome: ActOutcome = {}
+  for (const action of pass.decision.actions) {
+    try {
+      outcome = { ...outcome, ...(await perform(ports, { world: pass.world, action }, signal)) }
+    } catch (error) {
+      if (!(error instanceof ProviderError)) throw error
+      const request = error.requestId === undefined ? '' : ` (fly-request-id ${error.requestId})`
+      return { outcome: { error: { reason: error.reason, message: `${error.message}${request}` } }, failure: error }
+    }
+  }
+  return { outcome }
+}
+
+async function perform(
+  ports: SpritePorts,
+  step: { readonly world: SpriteWorld; readonly action: SpriteAction },
+  signal: AbortSignal,
+): Promise<ActOutcome> {
+  const { world, action } = step
+  const tenant = world.sprite.metadata.namespace ?? ''
+  const identity = { tenant, uid: world.sprite.metadata.uid }
+  switch (action.do) {
+    case 'holdFinalizer':
+    case 'releaseFinalizer':
+      await setFinalizer(ports, world.sprite, { isHeld: action.do === 'holdFinalizer' }, signal)
+      return {}
+    case 'releaseSlot':
+      await releaseSlot(ports, identity, signal)
+      return {}
+    case 'create':
+      return await create(ports, { world, action }, signal)
+    case 'start':
+      if (!(await holdsSlot(ports.client, identity, signal))) return {}
+      await ports.provider.start({ tenant, id: action.id }, signal)
+      return {}
+    case 'stop':
+      await ports.provider.stop({ tenant, id: action.id }, signal)
+      return {}
+    case 'destroy':
+      if (!action.isTombstoned && !ports.brake.allow(world.nowMs, ports.cache.list(spriteKind).length))
+        return { isBraked: true }
+      await ports.provider.destroy({ tenant, id: action.id }, signal)
+      return {}
+    case 'drain':
+      await ports.bus.publish(spriteInbox(tenant, world.sprite.metadata.name), { type: 'drain' })
+      return {}
+    default:
+      return unreachable(action)
+  }
+}
+
+type CreateStep = { readonly world: SpriteWorld; readonly action: Extract<SpriteAction, { do: 'create' }> }
+
+/** The slot is asked for once more, past every cache: a machine is never made without one (S1). */
+async function create(ports: SpritePorts, step: CreateStep, signal: AbortSignal): Promise<ActOutcome> {
+  const { sprite } = step.world
+  const tenant = sprite.metadata.namespace ?? ''
+  const { config, incarnation, name } = step.action
+  if (!(await holdsSlot(ports.client, { tenant, uid: sprite.metadata.uid }, signal))) return {}
+  const identity = { tenant, sprite: sprite.metadata.name, uid: sprite.metadata.uid, incarnation }
+  const spec: MachineSpec = {
+    name,
+    owner: {
+      controlPlane: ports.controlPlaneId,
+      tenant,
+      sprite: identity.sprite,
+      spriteUid: identity.uid,
+      incarnation,
+      specHash: config.specHash,
+    },
+    image: config.image,
+    guest: config.guest,
+    regions: config.regions,
+    env: ports.bootEnv(identity),
+    autoDestroy: config.autoDestroy,
+    stopTimeoutSeconds: STOP_TIMEOUT_SECONDS,
+  }
+  const created = await ports.provider.create(spec, signal)
+  ports.countSpawn?.(tenant)
+  return { created }
+}
+
+async function setFinalizer(
+  ports: SpritePorts,
+  sprite: KubeObject,
+  wish: { readonly isHeld: boolean },
+  signal: AbortSignal,
+): Promise<void> {
+  const others = (sprite.metadata.finalizers ?? []).filter((finalizer) => finalizer !== MACHINE_FINALIZER)
+  const finalizers = wish.isHeld ? [...others, MACHINE_FINALIZER] : others
+  try {
+    const options = { resourceVersion: sprite.metadata.resourceVersion }
+    const written = await ports.client.patchMetadata(spriteKind, keyOf(sprite), { finalizers }, options, signal)
+    if (wish.isHeld) ports.cache.observe(spriteKind, written)
+  } catch (error) {
+    if (!hasReason(error, 'NotFound')) throw error
+  }
+}

@@ -1,0 +1,105 @@
+/** Decides the status of a sprite from what was decided and what came of it. Pure. */
+import { mergeConditions, type ConditionPatch } from '../../api/conditions.ts'
+import { isTerminalReason, reasonOf } from './provider-reasons.ts'
+import type { Machine, ProviderErrorReason } from '../../providers/machines.ts'
+import { timestamp } from '../../../system/timestamp.ts'
+import type { SpriteMachine, SpriteStatus } from './schema.ts'
+import type { SpriteDecision, SpriteWorld } from './world.ts'
+
+/** What the pass's one machine call gave. */
+export type ActOutcome = {
+  readonly created?: Machine
+  readonly error?: { readonly reason: ProviderErrorReason; readonly message: string }
+  /** The brake held a destroy back. */
+  readonly isBraked?: boolean
+}
+
+/** The whole next status; the shell sends the difference. */
+export function spriteStatus(world: SpriteWorld, decision: SpriteDecision, outcome: ActOutcome): SpriteStatus {
+  const before = world.sprite.status ?? {}
+  const machine = machineAfter(world, decision, outcome)
+  const conditions = mergeConditions(before.conditions, conditionsAfter(decision, outcome), {
+    generation: world.sprite.metadata.generation,
+    now: world.now,
+  })
+  const isIdle = decision.phase === 'Idle'
+  const status: SpriteStatus = {
+    observedGeneration: world.sprite.metadata.generation,
+    phase: decision.phase,
+    incarnation: Math.max(before.incarnation ?? 0, machine?.incarnation ?? 0),
+    machine,
+    currentTask: world.currentWork?.name,
+    project: world.currentWork?.project,
+    idleSince: isIdle ? (before.phase === 'Idle' ? before.idleSince : world.now) : undefined,
+    tokensUsed: world.tokensUsed === 0 ? before.tokensUsed : world.tokensUsed,
+    failures: decision.failures ?? before.failures,
+    retryTime: decision.retryTime,
+    lastExit: lastExit(world),
+    lastHeartbeatTime: before.lastHeartbeatTime,
+    blockers: decision.blockers === undefined ? undefined : [...decision.blockers],
+    conditions,
+  }
+  return withHeartbeat(world, status)
+}
+
+/** A heartbeat alone is not worth a write: its time goes along when something else has changed. */
+function withHeartbeat(world: SpriteWorld, status: SpriteStatus): SpriteStatus {
+  const before = world.sprite.status
+  const isMoved = before?.phase !== status.phase || before?.currentTask !== status.currentTask
+  if (!isMoved || world.presence === undefined) return status
+  return { ...status, lastHeartbeatTime: timestamp(world.presence.lastSeenAtMs) }
+}
+
+function machineAfter(world: SpriteWorld, decision: SpriteDecision, outcome: ActOutcome): SpriteMachine | undefined {
+  const { machine } = decision
+  if (machine === undefined) return undefined
+  if (outcome.isBraked === true) return world.sprite.status?.machine
+  if (outcome.created === undefined) return machine
+  const { id, app, region, state, image } = outcome.created
+  return { ...machine, id, app, region, state, image: image ?? machine.image, intent: 'Run' }
+}
+
+function conditionsAfter(decision: SpriteDecision, outcome: ActOutcome): readonly ConditionPatch[] {
+  if (outcome.isBraked === true) {
+    const message =
+      'Many machines seem lost at once: none is destroyed until that is clear; look at the provider’s status'
+    return replaceReady(decision.conditions, 'Unknown', { reason: 'DestroyBrake', message })
+  }
+  if (outcome.error === undefined) return decision.conditions
+  const { reason, message } = outcome.error
+  const text = { reason: reasonOf(reason), message }
+  if (isTerminalReason(reason))
+    return [
+      { type: 'Ready', status: 'False', ...text },
+      { type: 'Stalled', status: 'True', ...text },
+    ]
+  return replaceReady(
+    decision.conditions,
+    reason === 'Unavailable' || reason === 'OutcomeUnknown' ? 'Unknown' : 'False',
+    text,
+  )
+}
+
+const replaceReady = (
+  conditions: readonly ConditionPatch[],
+  status: ConditionPatch['status'],
+  text: { readonly reason: string; readonly message: string },
+): ConditionPatch[] => [
+  { type: 'Ready', status, ...text },
+  { type: 'Reconciling', status: 'True', ...text },
+  ...conditions.filter(({ type }) => type !== 'Ready' && type !== 'Reconciling'),
+]
+
+function lastExit(world: SpriteWorld): SpriteStatus['lastExit'] {
+  const before = world.sprite.status?.lastExit
+  const exit = world.observation.seen === 'present' ? world.observation.machine.exit : undefined
+  const incarnation = world.sprite.status?.machine?.incarnation
+  if (exit === undefined || incarnation === undefined) return before
+  return {
+    incarnation,
+    ...(exit.code === undefined ? {} : { code: exit.code }),
+    ...(exit.oomKilled === undefined ? {} : { oomKilled: exit.oomKilled }),
+    ...(exit.requested === undefined ? {} : { requested: exit.requested }),
+    time: timestamp(exit.atMs),
+  }
+}

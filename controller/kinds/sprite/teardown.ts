@@ -1,0 +1,147 @@
+/** Decides how a machine that should not run comes to rest: drained, stopped, kept or destroyed. Pure. */
+import { reconciling } from '../../api/conditions.ts'
+import { isDeleting } from '../../api/object.ts'
+import { keptConditions, restReason } from './outcomes.ts'
+import type { SpriteMachine } from './schema.ts'
+import type { Want } from './want.ts'
+import type { SpriteAction, SpriteDecision, SpriteWorld } from './world.ts'
+
+type KnownMachine = SpriteMachine & { readonly id: string }
+
+/** Why it comes to rest, as a condition reason. */
+export type RestCause = 'Replacing' | 'Stopping' | 'Deleting'
+
+/** It should stop: first its task, then its process, then (unless the plan keeps it) the machine. */
+export function stopping(world: SpriteWorld, want: Want, machine: KnownMachine, cause: RestCause): SpriteDecision {
+  const isKept = keepsStopped(world, machine, cause)
+  switch (machine.state) {
+    case 'started':
+      if (machine.intent !== 'Stop' && world.currentWork !== undefined) return draining(world, machine, cause)
+      return stop(world, machine, { cause, isKept })
+    case 'stopping':
+    case 'suspending':
+      return ageMs(world, machine) > world.deadlines.stopMs && machine.intent === 'Stop'
+        ? destroy(world, machine, cause)
+        : waiting(world, { ...machine, ...stopIntent(world, machine, isKept) }, cause)
+    case 'stopped':
+      return isKept ? kept(world, want, machine) : destroy(world, machine, cause)
+    default:
+      return destroy(world, machine, cause)
+  }
+}
+
+/** A stopped machine is kept for a warm start where the plan says so and nothing about it has changed. */
+function keepsStopped(world: SpriteWorld, machine: KnownMachine, cause: RestCause): boolean {
+  const config = world.config
+  return cause === 'Stopping' && config !== undefined && !config.autoDestroy && config.specHash === machine.specHash
+}
+
+const ageMs = (world: SpriteWorld, machine: SpriteMachine): number => world.nowMs - Date.parse(machine.since)
+
+/** Notes the moment from which the stop counts, once. */
+function stopIntent(
+  world: SpriteWorld,
+  machine: SpriteMachine,
+  isKept: boolean,
+): Pick<SpriteMachine, 'intent' | 'since'> {
+  if (machine.intent === 'Stop') return { intent: 'Stop', since: machine.since }
+  return { intent: isKept ? 'Stop' : machine.intent === 'Destroy' ? 'Destroy' : 'Stop', since: world.now }
+}
+
+function draining(world: SpriteWorld, machine: KnownMachine, cause: RestCause): SpriteDecision {
+  const isFirst = world.sprite.status?.phase !== 'Draining'
+  const since = isFirst ? world.now : machine.since
+  const leftMs = Date.parse(since) + world.deadlines.drainMs - world.nowMs
+  if (leftMs <= 0) return stop(world, machine, { cause, isKept: keepsStopped(world, machine, cause) })
+  const actions: SpriteAction[] = isFirst ? [{ do: 'drain' }] : []
+  return {
+    actions,
+    phase: 'Draining',
+    machine: { ...machine, since },
+    conditions: reconciling(
+      cause === 'Stopping' ? 'Draining' : cause,
+      `Finishes ${world.currentWork?.name ?? 'its task'} before its machine is stopped`,
+    ),
+    requeueAfterMs: leftMs,
+    requeueReason: 'drain-deadline',
+  }
+}
+
+function stop(
+  world: SpriteWorld,
+  machine: KnownMachine,
+  options: { readonly cause: RestCause; readonly isKept: boolean },
+): SpriteDecision {
+  if (machine.intent === 'Stop' && ageMs(world, machine) > world.deadlines.stopMs)
+    return destroy(world, machine, options.cause)
+  return {
+    actions: [{ do: 'stop', id: machine.id }],
+    phase: 'Draining',
+    machine: { ...machine, ...stopIntent(world, machine, options.isKept) },
+    conditions: reconciling(options.cause, `Stops machine ${machine.name}`),
+    requeueAfterMs: Math.min(1_000, world.deadlines.confirmMs),
+    requeueReason: 'stopping',
+  }
+}
+
+const waiting = (world: SpriteWorld, machine: KnownMachine, cause: RestCause): SpriteDecision => ({
+  actions: [],
+  phase: 'Draining',
+  machine,
+  conditions: reconciling(cause, `Machine ${machine.name} stops`),
+  requeueAfterMs: Math.min(1_000, world.deadlines.confirmMs),
+  requeueReason: 'stopping',
+})
+
+/** Stopped and kept: its slot goes back once the stop is confirmed, and the machine when its time is over. */
+function kept(world: SpriteWorld, want: Want, machine: KnownMachine): SpriteDecision {
+  if (machine.intent !== 'Stop') return waiting(world, { ...machine, intent: 'Stop', since: world.now }, 'Stopping')
+  const rest = restReason(world, want)
+  const base = { phase: rest.phase, machine, conditions: rest.conditions }
+  const isConfirmed =
+    world.observation.seen === 'present' &&
+    world.observation.isFresh &&
+    ageMs(world, machine) >= world.deadlines.confirmMs
+  if (world.slot.holder !== undefined && !isConfirmed)
+    return {
+      ...base,
+      phase: 'Draining',
+      conditions: reconciling('Stopping', `Machine ${machine.name} has stopped; a second look confirms it`),
+      actions: [],
+      requeueAfterMs: world.deadlines.confirmMs,
+      requeueReason: 'confirm-stop',
+    }
+  if (world.slot.holder !== undefined)
+    return { ...base, actions: [{ do: 'releaseSlot' }], requeueAfterMs: 0, requeueReason: 'slot-released' }
+  const retentionMs = (world.tenant?.status?.limits?.stoppedMachineRetentionSeconds ?? 0) * 1000
+  const leftMs = retentionMs - ageMs(world, machine)
+  if (leftMs <= 0) return destroy(world, machine, 'Stopping')
+  return { ...base, actions: [], requeueAfterMs: leftMs, requeueReason: 'retention' }
+}
+
+function destroy(world: SpriteWorld, machine: KnownMachine, cause: RestCause): SpriteDecision {
+  return {
+    actions: [{ do: 'destroy', id: machine.id, isTombstoned: true }],
+    phase: 'Draining',
+    machine: { ...machine, intent: 'Destroy', since: world.now },
+    conditions: reconciling(cause, `Destroys machine ${machine.name}`),
+    requeueAfterMs: Math.min(1_000, world.deadlines.confirmMs),
+    requeueReason: 'destroying',
+  }
+}
+
+/** It is to go: waits for its absence, and asks again when that takes too long. */
+export function destroying(world: SpriteWorld, want: Want, machine: KnownMachine): SpriteDecision {
+  const isAsked = machine.state === 'destroying' || machine.state === 'destroyed'
+  const isLate = ageMs(world, machine) > world.deadlines.destroyMs
+  const cause: RestCause = isDeleting(world.sprite) ? 'Deleting' : want.wants ? 'Replacing' : 'Stopping'
+  const wasLost = world.sprite.status?.phase === 'Failed'
+  return {
+    actions: isAsked && !isLate ? [] : [{ do: 'destroy', id: machine.id, isTombstoned: !wasLost }],
+    phase: wasLost ? 'Failed' : 'Draining',
+    machine: isLate ? { ...machine, since: world.now } : machine,
+    conditions: wasLost ? keptConditions(world) : reconciling(cause, `Destroys machine ${machine.name}`),
+    requeueAfterMs: Math.min(1_000, world.deadlines.confirmMs),
+    requeueReason: 'destroying',
+  }
+}

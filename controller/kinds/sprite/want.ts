@@ -1,0 +1,76 @@
+/** Decides whether a sprite should have a running machine now, and if not, why. Pure. */
+import { isDeleting } from '../../api/object.ts'
+import { parseTimestamp } from '../../../system/timestamp.ts'
+import type { Project } from '../project/schema.ts'
+import type { Tenant } from '../tenant/schema.ts'
+import type { Sprite } from './schema.ts'
+
+export type WantWorld = {
+  readonly nowMs: number
+  readonly sprite: Sprite
+  readonly tenant: Tenant | undefined
+  readonly project: Project | undefined
+  /** How many pieces of work are assigned to it and not over. */
+  readonly assignedWork: number
+  /** Its slot is asked back. */
+  readonly isRevoked: boolean
+}
+
+export type WantReason =
+  | 'Running'
+  | 'Deleting'
+  | 'TenantNotReady'
+  | 'AgentTypeNotAllowed'
+  | 'Suspended'
+  | 'Stopped'
+  | 'Revoked'
+  | 'BackingOff'
+  | 'Asleep'
+
+export type Want = {
+  readonly wants: boolean
+  readonly reason: WantReason
+  /** When an idle machine that is wanted now will no longer be; ms from now. */
+  readonly idleLeftMs?: number
+}
+
+/** The first reason that speaks against a machine wins; the order is from the strongest to the mildest. */
+export function wantsMachine(world: WantWorld): Want {
+  const { sprite, tenant, project } = world
+  if (isDeleting(sprite)) return not('Deleting')
+  if (tenant?.status?.limits === undefined || isDeleting(tenant)) return not('TenantNotReady')
+  if (agentTypeIsDisabled(sprite, tenant)) return not('AgentTypeNotAllowed')
+  if (tenant.spec.suspend || project?.spec.suspend === true) return not('Suspended')
+  if (sprite.spec.runPolicy === 'Stopped') return not('Stopped')
+  if (world.isRevoked) return not('Revoked')
+  if (isBackingOff(sprite, world.nowMs)) return not('BackingOff')
+  if (sprite.spec.runPolicy === 'Always' || world.assignedWork > 0) return { wants: true, reason: 'Running' }
+  return lingering(world, tenant.status.limits.spriteIdleTimeoutSeconds)
+}
+
+const not = (reason: WantReason): Want => ({ wants: false, reason })
+
+/** After failed machines it leaves its slot to others until the retry time. */
+function isBackingOff(sprite: Sprite, nowMs: number): boolean {
+  const retryAtMs = parseTimestamp(sprite.status?.retryTime)
+  return sprite.status?.machine === undefined && retryAtMs !== undefined && retryAtMs > nowMs
+}
+
+function agentTypeIsDisabled(sprite: Sprite, tenant: Tenant): boolean {
+  const enabled = tenant.spec.config.enabledAgents
+  return enabled !== undefined && !enabled.includes(sprite.spec.agentType)
+}
+
+/** Without work, a machine that is up stays until its idle timeout; one that is not is not made. */
+function lingering(world: WantWorld, tenantTimeoutSeconds: number): Want {
+  const machine = world.sprite.status?.machine
+  if (machine === undefined || machine.intent === 'Stop' || machine.intent === 'Destroy') return not('Asleep')
+  const idleSinceMs = parseTimestamp(world.sprite.status?.idleSince)
+  if (machine.readyTime === undefined || idleSinceMs === undefined) return { wants: true, reason: 'Running' }
+  const leftMs = idleSinceMs + idleTimeoutSeconds(world.sprite, tenantTimeoutSeconds) * 1000 - world.nowMs
+  return leftMs > 0 ? { wants: true, reason: 'Running', idleLeftMs: leftMs } : not('Asleep')
+}
+
+/** The idle time that holds for a sprite: its own within its tenant's. */
+export const idleTimeoutSeconds = (sprite: Sprite, tenantTimeoutSeconds: number): number =>
+  Math.min(sprite.spec.idleTimeoutSeconds ?? tenantTimeoutSeconds, tenantTimeoutSeconds)
