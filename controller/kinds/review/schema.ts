@@ -66,6 +66,9 @@ export const reviewKind = defineKind({
   },
 })
 
+/** The reviewer that is no agent type. */
+export const PERSON = 'person'
+
 export type Review = ObjectOf<typeof reviewKind>
 export type ReviewSpec = SpecOf<typeof reviewKind>
 export type ReviewStatus = StatusOf<typeof reviewKind>

@@ -1,0 +1,98 @@
+/** Decides whether a write of a Tenant may go on. Pure. */
+import type { AdmissionRequest, Related, Violation } from '../../api/admission.ts'
+import { admissionOf, forbidden, invalid } from '../admission.ts'
+import { allowingPlan } from '../agent-types.ts'
+import { isProtected } from '../marks.ts'
+import { nameList, suggestion } from '../names.ts'
+import { planKind, type Plan, type PlanSpec } from '../plan/schema.ts'
+import { isTerminal, workKind } from '../work/schema.ts'
+import type { Tenant, TenantSpec } from './schema.ts'
+
+type Config = TenantSpec['config']
+
+/** A number in the config and the one of the plan that it may not pass. */
+const CAPPED: readonly {
+  readonly field: keyof Config
+  readonly what: string
+  readonly asked: (config: Config) => number | undefined
+  readonly limit: (plan: PlanSpec) => number | null
+}[] = [
+  {
+    field: 'maxConcurrentSprites',
+    what: 'concurrent sprites',
+    asked: (config) => config.maxConcurrentSprites,
+    limit: (plan) => plan.concurrentSprites,
+  },
+  {
+    field: 'monthlyTokenBudget',
+    what: 'tokens a month',
+    asked: (config) => config.monthlyTokenBudget,
+    limit: (plan) => plan.monthlyTokens,
+  },
+  {
+    field: 'spriteIdleTimeoutSeconds',
+    what: 'seconds of idle time',
+    asked: (config) => config.spriteIdleTimeoutSeconds,
+    limit: (plan) => plan.spriteIdleTimeoutSeconds,
+  },
+  {
+    field: 'enabledAgents',
+    what: 'agent types',
+    asked: (config) => config.enabledAgents?.length,
+    limit: (plan) => plan.agentTypes,
+  },
+]
+
+/** The fields of a config that ask for more than a plan has, as a reconciler reports them. */
+export const fieldsAbovePlan = (config: Config, plan: PlanSpec): readonly (keyof Config)[] =>
+  CAPPED.filter((capped) => isAbove(capped.asked(config), capped.limit(plan))).map((capped) => capped.field)
+
+const isAbove = (asked: number | undefined, limit: number | null): boolean =>
+  asked !== undefined && limit !== null && asked > limit
+
+/** AD1 the plan exists; AD2, AD3 the config is within the plan; AD4 a protected tenant is not deleted at work. */
+export const tenantAdmission = admissionOf<Tenant>({
+  writeNeeds: () => [{ kind: planKind, namespace: '' }],
+  write: checkPlan,
+  deleteNeeds: (tenant) => (isProtected(tenant) ? [{ kind: workKind, namespace: tenant.metadata.name }] : []),
+  delete: checkProtection,
+})
+
+function checkPlan({ object, old }: AdmissionRequest<Tenant>, related: Related): readonly Violation[] {
+  const plans = related.list(planKind, '')
+  const plan = plans.find((one) => one.metadata.name === object.spec.plan)
+  const movesPlan = old === undefined || old.spec.plan !== object.spec.plan
+  if (plan === undefined) {
+    if (!movesPlan) return []
+    const names = plans.map((one) => one.metadata.name)
+    const message = `Cannot use plan "${object.spec.plan}": no Plan has this name; ${suggestion(object.spec.plan, names)}`
+    return [invalid('spec.plan', message)]
+  }
+  return CAPPED.flatMap((capped) => {
+    const asked = capped.asked(object.spec.config)
+    const isNew = movesPlan || asked !== capped.asked(old.spec.config)
+    return isNew && isAbove(asked, capped.limit(plan.spec)) ? [refuse(capped, asked ?? 0, plan, plans)] : []
+  })
+}
+
+function refuse(capped: (typeof CAPPED)[number], asked: number, plan: Plan, plans: readonly Plan[]): Violation {
+  const limit = capped.limit(plan.spec)
+  const remedy = allowingPlan(plans, (one) => !isAbove(asked, capped.limit(one.spec)))
+  const message = `Cannot set ${capped.field} to "${asked}": plan "${plan.metadata.name}" allows ${limit} ${capped.what}; ask for at most ${limit}, or ${remedy}`
+  return forbidden(`spec.config.${capped.field}`, message)
+}
+
+function checkProtection({ object }: AdmissionRequest<Tenant>, related: Related): readonly Violation[] {
+  if (!isProtected(object)) return []
+  const { name } = object.metadata
+  const going = related
+    .list(workKind, name)
+    .filter((work) => isAtWork(work.status?.phase))
+    .map((work) => work.metadata.name)
+  if (going.length === 0) return []
+  const message = `Cannot delete tenant "${name}": it is protected and work is in progress (${nameList(going)}); wait, cancel the work, or remove annotation sprites.highera.com/protected`
+  return [forbidden('metadata.annotations', message)]
+}
+
+const isAtWork = (phase: Parameters<typeof isTerminal>[0]): boolean =>
+  phase !== undefined && phase !== 'Pending' && !isTerminal(phase)
