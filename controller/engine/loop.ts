@@ -1,0 +1,239 @@
+/** Runs one controller: workers take keys, make passes, and requeue by outcome or error (docs/spec/engine.md, R). */
+import { ApiError, hasReason } from '../api/errors.ts'
+import { formatKey, type Key } from '../api/object.ts'
+import { backoffMs, KEY_BACKOFF, type BackoffPolicy } from '../../system/backoff.ts'
+import type { Clock } from '../../system/clock.ts'
+import type { Entropy } from '../../system/entropy.ts'
+import type { Log, LogFields } from '../../system/log.ts'
+import type { Metrics } from '../../system/metrics.ts'
+import { engineInstruments, type EngineInstruments } from './instruments.ts'
+import { tenantOfKey, WorkQueue } from './queue.ts'
+import { PRIORITY, TerminalError, type ControllerOptions, type Outcome, type Priority } from './types.ts'
+
+export type LoopPorts = {
+  readonly clock: Clock
+  readonly entropy: Entropy
+  readonly log: Log
+  readonly metrics: Metrics
+  /** A tenant's weight, 1…100. */
+  readonly weightOf: (tenant: string) => number
+}
+
+/** How a pass ended; the label of the metric. */
+export type PassResult = 'success' | 'requeue' | 'conflict' | 'error' | 'timeout' | 'terminal' | 'cancelled'
+
+/** Counts since the start, and what is there now. */
+export type LoopStats = {
+  readonly reconciles: number
+  readonly results: Readonly<Partial<Record<PassResult, number>>>
+  readonly waiting: number
+  readonly working: number
+  readonly delayed: number
+}
+
+/** A conflict means that the cache is behind by one write: soon again, and slower only when it happens again. */
+const CONFLICT_BACKOFF: BackoffPolicy = { baseMs: 20, maxMs: 5_000, jitter: 0.5 }
+/** The least requeue delay, so that a reconciler that asks for 0 makes no hot loop. */
+const REQUEUE_MS_MIN = 10
+/** A port's hint when to try again is kept to this. */
+const RETRY_AFTER_MS_MAX = 300_000
+/** How long a pass may ignore its aborted signal before its worker leaves it alone and goes on with other keys. */
+const STUCK_GRACE_MS = 5_000
+
+/** Why a pass was cut off. */
+class PassTimeoutError extends Error {
+  override readonly name = 'PassTimeoutError'
+}
+
+/** The workers of one controller, their queue and the failures of each key. */
+export class Loop {
+  readonly queue: WorkQueue
+  readonly #options: ControllerOptions
+  readonly #ports: LoopPorts
+  readonly #log: Log
+  readonly #instruments: EngineInstruments
+  /** Failures in a row of each key that has any; forgotten on success, at the end of a terminal one, or when deleted. */
+  readonly #failures = new Map<string, number>()
+  readonly #results = new Map<PassResult, number>()
+  readonly #passes = new Map<Promise<void>, AbortController>()
+  #reconciles = 0
+  #workers: Promise<void>[] = []
+  #onIdle: () => void = () => {}
+
+  constructor(options: ControllerOptions, ports: LoopPorts) {
+    this.#options = options
+    this.#ports = ports
+    this.#log = ports.log.child({ controller: options.name })
+    this.#instruments = engineInstruments(ports.metrics, options.name)
+    this.queue = new WorkQueue({
+      clock: ports.clock,
+      weightOf: ports.weightOf,
+      onSize: (size) => this.#instruments.depth(size),
+    })
+  }
+
+  /** Whether no key waits and none is worked on; delayed ones do not count. */
+  get isIdle(): boolean {
+    return this.queue.size === 0 && this.queue.working === 0
+  }
+
+  get stats(): LoopStats {
+    return {
+      reconciles: this.#reconciles,
+      results: Object.fromEntries(this.#results),
+      waiting: this.queue.size,
+      working: this.queue.working,
+      delayed: this.queue.delayed,
+    }
+  }
+
+  /** Sets who is told when the loop has become idle. */
+  onIdle(listener: () => void): void {
+    this.#onIdle = listener
+  }
+
+  /** Forgets the failures of a key, because its object is gone. */
+  forget(key: Key): void {
+    this.#failures.delete(formatKey(key))
+  }
+
+  /** Lets the workers begin. */
+  start(): void {
+    this.#workers = Array.from({ length: Math.max(1, this.#options.concurrency) }, () => this.#work())
+  }
+
+  /** Takes no new key; passes that run may end within `graceMs`, then their signals are aborted, and it waits as long again. */
+  async stop(graceMs: number): Promise<void> {
+    this.queue.shutdown()
+    await this.#passesEnd(graceMs)
+    for (const pass of this.#passes.values()) pass.abort(new Error('The control plane stops'))
+    await this.#passesEnd(graceMs)
+    if (this.#passes.size > 0) this.#log.error({ passes: this.#passes.size }, 'Passes ignore their signal: left behind')
+  }
+
+  async #passesEnd(withinMs: number): Promise<void> {
+    if (this.#passes.size === 0) return
+    await this.#settledWithin(Promise.allSettled([...this.#passes.keys(), ...this.#workers]), withinMs)
+  }
+
+  /** Waits for a promise, but no longer than `withinMs`; true when it has settled. */
+  async #settledWithin(promise: Promise<unknown>, withinMs: number): Promise<boolean> {
+    const timer = new AbortController()
+    const ended = promise.then(() => true)
+    const timedOut = this.#ports.clock.sleep(withinMs, timer.signal).then(
+      () => false,
+      () => true,
+    )
+    const isSettled = await Promise.race([ended, timedOut])
+    timer.abort()
+    return isSettled
+  }
+
+  async #work(): Promise<void> {
+    for (let key = await this.queue.take(); key !== undefined; key = await this.queue.take()) {
+      const abort = new AbortController()
+      const pass = this.#pass(key, abort)
+      this.#passes.set(pass, abort)
+      const ended = pass.then(() => this.#passes.delete(pass))
+      await this.#leaveWhenStuck(key, ended, abort)
+    }
+  }
+
+  /** A pass that ignores its time-out keeps its key, so that nobody else works on it, but not the worker. */
+  async #leaveWhenStuck(key: Key, ended: Promise<unknown>, abort: AbortController): Promise<void> {
+    const aborted = new Promise<void>((resolve) => {
+      abort.signal.addEventListener('abort', () => resolve(), { once: true })
+    })
+    const isEnded = await Promise.race([ended.then(() => true), aborted.then(() => false)])
+    if (isEnded || (await this.#settledWithin(ended, STUCK_GRACE_MS))) return
+    this.#log.error({ key: formatKey(key), tenant: tenantOfKey(key) }, 'A pass ignores its signal: its worker goes on')
+  }
+
+  /** One pass; never rejects. */
+  async #pass(key: Key, abort: AbortController): Promise<void> {
+    const { clock, entropy } = this.#ports
+    const startedAt = clock.monotonic()
+    const cancelTimeout = clock.after(this.#options.timeoutMs, () => {
+      abort.abort(new PassTimeoutError(`The pass took longer than ${this.#options.timeoutMs} ms`))
+    })
+    const fields = {
+      kind: this.#options.kind.kind,
+      key: formatKey(key),
+      tenant: tenantOfKey(key),
+      reconcileId: entropy.uuid(),
+    }
+    let result: PassResult
+    try {
+      const outcome = await this.#options.reconcile(key, abort.signal)
+      result = this.#succeeded(key, outcome)
+      this.#log.debug({ ...fields, result, ...outcome }, 'Pass ended')
+    } catch (error) {
+      result = this.#failed(key, error, { fields, signal: abort.signal })
+    } finally {
+      cancelTimeout()
+      this.queue.done(key)
+    }
+    this.#reconciles++
+    this.#results.set(result, (this.#results.get(result) ?? 0) + 1)
+    this.#instruments.pass(result, clock.monotonic() - startedAt)
+    if (this.isIdle) this.#onIdle()
+  }
+
+  #succeeded(key: Key, outcome: Outcome): PassResult {
+    this.forget(key)
+    const { requeueAfterMs } = outcome
+    if (requeueAfterMs === undefined) return 'success'
+    if (!Number.isFinite(requeueAfterMs))
+      throw new TerminalError(`Cannot requeue after "${requeueAfterMs}" ms: give a finite number`)
+    this.queue.addAfter(key, Math.max(REQUEUE_MS_MIN, requeueAfterMs), PRIORITY.retry)
+    return 'requeue'
+  }
+
+  #failed(key: Key, error: unknown, pass: { readonly fields: LogFields; readonly signal: AbortSignal }): PassResult {
+    const isTimeout = pass.signal.reason instanceof PassTimeoutError
+    if (pass.signal.aborted && !isTimeout) return 'cancelled'
+    if (error instanceof TerminalError) {
+      this.forget(key)
+      this.#log.error({ ...pass.fields, error: error.message }, 'Pass failed for good: waiting for a change')
+      return 'terminal'
+    }
+    const id = formatKey(key)
+    const failures = (this.#failures.get(id) ?? 0) + 1
+    this.#failures.set(id, failures)
+    const delayMs = this.#retryDelayMs(error, failures)
+    this.queue.addAfter(key, delayMs, PRIORITY.retry)
+    this.#instruments.retry()
+    if (hasReason(error, 'Conflict')) {
+      this.#log.debug({ ...pass.fields, delayMs }, 'Pass met a newer version: soon again')
+      return 'conflict'
+    }
+    this.#log.warn({ ...pass.fields, ...describe(error), failures, delayMs }, 'Pass failed: trying again')
+    return isTimeout ? 'timeout' : 'error'
+  }
+
+  #retryDelayMs(error: unknown, failures: number): number {
+    const random = this.#ports.entropy.random()
+    if (hasReason(error, 'Conflict')) return backoffMs(CONFLICT_BACKOFF, failures, random)
+    return Math.max(backoffMs(KEY_BACKOFF, failures, random), retryAfterMs(error))
+  }
+
+  /** Lets a key wait for a worker. */
+  add(key: Key, priority: Priority): void {
+    this.queue.add(key, priority)
+  }
+}
+
+/** When the failed port would be asked again, in ms; 0 when it does not say. */
+function retryAfterMs(error: unknown): number {
+  if (typeof error !== 'object' || error === null) return 0
+  const seconds = error instanceof ApiError ? error.details.retryAfterSeconds : undefined
+  const hint = 'retryAfterMs' in error ? error.retryAfterMs : (seconds ?? 0) * 1000
+  return typeof hint === 'number' && hint > 0 ? Math.min(hint, RETRY_AFTER_MS_MAX) : 0
+}
+
+/** What a log says of an error: of one without a reason, which may be a bug, also where it came from. */
+function describe(error: unknown): LogFields {
+  if (!(error instanceof Error)) return { error: String(error) }
+  const reason = 'reason' in error ? error.reason : undefined
+  return { error: error.message, ...(reason === undefined ? { stack: error.stack } : { reason }) }
+}
