@@ -11,6 +11,8 @@ const SHOWN_CHARS_MAX = 200
 export function duplicateCauses(schema: StructuralSchema, items: readonly Json[], path: string): Cause[] {
   const type = schema['x-kubernetes-list-type']
   if (type !== 'set' && type !== 'map') return []
+  // Type checks refuse such a list; Kubernetes then looks for no duplicates in it.
+  if (type === 'map' && !items.every(isObject)) return []
   const seen = new Map<string, number>()
   const causes: Cause[] = []
   items.forEach((item, index) => {

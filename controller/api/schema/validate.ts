@@ -130,6 +130,16 @@ function validateObject(schema: StructuralSchema, value: JsonObject, place: Plac
   }
 }
 
+const BLOCKING: ReadonlySet<string> = new Set([
+  'FieldValueRequired',
+  'FieldValueTooLong',
+  'FieldValueTooMany',
+  'FieldValueTypeInvalid',
+])
+
+/** Whether causes are such that Kubernetes does not run CEL rules any more: the rules could not rely on the shape. */
+export const blocksRules = (causes: readonly Cause[]): boolean => causes.some(({ reason }) => BLOCKING.has(reason))
+
 /** A cause whose message is cut to MESSAGE_CHARS_MAX. */
 export const cause = (reason: string, field: string, message: string): Cause => ({
   reason,

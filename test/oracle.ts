@@ -1,0 +1,94 @@
+/** Starts a genuine apiextensions-apiserver for tests where it is present, and stops all of it by process id. */
+import { spawn } from 'node:child_process'
+import { existsSync } from 'node:fs'
+import { mkdtemp, readdir, readFile, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import path from 'node:path'
+
+/** Where the oracle lies, relative to the repository; ORACLE_DIR says otherwise. */
+const FOLDER = process.env['ORACLE_DIR'] ?? path.resolve(import.meta.dirname, '../../shared/oracle')
+const URL_BASE = 'http://127.0.0.1:8102'
+
+export type Reply = { readonly code: number; readonly body: OracleBody; readonly warnings: readonly string[] }
+
+/** What tests read of an answer: an object, or a Status with causes. */
+export type OracleBody = {
+  readonly message?: string
+  readonly metadata?: { readonly resourceVersion?: string }
+  readonly spec?: unknown
+  readonly status?: unknown
+  readonly details?: { readonly causes?: readonly { readonly field?: string; readonly message?: string }[] }
+}
+
+export type Oracle = {
+  send(method: 'GET' | 'POST' | 'PUT', url: string, body?: unknown): Promise<Reply>
+  stop(): Promise<void>
+}
+
+/** Why the oracle cannot be started here; undefined when it can. */
+export function oracleAbsence(): string | undefined {
+  if (!existsSync(path.join(FOLDER, 'run-oracle.sh'))) return `no oracle at ${FOLDER}; set ORACLE_DIR`
+  const folders = (process.env['PATH'] ?? '').split(path.delimiter)
+  const missing = ['etcd', 'openssl', 'xz', 'curl'].find(
+    (tool) => !folders.some((folder) => existsSync(path.join(folder, tool))),
+  )
+  return missing === undefined ? undefined : `no ${missing} on PATH; Debian has etcd in etcd-server`
+}
+
+/** Starts the oracle on its fixed ports, with its data in a temporary folder. Throws when it does not come up. */
+export async function startOracle(): Promise<Oracle> {
+  const folder = await mkdtemp(path.join(tmpdir(), 'oracle-'))
+  const stop = async (): Promise<void> => {
+    await stopAll(folder)
+    await rm(folder, { recursive: true, force: true, maxRetries: 5 })
+  }
+  const script = spawn('bash', [path.join(FOLDER, 'run-oracle.sh'), folder], { stdio: 'ignore' })
+  const code = await new Promise<number | null>((resolve) => script.once('close', resolve))
+  if (code === 0 && (await isAlive(folder))) return { send, stop }
+  await stop()
+  throw new Error(`Cannot start the oracle: its script ended with "${code}"; are ports 8102, 18443 and 22379 free?`)
+}
+
+/** Whether all of it runs: something else on its ports would answer the script too. */
+async function isAlive(folder: string): Promise<boolean> {
+  const pids = await pidsIn(folder)
+  return pids.length === 3 && pids.every(isRunning)
+}
+
+async function stopAll(folder: string): Promise<void> {
+  const pids = await pidsIn(folder)
+  for (const pid of pids) if (isRunning(pid)) process.kill(pid, 'SIGKILL')
+  // A killed process is gone when nobody can signal it any more; init reaps it. Bounded: a zombie is harmless.
+  for (let tries = 0; tries < 100 && pids.some(isRunning); tries += 1) await nextTick()
+}
+
+const pidsIn = async (folder: string): Promise<number[]> => {
+  const names = (await readdir(folder)).filter((name) => name.endsWith('.pid'))
+  const texts = await Promise.all(names.map((name) => readFile(path.join(folder, name), 'utf8')))
+  return texts.map(Number).filter((pid) => Number.isInteger(pid) && pid > 1)
+}
+
+const nextTick = (): Promise<void> => new Promise((resolve) => setImmediate(resolve))
+
+function isRunning(pid: number): boolean {
+  try {
+    return process.kill(pid, 0)
+  } catch {
+    return false
+  }
+}
+
+async function send(method: string, url: string, body?: unknown): Promise<Reply> {
+  const response = await fetch(URL_BASE + url, {
+    method,
+    headers: { 'content-type': 'application/json' },
+    ...(body === undefined ? {} : { body: JSON.stringify(body) }),
+  })
+  const warnings = [...(response.headers.get('warning') ?? '').matchAll(/unknown field \\"([^"]*)\\"/gu)]
+  return {
+    code: response.status,
+    // The oracle answers with JSON objects; tests look at no more than OracleBody says.
+    body: (await response.json()) as OracleBody,
+    warnings: warnings.flatMap((match) => match[1] ?? []).sort(),
+  }
+}
