@@ -1,0 +1,226 @@
+/** Sends one request to the Machines API: authorized, paced, bounded in time and size, and every failure made a ProviderError. */
+import type { Clock } from '../../../system/clock.ts'
+import type { Log } from '../../../system/log.ts'
+import type { Metrics } from '../../../system/metrics.ts'
+import { ProviderError, type ProviderErrorReason } from '../machines.ts'
+import { classify, classifyTransport, isRead, retryAfterMs, type FlyAction } from './classify.ts'
+import type { Pace } from './pace.ts'
+import { authorization, errorSchema } from './replies.ts'
+
+export type FlyHttpOptions = {
+  readonly baseUrl: string
+  readonly token: string
+  readonly clock: Clock
+  readonly log: Log
+  readonly pace: Pace
+  readonly requestTimeoutMs: number
+  readonly fetch: typeof globalThis.fetch
+  readonly metrics?: Metrics
+}
+
+export type FlyCall = {
+  readonly action: FlyAction
+  readonly method: 'GET' | 'POST' | 'DELETE'
+  /** Below the base, with its query; segments are encoded by the caller. */
+  readonly path: string
+  readonly app: string
+  /** Machine id, for the actions that are paced per machine. */
+  readonly machine?: string
+  readonly body?: unknown
+  /** Statuses besides 2xx that the caller reads itself. */
+  readonly tolerate?: readonly number[]
+  readonly signal?: AbortSignal | undefined
+}
+
+/** A reply: `json` is undefined where the body was empty or no JSON. */
+export type FlyReply = {
+  readonly status: number
+  readonly json: unknown
+  readonly isJson: boolean
+  readonly text: string
+  readonly requestId: string | undefined
+  readonly retryAfter: string | null
+}
+
+/** Sends one call; gives success and tolerated replies, throws ProviderError for all else. Never retries. */
+export type FlyHttp = (call: FlyCall) => Promise<FlyReply>
+
+const BODY_BYTES_MAX = 10 * 1024 * 1024
+const ERROR_TEXT_CHARS_MAX = 300
+const COOKIE_APPS_MAX = 10_000
+
+/** A sender with its own affinity cookies, one per app: they lead later calls to the node that knows the app. */
+export function createFlyHttp(options: FlyHttpOptions): FlyHttp {
+  const cookies = new Map<string, string>()
+  const seconds = options.metrics?.histogram('provider_request_seconds', 'Time of a call to the machine provider', [
+    'action',
+    'status',
+  ])
+  return async (call) => {
+    const subject = call.machine === undefined ? call.app : `${call.app}/${call.machine}`
+    await waitTurn(options, call, subject)
+    const startedMs = options.clock.monotonic()
+    let outcome = 'error'
+    try {
+      const reply = await send(options, call, cookies)
+      outcome = String(reply.status)
+      if (reply.status === 429) options.pace.slowDown(call.action, subject, retryAfterMs(reply.retryAfter))
+      if ((reply.status >= 200 && reply.status < 300) || call.tolerate?.includes(reply.status)) return reply
+      throw refusal(call, reply)
+    } finally {
+      seconds?.observe((options.clock.monotonic() - startedMs) / 1_000, { action: call.action, status: outcome })
+    }
+  }
+}
+
+async function waitTurn(options: FlyHttpOptions, call: FlyCall, subject: string): Promise<void> {
+  try {
+    await options.pace.turn(call.action, subject, call.signal)
+    call.signal?.throwIfAborted()
+  } catch (error) {
+    if (error instanceof ProviderError) throw error
+    throw new ProviderError('Unavailable', `Gave up ${call.action} of "${subject}" before it was sent`, {
+      cause: error,
+    })
+  }
+}
+
+async function send(options: FlyHttpOptions, call: FlyCall, cookies: Map<string, string>): Promise<FlyReply> {
+  const deadline = new AbortController()
+  const cancel = options.clock.after(options.requestTimeoutMs, () => deadline.abort(), { background: true })
+  const signal = call.signal ? AbortSignal.any([deadline.signal, call.signal]) : deadline.signal
+  try {
+    const response = await options.fetch(new URL(call.path, options.baseUrl), {
+      method: call.method,
+      headers: headersOf(options, call, cookies),
+      ...(call.body === undefined ? {} : { body: JSON.stringify(call.body) }),
+      redirect: 'manual',
+      signal,
+    })
+    keepCookie(cookies, call.app, response.headers)
+    return await readReply(response)
+  } catch (error) {
+    if (error instanceof ProviderError) throw withReason(error, call)
+    const reason = classifyTransport(call.action, errorCodes(error))
+    const why = deadline.signal.aborted ? `no answer within ${options.requestTimeoutMs} ms` : messageOf(error)
+    throw new ProviderError(reason, `Cannot ${verb(call)}: ${why}`, { cause: error })
+  } finally {
+    cancel()
+  }
+}
+
+function headersOf(options: FlyHttpOptions, call: FlyCall, cookies: Map<string, string>): Record<string, string> {
+  const cookie = cookies.get(call.app)
+  return {
+    authorization: authorization(options.token),
+    accept: 'application/json',
+    ...(call.body === undefined ? {} : { 'content-type': 'application/json' }),
+    ...(cookie === undefined ? {} : { cookie }),
+  }
+}
+
+function keepCookie(cookies: Map<string, string>, app: string, headers: Headers): void {
+  const set = headers.getSetCookie().find((cookie) => cookie.startsWith('fly_flaps_affinity='))
+  const pair = set?.split(';', 1)[0]
+  if (pair === undefined) return
+  if (cookies.size >= COOKIE_APPS_MAX) cookies.clear()
+  cookies.set(app, pair)
+}
+
+async function readReply(response: Response): Promise<FlyReply> {
+  const requestId = response.headers.get('fly-request-id') ?? undefined
+  const text = await readBounded(response, requestId)
+  const json = parseJson(text)
+  return {
+    status: response.status,
+    json,
+    isJson: json !== undefined,
+    text,
+    requestId,
+    retryAfter: response.headers.get('retry-after'),
+  }
+}
+
+async function readBounded(response: Response, requestId: string | undefined): Promise<string> {
+  if (!response.body) return ''
+  const chunks: Uint8Array[] = []
+  let sizeBytes = 0
+  // The body's chunks are bytes; lib.dom's type of it is not in scope here.
+  for await (const chunk of response.body as unknown as AsyncIterable<Uint8Array>) {
+    sizeBytes += chunk.byteLength
+    if (sizeBytes > BODY_BYTES_MAX)
+      throw new ProviderError('Unexpected', `Reply is larger than ${BODY_BYTES_MAX} bytes`, withId(requestId))
+    chunks.push(chunk)
+  }
+  return Buffer.concat(chunks).toString('utf8')
+}
+
+function parseJson(text: string): unknown {
+  try {
+    return JSON.parse(text) as unknown
+  } catch {
+    return undefined
+  }
+}
+
+/** Fly's words and machine code of a refusal. */
+export function errorWords(reply: FlyReply): { readonly text: string; readonly code: string | undefined } {
+  const body = errorSchema.safeParse(reply.json).data
+  return { text: body?.error ?? body?.message ?? reply.text, code: body?.status }
+}
+
+/** True for a 404 of the API's own; throws Unexpected for one of something between it and us (a page of HTML). */
+export function isAbsent(call: FlyCall, reply: FlyReply): boolean {
+  if (reply.status !== 404) return false
+  if (reply.isJson || reply.text.trim() === '') return true
+  throw flyError(call, reply, { reason: 'Unexpected', why: reply.text })
+}
+
+/** The error of a reply that is not a success. */
+export function refusal(call: FlyCall, reply: FlyReply): ProviderError {
+  const { text, code } = errorWords(reply)
+  const reason = classify({
+    action: call.action,
+    status: reply.status,
+    text,
+    ...(code === undefined ? {} : { code }),
+  })
+  return flyError(call, reply, { reason, why: text })
+}
+
+/** An error with the call, the status and Fly's own words (≤ 300 characters) and request id. */
+export function flyError(
+  call: FlyCall,
+  reply: FlyReply,
+  { reason, why }: { readonly reason: ProviderErrorReason; readonly why: string },
+): ProviderError {
+  const words = why.replaceAll(/\s+/g, ' ').slice(0, ERROR_TEXT_CHARS_MAX)
+  const waitMs = retryAfterMs(reply.retryAfter)
+  return new ProviderError(reason, `Cannot ${verb(call)}: Fly answered ${reply.status} "${words}"`, {
+    ...withId(reply.requestId),
+    ...(waitMs === undefined ? {} : { retryAfterMs: waitMs }),
+  })
+}
+
+const verb = (call: FlyCall): string =>
+  `${call.action} ${call.machine === undefined ? `in app "${call.app}"` : `machine "${call.machine}"`}`
+
+const withId = (requestId: string | undefined): { readonly requestId?: string } =>
+  requestId === undefined ? {} : { requestId }
+
+/** A body too large is unexpected on a read; on a write the effect may stand. */
+const withReason = (error: ProviderError, call: FlyCall): ProviderError =>
+  isRead(call.action) ? error : new ProviderError('OutcomeUnknown', error.message, { cause: error })
+
+const messageOf = (error: unknown): string => {
+  const cause = error instanceof Error && error.cause instanceof Error ? error.cause : error
+  return cause instanceof Error ? cause.message || cause.name : String(cause)
+}
+
+/** Codes of an error, its causes and what an AggregateError holds (bounded depth). */
+function errorCodes(error: unknown, depth = 0): string[] {
+  if (depth > 4 || !(error instanceof Error)) return []
+  const own = 'code' in error && typeof error.code === 'string' ? [error.code] : []
+  const parts: readonly unknown[] = error instanceof AggregateError ? error.errors : []
+  return [...own, ...[error.cause, ...parts].flatMap((part) => errorCodes(part, depth + 1))]
+}

@@ -1,0 +1,115 @@
+/** Pure: reads the Machines API's replies tolerantly (zod at the edge) and makes Machines of them. */
+import { z } from 'zod'
+import { parseTimestamp } from '../../../system/timestamp.ts'
+import { MACHINE_STATES, type Machine, type MachineExit, type MachineState } from '../machines.ts'
+import { readStamp } from './machine-config.ts'
+
+const texts = z.record(z.string(), z.string())
+
+const configSchema = z.object({
+  image: z.string().optional(),
+  env: texts.nullish(),
+  metadata: texts.nullish(),
+})
+
+const exitSchema = z.object({
+  exit_code: z.number().nullish(),
+  oom_killed: z.boolean().nullish(),
+  requested_stop: z.boolean().nullish(),
+})
+
+const eventSchema = z.object({
+  type: z.string().optional(),
+  timestamp: z.number(),
+  request: z
+    .object({
+      exit_event: exitSchema.nullish(),
+      MonitorEvent: z.object({ exit_event: exitSchema.nullish() }).nullish(),
+    })
+    .nullish(),
+})
+
+/** A machine; only id and name are required, all else may be missing or new. */
+export const machineSchema = z.object({
+  id: z.string().min(1).max(64),
+  name: z.string().max(255),
+  state: z.string().catch('unknown'),
+  region: z.string().catch(''),
+  created_at: z.string().optional().catch(undefined),
+  updated_at: z.string().optional().catch(undefined),
+  host_status: z.string().nullish().catch(undefined),
+  config: configSchema.nullish().catch(undefined),
+  incomplete_config: configSchema.nullish().catch(undefined),
+  events: z.array(z.unknown()).nullish().catch(undefined),
+})
+export type FlyMachine = z.infer<typeof machineSchema>
+
+/** The list of an app's machines; rows are read one by one, so that a bad one costs only itself. */
+export const listSchema = z.array(z.unknown())
+
+export const appSchema = z.object({
+  name: z.string(),
+  network: z.string().nullish(),
+  organization: z.object({ slug: z.string().nullish() }).nullish(),
+})
+export type FlyApp = z.infer<typeof appSchema>
+
+export const startSchema = z.object({ status: z.string().nullish(), message: z.string().nullish() })
+
+/** An error body; fly-go also reads `message`. */
+export const errorSchema = z.object({
+  error: z.string().optional().catch(undefined),
+  message: z.string().optional().catch(undefined),
+  status: z.string().optional().catch(undefined),
+})
+
+const KNOWN_STATES: ReadonlySet<string> = new Set(MACHINE_STATES)
+
+/** Fly's word for a state, or `unknown` for one that is new to us. */
+export const machineState = (word: string): MachineState =>
+  KNOWN_STATES.has(word) ? (word as MachineState) : /* checked by the set */ 'unknown'
+
+/** A Machine of the port. Its owner is given only when the complete stamp is of this control plane. */
+export function toMachine(fly: FlyMachine, at: { readonly app: string; readonly controlPlaneId: string }): Machine {
+  // While its host cannot be reached, config is null and incomplete_config is what is known.
+  const config = fly.config ?? fly.incomplete_config
+  const stamp = readStamp(config)
+  const exit = lastExit(fly.events ?? [])
+  const createdAtMs = parseTimestamp(fly.created_at) ?? 0
+  return {
+    id: fly.id,
+    name: fly.name,
+    app: at.app,
+    region: fly.region,
+    state: machineState(fly.state),
+    ...(config?.image === undefined ? {} : { image: config.image }),
+    createdAtMs,
+    updatedAtMs: parseTimestamp(fly.updated_at) ?? createdAtMs,
+    ...(stamp?.controlPlane === at.controlPlaneId ? { owner: stamp } : {}),
+    ...(exit ? { exit } : {}),
+    hostReachable: fly.host_status !== 'unreachable',
+  }
+}
+
+/** The exit with the greatest time, whatever its place in the list; undefined when none is told. */
+export function lastExit(events: readonly unknown[]): MachineExit | undefined {
+  let last: MachineExit | undefined
+  for (const raw of events) {
+    const event = eventSchema.safeParse(raw)
+    const exit = event.data?.request?.exit_event ?? event.data?.request?.MonitorEvent?.exit_event
+    if (!event.success || !exit || (last && last.atMs >= event.data.timestamp)) continue
+    last = {
+      atMs: event.data.timestamp,
+      ...(typeof exit.exit_code === 'number' ? { code: exit.exit_code } : {}),
+      ...(typeof exit.oom_killed === 'boolean' ? { oomKilled: exit.oom_killed } : {}),
+      ...(typeof exit.requested_stop === 'boolean' ? { requested: exit.requested_stop } : {}),
+    }
+  }
+  return last
+}
+
+/** The value of the Authorization header: macaroons go under FlyV1, all else under Bearer; a scheme given is kept off. */
+export function authorization(token: string): string {
+  const bare = token.trim().replace(/^(?:FlyV1|Bearer)\s+/i, '')
+  return /^fm\d[a-z]?_/.test(bare) ? `FlyV1 ${bare}` : `Bearer ${bare}`
+}

@@ -1,0 +1,37 @@
+/** Pure: a token bucket as a value: how long to wait for the next token, and what is left after taking it. */
+
+export type BucketRate = { readonly perSecond: number; readonly burst: number }
+
+/** `tokens` may be negative: those are promised to calls that already wait. */
+export type Bucket = { readonly tokens: number; readonly atMs: number }
+
+/** Fly's documented limits: one call a second and action with a burst of 3; reads of one machine 5 a second, burst 10. */
+export const FLY_RATE: BucketRate = { perSecond: 1, burst: 3 }
+export const FLY_GET_RATE: BucketRate = { perSecond: 5, burst: 10 }
+
+/** A full bucket. */
+export const fullBucket = (rate: BucketRate, atMs: number): Bucket => ({ tokens: rate.burst, atMs })
+
+/** The bucket as it stands at `atMs`. */
+export function refill(bucket: Bucket, rate: BucketRate, atMs: number): Bucket {
+  const gained = (Math.max(0, atMs - bucket.atMs) / 1_000) * rate.perSecond
+  return { tokens: Math.min(rate.burst, bucket.tokens + gained), atMs: Math.max(atMs, bucket.atMs) }
+}
+
+/** Takes one token and says after how many ms it may be used; whoever waits longer than `maxWaitMs` takes none. */
+export function take(
+  bucket: Bucket,
+  rate: BucketRate,
+  at: { readonly atMs: number; readonly maxWaitMs: number },
+): { readonly bucket: Bucket; readonly waitMs: number; readonly taken: boolean } {
+  const full = refill(bucket, rate, at.atMs)
+  const waitMs = Math.max(0, Math.ceil(((1 - full.tokens) / rate.perSecond) * 1_000))
+  if (waitMs > at.maxWaitMs) return { bucket: full, waitMs, taken: false }
+  return { bucket: { ...full, tokens: full.tokens - 1 }, waitMs, taken: true }
+}
+
+/** The bucket after the provider has said "too many": empty until `forMs` have passed. */
+export function drain(bucket: Bucket, rate: BucketRate, at: { readonly atMs: number; readonly forMs: number }): Bucket {
+  const now = refill(bucket, rate, at.atMs)
+  return { ...now, tokens: Math.min(now.tokens, 1 - (at.forMs / 1_000) * rate.perSecond) }
+}
