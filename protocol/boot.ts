@@ -13,6 +13,8 @@ export const bootSchema = z.object({
   SPRITE_TOKEN: z.string().min(20),
   /** Instant (ms since 1970) after which the sprite exits whatever it does; its hard deadline. */
   SPRITE_DEADLINE_MS: z.coerce.number().int().optional(),
+  /** How long after SIGTERM the machine is killed, ms; 30 s when absent. */
+  SPRITE_STOP_TIMEOUT_MS: z.coerce.number().int().min(1_000).optional(),
   SPRITE_LOG_LEVEL: z.enum(['debug', 'info', 'warn', 'error', 'silent']).default('info'),
 })
 
