@@ -1,0 +1,2 @@
+/** Pure: the version that a sprite announces; equal to package.json's, which a test checks. */
+export const SPRITE_VERSION = '0.1.0'
