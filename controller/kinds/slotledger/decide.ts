@@ -60,9 +60,18 @@ export function decideSlots(world: SlotWorld): SlotDecision {
     limit: world.limits === undefined ? (world.ledger.limit ?? null) : limit,
     holders: holders.sort(byUidOrder),
     queue: queueOf(queued, world),
+    spawned: spawnedAfter(world, granted.length),
   }
   const isAwaitingOrphan = holders.some((holder) => holder.orphanSince !== undefined)
   return isAwaitingOrphan ? { status, requeueAfterMs: ORPHAN_GRACE_MS / 4 } : { status }
+}
+
+/** Counts the grants of the calendar month, in UTC. */
+function spawnedAfter(world: SlotWorld, granted: number): SlotLedgerStatus['spawned'] {
+  const month = world.now.slice(0, 7)
+  const before = world.ledger.spawned
+  if (granted === 0) return before
+  return { month, count: (before?.month === month ? before.count : 0) + granted }
 }
 
 /** Holders whose sprite exists, and those whose sprite is gone but whose machine may not be. */

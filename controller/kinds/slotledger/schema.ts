@@ -31,6 +31,13 @@ const status = z.object({
     .optional()
     .describe('Sprites that may have a running machine.')
     .meta({ 'x-kubernetes-list-type': 'map', 'x-kubernetes-list-map-keys': ['uid'] }),
+  spawned: z
+    .object({
+      month: z.string().max(7).describe('Calendar month (UTC), YYYY-MM.'),
+      count: countField('Slots granted in the month.'),
+    })
+    .optional()
+    .describe('How many sprites were given a slot in the month.'),
   queue: z
     .array(waiting)
     .max(10000)

@@ -11,6 +11,7 @@
  */
 import { isDeleting } from '../../api/object.ts'
 import { ready, reconciling, stalled, unknown, type ConditionPatch } from '../../api/conditions.ts'
+import { isPaused, PAUSED_ANNOTATION } from '../marks.ts'
 import { machineName } from './machine-spec.ts'
 import { MACHINE_FINALIZER, type SpriteMachine } from './schema.ts'
 import { destroying, stopping } from './teardown.ts'
@@ -18,14 +19,11 @@ import { afterLoss, keptConditions, restReason } from './outcomes.ts'
 import { wantsMachine, type Want } from './want.ts'
 import type { SpriteDecision, SpriteWorld } from './world.ts'
 
-/** Annotation that keeps every hand off a sprite. */
-export const PAUSED_ANNOTATION = 'sprites.highera.com/paused'
-
 /** The one step that a sprite needs now; the same world gives the same answer. */
 export function decideSprite(world: SpriteWorld): SpriteDecision {
   const { sprite } = world
   const machine = sprite.status?.machine
-  if (sprite.metadata.annotations?.[PAUSED_ANNOTATION] === 'true') return paused(world)
+  if (isPaused(sprite)) return paused(world)
   const isHeld = sprite.metadata.finalizers?.includes(MACHINE_FINALIZER) ?? false
   if (!isDeleting(sprite) && !isHeld) return holdFinalizer(world)
   const want = wantsMachine({ ...world, isRevoked: world.slot.holder?.revoke !== undefined })

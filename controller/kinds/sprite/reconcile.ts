@@ -31,8 +31,6 @@ export type SpritePorts = SpriteReadPorts & {
     readonly uid: string
     readonly incarnation: number
   }) => Readonly<Record<string, string>>
-  /** Counts a machine that was created, for the tenant's monthly usage. */
-  readonly countSpawn?: (tenant: string) => void
 }
 
 /** Seconds between SIGTERM and SIGKILL at a stop. */
@@ -216,9 +214,7 @@ async function create(ports: SpritePorts, step: CreateStep, signal: AbortSignal)
     autoDestroy: config.autoDestroy,
     stopTimeoutSeconds: STOP_TIMEOUT_SECONDS,
   }
-  const created = await ports.provider.create(spec, signal)
-  ports.countSpawn?.(tenant)
-  return { created }
+  return { created: await ports.provider.create(spec, signal) }
 }
 
 async function setFinalizer(

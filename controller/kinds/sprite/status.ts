@@ -32,7 +32,7 @@ export function spriteStatus(world: SpriteWorld, decision: SpriteDecision, outco
     project: world.currentWork?.project,
     idleSince: isIdle ? (before.phase === 'Idle' ? before.idleSince : world.now) : undefined,
     tokensUsed: world.tokensUsed === 0 ? before.tokensUsed : world.tokensUsed,
-    failures: decision.failures ?? before.failures,
+    failures: outcome.isBraked === true ? before.failures : (decision.failures ?? before.failures),
     retryTime: decision.retryTime,
     lastExit: lastExit(world),
     lastHeartbeatTime: before.lastHeartbeatTime,

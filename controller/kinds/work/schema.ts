@@ -94,6 +94,7 @@ const handOff = z.object({
   description: z.string().max(20000).describe('What is to be done.'),
   input: freeObject('Results and facts handed on.').optional(),
   work: z.string().max(253).describe('Name of the child work.'),
+  created: z.boolean().optional().describe('Whether the child work has been made; it is made once.'),
   refused: z
     .string()
     .max(300)
@@ -107,6 +108,7 @@ const review = z.object({
   artifact: z.string().max(200).describe('Name of the deliverable in question.'),
   reviewer: z.string().max(40).describe('An agent type, or "person".'),
   review: z.string().max(253).describe('Name of the Review object.'),
+  created: z.boolean().optional().describe('Whether the Review has been made; it is made once.'),
 })
 
 const status = z.object({

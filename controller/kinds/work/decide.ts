@@ -1,0 +1,336 @@
+/** Decides the next step of a work: what it waits for, whether an attempt is lost, what follows from its result. Pure. */
+import type { Blocker } from '../../api/blocker.ts'
+import { ready, reconciling, stalled, type ConditionPatch } from '../../api/conditions.ts'
+import { isDeleting, type NewObject } from '../../api/object.ts'
+import { parseTimestamp } from '../../../system/timestamp.ts'
+import type { Review } from '../review/schema.ts'
+import type { ReviewSpec } from '../review/schema.ts'
+import type { Sprite } from '../sprite/schema.ts'
+import { attemptsAreExhausted, closeAttempt, lastAttempt } from './attempts.ts'
+import { isAvailable, suits } from './dispatch.ts'
+import { waitOf, type EligibleWorld } from './eligible.ts'
+import { childOf, outboxOf, reviewOf } from './outbox.ts'
+import { isTerminal, type Attempt, type Work, type WorkSpec, type WorkStatus } from './schema.ts'
+
+export type WorkWorld = EligibleWorld & {
+  /** The same instant as nowMs, as a timestamp. */
+  readonly now: string
+  readonly parent: Work | undefined
+  /** Sprites of the tenant. */
+  readonly sprites: readonly Sprite[]
+  /** Reviews that this work asked for, by name. */
+  readonly reviews: ReadonlyMap<string, Review>
+}
+
+export type WorkAction =
+  | { readonly do: 'createWork'; readonly step: number; readonly object: NewObject<WorkSpec> }
+  | { readonly do: 'createReview'; readonly step: number; readonly object: NewObject<ReviewSpec> }
+  /** A hint: the attempt in hand is void. */
+  | { readonly do: 'abandon'; readonly sprite: string }
+
+export type WorkDecision = {
+  readonly actions: readonly WorkAction[]
+  /** Fields of the status that change, besides conditions; null removes. */
+  readonly change: Partial<{ [F in keyof WorkStatus]: WorkStatus[F] | null }>
+  readonly conditions: readonly ConditionPatch[]
+  readonly blockers?: readonly Blocker[]
+  readonly requeueAfterMs?: number
+  readonly requeueReason?: string
+}
+
+/** After so many rounds of changes asked for, the work fails rather than going round. */
+const REVIEW_ROUNDS_MAX = 3
+
+/** The one step that a work needs now. */
+export function decideWork(world: WorkWorld): WorkDecision {
+  const { work } = world
+  const phase = work.status?.phase
+  if (isDeleting(work)) return { actions: abandonHint(work), change: {}, conditions: kept(work) }
+  if (phase === undefined) return accepted(world)
+  if (isTerminal(phase)) return over(world)
+  if (work.spec.cancelled)
+    return end(world, { phase: 'Cancelled', outcome: 'Cancelled', reason: 'Cancelled', message: 'Cancelled as asked' })
+  const leftMs = deadlineLeftMs(world)
+  if (leftMs !== undefined && leftMs <= 0)
+    return end(world, {
+      phase: 'Failed',
+      outcome: 'Failed',
+      reason: 'DeadlineExceeded',
+      message: `Not completed by its deadline ${work.spec.deadline ?? ''}`,
+    })
+  return withDeadline(open(world), leftMs)
+}
+
+function open(world: WorkWorld): WorkDecision {
+  switch (world.work.status?.phase) {
+    case 'Assigned':
+      return assigned(world)
+    case 'InProgress':
+      return inProgress(world)
+    case 'InReview':
+      return inReview(world)
+    default:
+      return pending(world)
+  }
+}
+
+const deadlineLeftMs = (world: WorkWorld): number | undefined => {
+  const atMs = parseTimestamp(world.work.spec.deadline)
+  return atMs === undefined ? undefined : atMs - world.nowMs
+}
+
+function withDeadline(decision: WorkDecision, leftMs: number | undefined): WorkDecision {
+  if (leftMs === undefined || (decision.requeueAfterMs ?? Infinity) <= leftMs) return decision
+  return { ...decision, requeueAfterMs: leftMs, requeueReason: 'deadline' }
+}
+
+const kept = (work: Work): ConditionPatch[] =>
+  (work.status?.conditions ?? []).map(({ type, status, reason, message }) => ({ type, status, reason, message }))
+
+/** New: its place in its chain of hand-offs is noted, and it waits. */
+function accepted(world: WorkWorld): WorkDecision {
+  const { work, parent } = world
+  const agentType =
+    work.spec.agentType ??
+    world.sprites.find((sprite) => sprite.metadata.name === work.spec.sprite)?.spec.agentType ??
+    ''
+  const above = parent?.status?.chain
+  const chain =
+    above === undefined
+      ? { id: work.metadata.name, depth: 0, visitedAgentTypes: [agentType] }
+      : { id: above.id, depth: above.depth + 1, visitedAgentTypes: [...above.visitedAgentTypes, agentType].slice(-9) }
+  return { ...pending(world), change: { phase: 'Pending', chain }, requeueAfterMs: 0, requeueReason: 'accepted' }
+}
+
+function pending(world: WorkWorld): WorkDecision {
+  const { work } = world
+  const dead = (work.spec.dependsOn ?? []).filter((name) => {
+    const phase = world.dependencies.get(name)?.status?.phase
+    return phase === 'Failed' || phase === 'Cancelled'
+  })
+  if (dead.length > 0)
+    return end(world, {
+      phase: 'Failed',
+      outcome: 'Failed',
+      reason: 'DependencyFailed',
+      message: `It depends on ${dead.sort().join(', ')}, which did not complete`,
+    })
+  if (attemptsAreExhausted(work)) return exhausted(world)
+  const wait = waitOf(world)
+  if (wait === undefined) return waiting(world)
+  const conditions =
+    wait.isStalled === true ? stalled(wait.reason, wait.message) : reconciling(wait.reason, wait.message)
+  const blockers: Blocker[] = [{ reason: wait.reason, requested: 1, fix: wait.message }]
+  return {
+    actions: [],
+    change: {},
+    conditions,
+    blockers,
+    ...(wait.leftMs === undefined ? {} : { requeueAfterMs: wait.leftMs, requeueReason: 'retry' }),
+  }
+}
+
+function exhausted(world: WorkWorld): WorkDecision {
+  const last = lastAttempt(world.work)
+  const message = `Attempt ${last?.number ?? 0}, the last, failed: ${last?.message ?? last?.reason ?? 'no reason was given'}`
+  return end(world, { phase: 'Failed', outcome: 'Failed', reason: 'AttemptsExhausted', message })
+}
+
+/** Nothing but a sprite is missing. */
+function waiting(world: WorkWorld): WorkDecision {
+  const { work } = world
+  const able = world.sprites.filter((sprite) => suits(sprite, work))
+  if (able.length === 0) {
+    const wanted =
+      work.spec.sprite === undefined ? `of agent type "${work.spec.agentType ?? ''}"` : `named "${work.spec.sprite}"`
+    const scope = work.spec.project === undefined ? '' : ` for project "${work.spec.project}" or for any`
+    const message = `No sprite ${wanted} is declared${scope}: declare one`
+    return {
+      actions: [],
+      change: {},
+      conditions: stalled('NoSprite', message),
+      blockers: [{ reason: 'NoSprite', requested: 1, fix: message }],
+    }
+  }
+  const names = able.map((sprite) => `${sprite.metadata.name} (${sprite.status?.phase ?? 'Pending'})`).sort()
+  const none = able.some((sprite) => isAvailable(sprite)) ? 'Waits until one is free' : 'Waits until one can work'
+  const changes = lastAttempt(work)?.outcome === 'InReview'
+  return {
+    actions: [],
+    change: {},
+    conditions: reconciling(changes ? 'ChangesRequested' : 'Waiting', `${none}: ${names.join(', ')}`),
+    blockers: [
+      {
+        reason: 'Waiting',
+        requested: 1,
+        holders: able
+          .map((sprite) => sprite.metadata.name)
+          .sort()
+          .slice(0, 50),
+        fix: 'Wait, or declare another sprite of this agent type',
+      },
+    ],
+  }
+}
+
+const spriteOf = (world: WorkWorld): Sprite | undefined =>
+  world.sprites.find((sprite) => sprite.metadata.name === world.work.status?.assignedSprite)
+
+function assigned(world: WorkWorld): WorkDecision {
+  const sprite = spriteOf(world)
+  const name = world.work.status?.assignedSprite ?? ''
+  const where =
+    sprite?.status?.phase === 'Queued'
+      ? `Sprite ${name} has it and waits for a slot`
+      : `Sprite ${name} has it and will start`
+  const blockers = sprite?.status?.phase === 'Queued' ? sprite.status.blockers : undefined
+  return {
+    actions: [],
+    change: {},
+    conditions: reconciling('Assigned', where),
+    ...(blockers === undefined ? {} : { blockers }),
+  }
+}
+
+function inProgress(world: WorkWorld): WorkDecision {
+  const { work } = world
+  const sprite = spriteOf(world)
+  const machine = sprite?.status?.machine
+  const isLost =
+    machine === undefined || machine.incarnation !== work.status?.incarnation || machine.intent === 'Destroy'
+  if (!isLost) {
+    const message = `Sprite ${work.status?.assignedSprite ?? ''} works on attempt ${work.status?.attempt ?? 0}`
+    return { actions: [], change: {}, conditions: reconciling('InProgress', message) }
+  }
+  const message = `Sprite ${work.status?.assignedSprite ?? ''} lost the machine that had it`
+  const attempts = closeAttempt(work, { atMs: world.nowMs, outcome: 'Lost', reason: 'AttemptLost', message })
+  return {
+    actions: [],
+    change: { phase: 'Pending', attempts, ...UNASSIGNED },
+    conditions: reconciling('AttemptLost', `Attempt ${work.status?.attempt ?? 0} was lost: another follows`),
+    requeueAfterMs: 0,
+    requeueReason: 'attempt-lost',
+  }
+}
+
+/** What leaves the status when no sprite has the work any more. */
+export const UNASSIGNED = {
+  assignedSprite: null,
+  assignedTime: null,
+  incarnation: null,
+  attempt: null,
+  progress: null,
+} as const
+
+/** Its result is in; it counts once every review says so. */
+function inReview(world: WorkWorld): WorkDecision {
+  const { work } = world
+  const asked = work.status?.reviews ?? []
+  const actions = asked.filter((review) => review.created !== true).map((review) => reviewOf(work, review))
+  const reviews = asked.map((review) => world.reviews.get(review.review))
+  const open = asked.filter((_, at) => reviews[at]?.status?.phase !== 'Answered')
+  const gone = asked.filter(
+    (review, at) => review.created === true && (reviews[at] === undefined || reviews[at].status?.phase === 'Closed'),
+  )
+  if (actions.length > 0 || open.length > gone.length) {
+    const names = open.map((review) => `${review.review} (${review.reviewer})`).sort()
+    return {
+      actions,
+      change: {},
+      conditions: reconciling('InReview', `Waits for ${names.join(', ')}`),
+      blockers: [
+        {
+          reason: 'InReview',
+          requested: 1,
+          holders: open.map((review) => review.review).sort(),
+          fix: 'Answer the Review: a person sets its spec.answer',
+        },
+      ],
+    }
+  }
+  const isRefused = reviews.some((review) => review?.status?.verdict === 'ChangesRequested')
+  return isRefused
+    ? again(world)
+    : {
+        ...over(world),
+        actions: [],
+        change: { phase: 'Completed', completionTime: world.now },
+        requeueAfterMs: 0,
+        requeueReason: 'approved',
+      }
+}
+
+function again(world: WorkWorld): WorkDecision {
+  const rounds = (world.work.status?.attempts ?? []).filter((attempt) => attempt.outcome === 'InReview').length
+  if (rounds >= REVIEW_ROUNDS_MAX)
+    return end(world, {
+      phase: 'Failed',
+      outcome: 'Failed',
+      reason: 'Failed',
+      message: `Reviews asked for changes ${rounds} times: look at the reviews, then create it anew`,
+    })
+  return {
+    actions: [],
+    change: { phase: 'Pending', handOffs: null, ...UNASSIGNED },
+    conditions: reconciling('ChangesRequested', 'A review asked for changes: it is done again with them'),
+    requeueAfterMs: 0,
+    requeueReason: 'changes-requested',
+  }
+}
+
+type End = {
+  readonly phase: 'Failed' | 'Cancelled'
+  readonly outcome: NonNullable<Attempt['outcome']>
+  readonly reason: string
+  readonly message: string
+}
+
+/** The end without a result. */
+function end(world: WorkWorld, how: End): WorkDecision {
+  const { work } = world
+  const attempts = closeAttempt(work, { atMs: world.nowMs, ...how })
+  return {
+    actions: abandonHint(work),
+    change: {
+      phase: how.phase,
+      completionTime: world.now,
+      ...(attempts.length === 0 ? {} : { attempts }),
+      ...(work.status?.phase === 'Assigned' ? UNASSIGNED : {}),
+    },
+    conditions: stalled(how.reason, how.message),
+  }
+}
+
+function abandonHint(work: Work): WorkAction[] {
+  const sprite = work.status?.assignedSprite
+  return work.status?.phase === 'InProgress' && sprite !== undefined ? [{ do: 'abandon', sprite }] : []
+}
+
+/** Terminal: what it handed on is made, once; then nothing changes any more. */
+function over(world: WorkWorld): WorkDecision {
+  const { work } = world
+  const actions = work.status?.phase === 'Completed' ? outboxOf(work).map((handOff) => childOf(work, handOff)) : []
+  return { actions, change: {}, conditions: terminalConditions(work) }
+}
+
+function terminalConditions(work: Work): ConditionPatch[] {
+  const refused = (work.status?.handOffs ?? []).filter((handOff) => handOff.refused !== undefined)
+  const loop = refused.map((handOff) => ({
+    type: 'HandoffLoop',
+    status: 'True' as const,
+    reason: 'HandoffLoop',
+    message: `Not handed to ${handOff.agentType}: ${handOff.refused ?? ''}`,
+  }))
+  if (work.status?.phase === 'Completed' || work.status?.phase === 'InReview') {
+    const by = `by sprite ${work.status.assignedSprite ?? ''}`
+    const done =
+      work.status.rehearsal === true
+        ? ready('Rehearsed', `Done ${by}, by the rehearsal model: no key for Claude is set`)
+        : ready('Completed', `Done ${by}`)
+    return [...done, ...loop.slice(0, 1)]
+  }
+  const before = kept(work)
+  if (before.some((condition) => condition.type === 'Stalled')) return before
+  const last = lastAttempt(work)
+  return stalled(last?.reason ?? 'Failed', last?.message ?? 'Failed')
+}

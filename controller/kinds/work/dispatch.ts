@@ -1,0 +1,112 @@
+/** Decides which sprite gets which work of a tenant: one decision over all of it, so that no two meet on one sprite. Pure. */
+import { isDeleting } from '../../api/object.ts'
+import { isPaused } from '../marks.ts'
+import { parseTimestamp } from '../../../system/timestamp.ts'
+import type { Sprite } from '../sprite/schema.ts'
+import type { Work } from './schema.ts'
+
+/** An assigned work that is not claimed for so long goes back when its sprite cannot come. */
+export const UNCLAIMED_MS = 30_000
+
+export type DispatchWorld = {
+  readonly nowMs: number
+  readonly sprites: readonly Sprite[]
+  /** Work whose phase is Pending and that waits for nothing but a sprite, and all that is Assigned or InProgress. */
+  readonly pending: readonly Work[]
+  readonly active: readonly Work[]
+  /** Uids of the sprites that hold a slot. */
+  readonly slotHolders: ReadonlySet<string>
+}
+
+export type Assignment = { readonly work: Work; readonly sprite: Sprite }
+
+export type DispatchDecision = {
+  readonly assign: readonly Assignment[]
+  /** Assigned but never claimed, by a sprite that cannot come (or another could at once): back to Pending. */
+  readonly recall: readonly Work[]
+  readonly requeueAfterMs?: number
+}
+
+/** Highest priority first, then the oldest; each sprite has one work at a time. */
+export function decideDispatch(world: DispatchWorld): DispatchDecision {
+  const busy = new Set(world.active.flatMap((work) => work.status?.assignedSprite ?? []))
+  const assign: Assignment[] = []
+  for (const work of [...world.pending].sort(byTurn)) {
+    const sprite = bestSprite(world, work, busy)
+    if (sprite === undefined) continue
+    busy.add(sprite.metadata.name)
+    assign.push({ work, sprite })
+  }
+  const unclaimed = world.active.filter((work) => work.status?.phase === 'Assigned')
+  const recall = unclaimed.filter((work) => shouldRecall(world, work, busy))
+  const requeueAfterMs = nextLook(world, unclaimed)
+  return { assign, recall, ...(requeueAfterMs === undefined ? {} : { requeueAfterMs }) }
+}
+
+function byTurn(a: Work, b: Work): number {
+  const [at, bt] = [a.metadata.creationTimestamp, b.metadata.creationTimestamp]
+  return b.spec.priority - a.spec.priority || (at < bt ? -1 : at > bt ? 1 : a.metadata.name < b.metadata.name ? -1 : 1)
+}
+
+/** Whether the sprite does such work at all. */
+export function suits(sprite: Sprite, work: Work): boolean {
+  if (work.spec.sprite !== undefined && work.spec.sprite !== sprite.metadata.name) return false
+  if (work.spec.agentType !== undefined && work.spec.agentType !== sprite.spec.agentType) return false
+  return sprite.spec.project === undefined || sprite.spec.project === work.spec.project
+}
+
+/** Whether it may be given work now, or will come up when it is. */
+export function isAvailable(sprite: Sprite): boolean {
+  if (isDeleting(sprite) || isPaused(sprite) || sprite.spec.runPolicy === 'Stopped') return false
+  return sprite.status?.phase !== undefined && !UNAVAILABLE.has(sprite.status.phase)
+}
+
+const UNAVAILABLE: ReadonlySet<string> = new Set(['Pending', 'Blocked', 'Draining'])
+
+/** Idle before starting before asleep; its own project before any; then by name. */
+const READINESS: Readonly<Record<string, number>> = {
+  Idle: 0,
+  Working: 1,
+  Starting: 2,
+  Stopped: 3,
+  Queued: 4,
+  Failed: 5,
+}
+
+function bestSprite(world: DispatchWorld, work: Work, busy: ReadonlySet<string>): Sprite | undefined {
+  const free = world.sprites.filter(
+    (sprite) => suits(sprite, work) && isAvailable(sprite) && !busy.has(sprite.metadata.name),
+  )
+  return free.sort(
+    (a, b) => rank(world, a, work) - rank(world, b, work) || (a.metadata.name < b.metadata.name ? -1 : 1),
+  )[0]
+}
+
+function rank(world: DispatchWorld, sprite: Sprite, work: Work): number {
+  const readiness = READINESS[sprite.status?.phase ?? ''] ?? 9
+  const hasSlot = world.slotHolders.has(sprite.metadata.uid) ? 0 : 1
+  const isOwn = work.spec.project !== undefined && sprite.spec.project === work.spec.project ? 0 : 1
+  return readiness * 4 + hasSlot * 2 + isOwn
+}
+
+/** Its sprite is gone, unfit or late; or it waits for a slot while another sprite could start on it at once. */
+function shouldRecall(world: DispatchWorld, work: Work, busy: ReadonlySet<string>): boolean {
+  const sprite = world.sprites.find((one) => one.metadata.name === work.status?.assignedSprite)
+  if (sprite === undefined || !suits(sprite, work)) return true
+  if (isDeleting(sprite) || sprite.spec.runPolicy === 'Stopped' || sprite.status?.phase === 'Blocked') return true
+  const ageMs = world.nowMs - (parseTimestamp(work.status?.assignedTime) ?? world.nowMs)
+  if (sprite.status?.phase === 'Draining') return ageMs >= UNCLAIMED_MS
+  const isComing =
+    sprite.status?.phase === 'Idle' || sprite.status?.phase === 'Working' || sprite.status?.phase === 'Starting'
+  return !isComing && world.sprites.some((other) => canStartAtOnce(other, work, busy))
+}
+
+const canStartAtOnce = (sprite: Sprite, work: Work, busy: ReadonlySet<string>): boolean =>
+  sprite.status?.phase === 'Idle' && suits(sprite, work) && isAvailable(sprite) && !busy.has(sprite.metadata.name)
+
+/** Assigned work of a draining sprite is looked at again when it is late. */
+function nextLook(world: DispatchWorld, unclaimed: readonly Work[]): number | undefined {
+  const ages = unclaimed.map((work) => world.nowMs - (parseTimestamp(work.status?.assignedTime) ?? world.nowMs))
+  const waits = ages.filter((ageMs) => ageMs < UNCLAIMED_MS).map((ageMs) => UNCLAIMED_MS - ageMs)
+  return waits.length === 0 ? undefined : Math.min(...waits)
+}
