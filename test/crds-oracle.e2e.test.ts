@@ -1,5 +1,5 @@
 /** Our CRDs and our own validation against a genuine Kubernetes server: same verdicts, same fields, same defaults. */
-import fc from 'fast-check'
+import * as fc from 'fast-check'
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest'
 import type { KindDefinition } from '../controller/api/define-kind.ts'
 import { resourceName } from '../controller/api/define-kind.ts'

@@ -1,5 +1,5 @@
 /** For tests: draws objects from a structural schema with fast-check, right ones and ones with a few flaws. Pure. */
-import fc from 'fast-check'
+import * as fc from 'fast-check'
 import type { Json } from '../object.ts'
 import type { StructuralSchema } from './structural.ts'
 

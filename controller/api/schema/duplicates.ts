@@ -12,7 +12,7 @@ export function duplicateCauses(schema: StructuralSchema, items: readonly Json[]
   const type = schema['x-kubernetes-list-type']
   if (type !== 'set' && type !== 'map') return []
   // Type checks refuse such a list; Kubernetes then looks for no duplicates in it.
-  if (type === 'map' && !items.every(isObject)) return []
+  if (type === 'map' && !items.every((item) => item === null || isObject(item))) return []
   const seen = new Map<string, number>()
   const causes: Cause[] = []
   items.forEach((item, index) => {
