@@ -1,0 +1,202 @@
+/** Answers one request: route, authenticate, run, count, log. Sockets are somebody else's. */
+import type { Log } from '../../system/log.ts'
+import type { Metrics } from '../../system/metrics.ts'
+import type { Actor } from '../api/admission.ts'
+import { ApiError } from '../api/errors.ts'
+import type { ResourceDefinition } from '../api/resource.ts'
+import { createCatalog } from './catalog.ts'
+import { CHALLENGES, credentialOf, refuseUntrusted, unauthorized } from './credentials.ts'
+import { errorResponse, notServed, textResponse, toApiError, type ApiRequest, type ApiResponse } from './exchange.ts'
+import { routeOf, type ResourcePath, type Route } from './route.ts'
+import type { Authenticate } from './tokens.ts'
+import { runVerb, verbOf, type Call, type Verb, type VerbPorts } from './verbs.ts'
+
+export type DispatchPorts = Omit<VerbPorts, 'onWatch' | 'onStreamError'> & {
+  readonly authenticate: Authenticate
+  readonly log: Log
+  readonly metrics: Metrics
+  /** What keeps the process from being ready, one line each; empty when it is. Default: always ready. */
+  readonly readiness?: () => Promise<readonly string[]>
+}
+
+/** Answers a request; never rejects. */
+export type Dispatch = (request: ApiRequest) => Promise<ApiResponse>
+
+/** What is known of a request when it is counted and logged. */
+type Trace = {
+  readonly requestId: string
+  readonly startedAtMs: number
+  readonly warnings: string[]
+  actor?: Actor
+  verb?: Verb
+  path?: ResourcePath
+}
+
+/** Builds the dispatch over its ports. */
+export function createDispatch(ports: DispatchPorts): Dispatch {
+  const catalog = createCatalog(ports.registry.resources)
+  const resources = new Map(ports.registry.resources.map((resource) => [pathKey(resource), resource]))
+  const account = accountWith(ports)
+  const verbs: VerbPorts = { ...ports, onWatch: watchGauge(ports.metrics), onStreamError: streamErrorLog(ports.log) }
+
+  async function answer(request: ApiRequest, trace: Trace): Promise<ApiResponse> {
+    const route = routeOf(request.url.pathname)
+    if (route.at === 'health') return health(route.check, ports.readiness)
+    if (route.at === 'version' && request.method === 'GET') return catalog(route, request)
+    trace.actor = await authenticated(request, ports.authenticate)
+    if (route.at === 'resource') return serveResource(request, route.path, trace)
+    if (route.at === 'nothing' || route.at === 'elsewhere') throw notServed()
+    if (request.method !== 'GET') throw new ApiError('MethodNotAllowed', `Use GET here, not "${request.method}"`)
+    if (route.at === 'metrics')
+      return textResponse(200, await ports.metrics.expose(), 'text/plain; version=0.0.4; charset=utf-8')
+    return catalog(route, request)
+  }
+
+  async function serveResource(request: ApiRequest, path: ResourcePath, trace: Trace): Promise<ApiResponse> {
+    const resource = resources.get(pathKey(path))
+    if (resource === undefined) throw notServed()
+    trace.path = path
+    trace.verb = verbOf(request, resource, path)
+    // authenticated() has set it.
+    const actor = trace.actor ?? ANONYMOUS
+    const call: Call = { request, resource, path, actor, warn: (text) => void addWarning(trace.warnings, text) }
+    return runVerb(verbs, trace.verb, call)
+  }
+
+  return async (request) => {
+    const requestId = ports.entropy.uuid()
+    const trace: Trace = { requestId, startedAtMs: ports.clock.monotonic(), warnings: [] }
+    let response: ApiResponse
+    let failure: ApiError | undefined
+    try {
+      response = await answer(request, trace)
+    } catch (error) {
+      failure = toApiError(error)
+      response = refusal(failure)
+    }
+    account(request, trace, { status: response.status, failure })
+    return { ...response, headers: { ...response.headers, ...traceHeaders(trace) } }
+  }
+}
+
+const ANONYMOUS: Actor = { name: 'system:anonymous', groups: [] }
+
+/** The longest list of warnings that is sent; headers have a limit of their own. */
+const WARNINGS_MAX = 20
+const WARNING_CHARS_MAX = 400
+
+function addWarning(warnings: string[], text: string): void {
+  const short = text.slice(0, WARNING_CHARS_MAX)
+  if (warnings.length < WARNINGS_MAX && !warnings.includes(short)) warnings.push(short)
+}
+
+function traceHeaders(trace: Trace): Record<string, string | readonly string[]> {
+  const headers = { 'Audit-Id': trace.requestId, 'Cache-Control': 'no-cache, private' }
+  return trace.warnings.length === 0 ? headers : { ...headers, Warning: trace.warnings.map(warningHeader) }
+}
+
+/** RFC 7234 §5.5: code, agent, quoted text; bytes above ASCII travel as UTF-8. */
+function warningHeader(text: string): string {
+  const quoted = text.replaceAll(/[\x00-\x1f\x7f]/g, ' ').replaceAll(/["\\]/g, '\\$&')
+  return `299 - "${Buffer.from(quoted, 'utf8').toString('latin1')}"`
+}
+
+const pathKey = (of: Pick<ResourceDefinition, 'group' | 'version' | 'plural'>): string =>
+  `${of.group}/${of.version}/${of.plural}`
+
+async function authenticated(request: ApiRequest, authenticate: Authenticate): Promise<Actor> {
+  const credential = credentialOf(request.headers.get('authorization'))
+  refuseUntrusted(request, credential)
+  const actor = credential && (await authenticate(credential.token))
+  if (actor === undefined) throw unauthorized()
+  return actor
+}
+
+function refusal(error: ApiError): ApiResponse {
+  const response = errorResponse(error)
+  if (error.reason !== 'Unauthorized') return response
+  return { ...response, headers: { ...response.headers, 'WWW-Authenticate': CHALLENGES } }
+}
+
+async function health(
+  check: Extract<Route, { at: 'health' }>['check'],
+  readiness: DispatchPorts['readiness'],
+): Promise<ApiResponse> {
+  if (check !== 'readyz' || readiness === undefined) return textResponse(200, 'ok')
+  const reasons = await readiness()
+  if (reasons.length === 0) return textResponse(200, 'ok')
+  return textResponse(503, `${reasons.map((reason) => `[-]${reason}`).join('\n')}\nreadyz check failed\n`)
+}
+
+const MUTATIONS: ReadonlySet<Verb> = new Set<Verb>(['create', 'update', 'patch', 'delete', 'deletecollection'])
+
+/** Counts every request; logs each mutation and each denial with who, what and how it ended, never with a body. */
+function accountWith(
+  ports: Pick<DispatchPorts, 'log' | 'metrics' | 'clock'>,
+): (
+  request: ApiRequest,
+  trace: Trace,
+  end: { readonly status: number; readonly failure: ApiError | undefined },
+) => void {
+  const labels = ['verb', 'resource', 'code'] as const
+  const requests = ports.metrics.counter(
+    'apiserver_requests_total',
+    'Requests answered, by verb, resource and code.',
+    labels,
+  )
+  const durations = ports.metrics.histogram(
+    'apiserver_request_seconds',
+    'Time to answer a request; for a watch, to open it.',
+    ['verb'],
+  )
+  return (request, trace, { status, failure }) => {
+    const durationMs = ports.clock.monotonic() - trace.startedAtMs
+    const verb = trace.verb ?? 'other'
+    requests.add({ verb, resource: trace.verb ? (trace.path?.plural ?? '') : '', code: String(status) })
+    durations.observe(durationMs / 1000, { verb })
+    if (status === 500) logFailure(ports.log, trace, failure)
+    const isDenied = status === 401 || status === 403
+    if (!isDenied && !(trace.verb && MUTATIONS.has(trace.verb))) return
+    const fields = { ...accessFields(request, trace), code: status, durationMs: Math.round(durationMs) }
+    if (isDenied) ports.log.warn(fields, 'API request denied')
+    else ports.log.info(fields, 'API write')
+  }
+}
+
+function accessFields(request: ApiRequest, trace: Trace): Record<string, unknown> {
+  return {
+    requestId: trace.requestId,
+    actor: trace.actor?.name,
+    verb: trace.verb ?? request.method,
+    resource: trace.path?.plural,
+    subresource: trace.path?.subresource,
+    namespace: trace.path?.namespace,
+    name: trace.path?.name,
+    isDryRun: request.url.searchParams.has('dryRun') || undefined,
+  }
+}
+
+function logFailure(log: Log, trace: Trace, failure: ApiError | undefined): void {
+  const cause = failure?.cause ?? failure
+  const error = cause instanceof Error ? { name: cause.name, message: cause.message, stack: cause.stack } : undefined
+  log.error({ requestId: trace.requestId, resource: trace.path?.plural, error }, 'API request failed')
+}
+
+function watchGauge(metrics: Metrics): VerbPorts['onWatch'] {
+  const gauge = metrics.gauge('apiserver_watches', 'Watches that are open, by resource.', ['resource'])
+  const open = new Map<string, number>()
+  return (resource, change) => {
+    const count = (open.get(resource.plural) ?? 0) + change
+    open.set(resource.plural, count)
+    gauge.set(count, { resource: resource.plural })
+  }
+}
+
+const streamErrorLog =
+  (log: Log): VerbPorts['onStreamError'] =>
+  (error) => {
+    const { reason, message, cause } = toApiError(error)
+    const why = cause instanceof Error ? cause.message : message
+    if (reason === 'InternalError') log.error({ reason, why }, 'Watch failed')
+    else log.debug({ reason }, 'Watch ended')
+  }

@@ -1,0 +1,62 @@
+/** One request and its response as values, so that the API is tested without a socket. Pure. */
+import { ApiError, statusOf } from '../api/errors.ts'
+
+export type ApiRequest = {
+  readonly method: string
+  readonly url: URL
+  /** Names in lower case. */
+  readonly headers: ReadonlyMap<string, string>
+  /** The whole body; rejects with ApiError RequestEntityTooLarge when it is over the limit. At most once. */
+  readonly readBody: () => Promise<Uint8Array>
+  /** Aborts when the client has gone. */
+  readonly signal: AbortSignal
+  /** Whether credentials may travel on this connection: TLS, or plain http on a loopback listener. */
+  readonly isTrustedTransport: boolean
+  /** Whether it came in by plain http on a loopback listener, where a foreign Host is an attack (DNS rebinding). */
+  readonly isLoopbackHttp: boolean
+}
+
+export type ApiResponse = {
+  readonly status: number
+  readonly headers: Readonly<Record<string, string | readonly string[]>>
+  /** An iterable is a stream: its headers are flushed before the first chunk. */
+  readonly body: string | Uint8Array | AsyncIterable<string>
+}
+
+/** A JSON response. */
+export const jsonResponse = (
+  status: number,
+  body: unknown,
+  headers: Readonly<Record<string, string>> = {},
+): ApiResponse => ({
+  status,
+  headers: { 'Content-Type': 'application/json', ...headers },
+  body: `${JSON.stringify(body)}\n`,
+})
+
+/** A plain text response. */
+export const textResponse = (status: number, text: string, contentType = 'text/plain; charset=utf-8'): ApiResponse => ({
+  status,
+  headers: { 'Content-Type': contentType, 'X-Content-Type-Options': 'nosniff' },
+  body: text,
+})
+
+/** The Status response of a refusal, with Retry-After where it is known. */
+export function errorResponse(error: ApiError): ApiResponse {
+  const retryAfterSeconds = error.details.retryAfterSeconds
+  const headers = retryAfterSeconds === undefined ? {} : { 'Retry-After': String(retryAfterSeconds) }
+  return jsonResponse(error.code, statusOf(error), headers)
+}
+
+/** Any thrown value as an ApiError; what is not one becomes InternalError without its text, which may hold secrets. */
+export const toApiError = (error: unknown): ApiError =>
+  error instanceof ApiError
+    ? error
+    : new ApiError('InternalError', 'Internal error occurred; the log has it under the Audit-Id', {}, { cause: error })
+
+/** The answer to a path that is not served, in kube-apiserver's words. */
+export const notServed = (): ApiError => new ApiError('NotFound', 'the server could not find the requested resource')
+
+/** The answer to a method that a path does not offer, in kube-apiserver's words. */
+export const methodNotAllowed = (): ApiError =>
+  new ApiError('MethodNotAllowed', 'the server does not allow this method on the requested resource')

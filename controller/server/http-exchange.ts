@@ -1,0 +1,102 @@
+/** Translates between node:http and the API's own request and response values. */
+import { once } from 'node:events'
+import type { IncomingMessage, ServerResponse } from 'node:http'
+import { BODY_BYTES_MAX, bodyTooLarge } from './body.ts'
+import { isLoopbackAddress } from './credentials.ts'
+import { ApiError } from '../api/errors.ts'
+import type { ApiRequest, ApiResponse } from './exchange.ts'
+
+/** The API's view of a request; its signal aborts when the connection closes before the response has ended. */
+export function apiRequestOf(request: IncomingMessage, response: ServerResponse): ApiRequest {
+  const gone = new AbortController()
+  response.once('close', () => gone.abort(new Error('The client has gone')))
+  const isTls = 'encrypted' in request.socket
+  const isLoopback = isLoopbackAddress(request.socket.localAddress)
+  return {
+    method: request.method ?? 'GET',
+    url: urlOf(request),
+    headers: new Map(Object.entries(request.headers).map(([name, value]) => [name, String(value)])),
+    readBody: () => readBody(request),
+    signal: gone.signal,
+    isTrustedTransport: isTls || isLoopback,
+    isLoopbackHttp: !isTls && isLoopback,
+  }
+}
+
+/** The URL of a request; what is not a path on this server becomes the root. The host is never read from it. */
+export function urlOf(request: Pick<IncomingMessage, 'url'>): URL {
+  const target = request.url ?? '/'
+  // `//host/path` would be read as a host.
+  return new URL(`http://server.invalid${target.startsWith('/') ? target : '/'}`)
+}
+
+function readBody(request: IncomingMessage): Promise<Uint8Array> {
+  return new Promise((resolve, reject) => {
+    const chunks: Buffer[] = []
+    let sizeBytes = 0
+    const announcedBytes = Number(request.headers['content-length'] ?? 0)
+    if (announcedBytes > BODY_BYTES_MAX) {
+      reject(bodyTooLarge())
+      return
+    }
+    request.on('data', (chunk: Buffer) => {
+      sizeBytes += chunk.length
+      // Further chunks are dropped unread; the connection is closed with the answer.
+      if (sizeBytes > BODY_BYTES_MAX) reject(bodyTooLarge())
+      else chunks.push(chunk)
+    })
+    request.once('end', () => resolve(Buffer.concat(chunks)))
+    request.once('error', (cause) => reject(new ApiError('BadRequest', 'The request body ended early', {}, { cause })))
+    request.once('close', () => reject(new ApiError('BadRequest', 'The request body ended early')))
+  })
+}
+
+/** Writes a response; resolves when all of it is handed over or the client has gone. Never rejects. */
+export async function sendResponse(
+  request: IncomingMessage,
+  response: ServerResponse,
+  out: ApiResponse,
+): Promise<void> {
+  if (response.destroyed) {
+    if (isStream(out.body)) await drop(out.body)
+    return
+  }
+  for (const [name, value] of Object.entries(out.headers)) response.setHeader(name, value)
+  // An unread body must not be taken for the next request.
+  if (!request.complete) response.setHeader('Connection', 'close')
+  response.statusCode = out.status
+  if (isStream(out.body)) await stream(response, out.body)
+  else response.end(out.body)
+  if (!request.complete) request.resume()
+}
+
+const isStream = (body: ApiResponse['body']): body is AsyncIterable<string> =>
+  typeof body !== 'string' && !(body instanceof Uint8Array)
+
+async function stream(response: ServerResponse, lines: AsyncIterable<string>): Promise<void> {
+  // At once: a client waits for the headers before it believes that the watch stands.
+  response.flushHeaders()
+  for await (const line of lines) {
+    if (response.destroyed) break
+    if (!response.write(line)) await drained(response)
+  }
+  if (!response.destroyed) response.end()
+}
+
+/** Resolves when the client has taken what was written, or has gone. */
+async function drained(response: ServerResponse): Promise<void> {
+  const done = new AbortController()
+  try {
+    await Promise.race([
+      once(response, 'drain', { signal: done.signal }),
+      once(response, 'close', { signal: done.signal }),
+    ])
+  } finally {
+    done.abort()
+  }
+}
+
+/** Runs a stream that nobody reads to its end, so that it frees what it holds; the signal has ended it already. */
+async function drop(lines: AsyncIterable<string>): Promise<void> {
+  for await (const _line of lines) break
+}

@@ -1,0 +1,87 @@
+/**
+ * Access tokens: random, kept as SHA-256 only, looked up by key id and compared in constant time.
+ * Form: `prefix_keyid_secret`, where secret ends in a checksum, so that a cut or mistyped token is told from a revoked
+ * one and secret scanners can find it.
+ */
+import { createHash, timingSafeEqual } from 'node:crypto'
+import { crc32 } from 'node:zlib'
+import type { Entropy } from '../../system/entropy.ts'
+import { randomHex } from '../../system/entropy.ts'
+import type { Actor } from '../api/admission.ts'
+
+/** What is stored of a token: everything but the token. */
+export type TokenRecord = {
+  readonly keyId: string
+  /** Lower-case hex of the SHA-256 of the whole token. */
+  readonly sha256: string
+  readonly actor: Actor
+}
+
+/** Says who holds a token; undefined when nobody does. */
+export type Authenticate = (token: string) => Actor | undefined | Promise<Actor | undefined>
+
+/** The set of tokens that are valid now. A change counts from the next request on. */
+export type TokenSet = {
+  readonly authenticate: (token: string) => Actor | undefined
+  readonly add: (record: TokenRecord) => void
+  /** Whether there was one to revoke. */
+  readonly revoke: (keyId: string) => boolean
+}
+
+/** The prefix of the API's own tokens. */
+export const TOKEN_PREFIX = 'sprt'
+
+const KEY_ID_BYTES = 8
+const SECRET_BYTES = 32
+const TOKEN_CHARS_MAX = 256
+const FORM = /^([a-z]{2,16})_([0-9a-f]{16})_([0-9a-f]{64})([0-9a-f]{8})$/
+
+const sha256 = (text: string): Buffer => createHash('sha256').update(text).digest()
+const checksum = (text: string): string => crc32(text).toString(16).padStart(8, '0')
+
+/** Makes a token for an actor: the token goes to its holder and is kept nowhere, the record goes to the set. */
+export function mintToken(
+  actor: Actor,
+  entropy: Entropy,
+  prefix = TOKEN_PREFIX,
+): { readonly token: string; readonly record: TokenRecord } {
+  const keyId = randomHex(entropy, KEY_ID_BYTES)
+  const body = `${prefix}_${keyId}_${randomHex(entropy, SECRET_BYTES)}`
+  const token = body + checksum(body)
+  return { token, record: { keyId, sha256: sha256(token).toString('hex'), actor } }
+}
+
+/** The record of a token that was made before, such as the one in a kubeconfig; undefined when it is not of our form. */
+export function recordOf(token: string, actor: Actor): TokenRecord | undefined {
+  const keyId = keyIdOf(token)
+  return keyId === undefined ? undefined : { keyId, sha256: sha256(token).toString('hex'), actor }
+}
+
+/** The key id of a well-formed token: what may be logged of it. */
+export function keyIdOf(token: string): string | undefined {
+  if (token.length > TOKEN_CHARS_MAX) return undefined
+  const form = FORM.exec(token)
+  if (!form) return undefined
+  const [, prefix, keyId, secret, check] = form
+  return checksum(`${prefix}_${keyId}_${secret}`) === check ? keyId : undefined
+}
+
+/** A set that holds these records. */
+export function createTokenSet(records: readonly TokenRecord[] = []): TokenSet {
+  const byKeyId = new Map<string, TokenRecord>(records.map((record) => [record.keyId, record]))
+  return {
+    authenticate: (token) => {
+      const keyId = keyIdOf(token)
+      const record = keyId === undefined ? undefined : byKeyId.get(keyId)
+      return record && sameHash(record.sha256, sha256(token)) ? record.actor : undefined
+    },
+    add: (record) => void byKeyId.set(record.keyId, record),
+    revoke: (keyId) => byKeyId.delete(keyId),
+  }
+}
+
+function sameHash(storedHex: string, actual: Buffer): boolean {
+  const stored = Buffer.from(storedHex, 'hex')
+  // timingSafeEqual throws on unequal lengths.
+  return stored.length === actual.length && timingSafeEqual(stored, actual)
+}

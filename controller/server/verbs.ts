@@ -1,0 +1,322 @@
+/** Serves one request for a resource: reads its parameters and body, calls the registry, shapes the answer. */
+import type { Clock } from '../../system/clock.ts'
+import type { Entropy } from '../../system/entropy.ts'
+import type { Actor } from '../api/admission.ts'
+import { ApiError, hasReason } from '../api/errors.ts'
+import type { KubeObject } from '../api/object.ts'
+import type { ResourceDefinition } from '../api/resource.ts'
+import type { PatchType, Registry, RegistryDeleteOptions, WriteContext } from '../registry/registry.ts'
+import { representationOf, type Representation } from './accept.ts'
+import { contentTypeOf, parseJson, unsupportedMediaType } from './body.ts'
+import { groupVersion } from './discovery.ts'
+import { jsonResponse, methodNotAllowed, notServed, type ApiRequest, type ApiResponse } from './exchange.ts'
+import { PATCH_TYPES } from './openapi-v3.ts'
+import {
+  dryRunOf,
+  includeObjectOf,
+  isWatch,
+  listParams,
+  propagationPolicyOf,
+  selectors,
+  watchParams,
+  writeParams,
+} from './params.ts'
+import { present } from './present.ts'
+import type { ResourcePath } from './route.ts'
+import { partialMetadata, tableRenderer } from './table.ts'
+import { endingSignal, eventEncoder, watchLines } from './watch.ts'
+
+/** What the verbs need from the server. */
+export type VerbPorts = {
+  readonly registry: Registry
+  readonly clock: Clock
+  readonly entropy: Entropy
+  /** Aborts when the server stops: watches end then. */
+  readonly closing: AbortSignal
+  /** Counts a watch that opened (+1) or ended (-1). */
+  readonly onWatch: (resource: ResourceDefinition, change: 1 | -1) => void
+  /** Takes a failure inside a stream, whose status code is long sent. */
+  readonly onStreamError: (error: unknown) => void
+}
+
+/** One request for a resource, after routing and authentication. */
+export type Call = {
+  readonly request: ApiRequest
+  readonly resource: ResourceDefinition
+  readonly path: ResourcePath
+  readonly actor: Actor
+  readonly warn: (text: string) => void
+}
+
+export type Verb = 'get' | 'list' | 'watch' | 'create' | 'update' | 'patch' | 'delete' | 'deletecollection'
+
+/** The verb of a method on a path; NotFound where the scopes differ, MethodNotAllowed where the path has no such method. */
+export function verbOf(
+  request: Pick<ApiRequest, 'method' | 'url'>,
+  resource: ResourceDefinition,
+  path: ResourcePath,
+): Verb {
+  const isCollection = path.name === undefined
+  const verb = isCollection ? collectionVerb(request) : objectVerb(request.method)
+  const isNamespaced = resource.scope === 'Namespaced'
+  if (!isNamespaced && path.namespace !== undefined) throw notServed()
+  // Across all namespaces one can only look.
+  if (isNamespaced && path.namespace === undefined && verb !== 'list' && verb !== 'watch') throw notServed()
+  if (path.subresource !== undefined) {
+    if (path.subresource !== 'status' || !resource.hasStatus) throw notServed()
+    if (verb === 'delete') throw methodNotAllowed()
+  }
+  return verb
+}
+
+function collectionVerb(request: Pick<ApiRequest, 'method' | 'url'>): Verb {
+  if (request.method === 'GET') return isWatch(request.url.searchParams) ? 'watch' : 'list'
+  if (request.method === 'POST') return 'create'
+  if (request.method === 'DELETE') return 'deletecollection'
+  throw methodNotAllowed()
+}
+
+function objectVerb(method: string): Verb {
+  if (method === 'GET') return 'get'
+  if (method === 'PUT') return 'update'
+  if (method === 'PATCH') return 'patch'
+  if (method === 'DELETE') return 'delete'
+  throw methodNotAllowed()
+}
+
+/** Runs the verb. Failures are ApiError. */
+export async function runVerb(ports: VerbPorts, verb: Verb, call: Call): Promise<ApiResponse> {
+  // An answer that cannot be given is refused before anything is written.
+  representationFor(call)
+  return VERBS[verb](ports, call)
+}
+
+type VerbRunner = (ports: VerbPorts, call: Call) => Promise<ApiResponse>
+
+const VERBS: Readonly<Record<Verb, VerbRunner>> = {
+  get: async (ports, call) =>
+    objectResponse(ports, call, 200, await ports.registry.get(call.resource, keyOfPath(call))),
+  list,
+  watch,
+  create,
+  update,
+  patch,
+  delete: remove,
+  deletecollection: removeCollection,
+}
+
+const keyOfPath = ({ path }: Call): { namespace: string; name: string } => ({
+  namespace: path.namespace ?? '',
+  name: path.name ?? '',
+})
+
+const inNamespace = ({ path }: Call): { readonly namespace?: string } => present({ namespace: path.namespace })
+
+const representationFor = ({ request }: Call): Representation => representationOf(request.headers.get('accept'))
+
+async function list(ports: VerbPorts, call: Call): Promise<ApiResponse> {
+  const representation = representationFor(call)
+  const query = call.request.url.searchParams
+  const found = await ports.registry.list(call.resource, { ...inNamespace(call), ...listParams(query) })
+  const metadata = present({
+    resourceVersion: found.resourceVersion,
+    continue: found.continue,
+    remainingItemCount: found.remainingItemCount,
+  })
+  if (representation.as === 'Table') {
+    const options = { version: representation.version, includeObject: includeObjectOf(query), nowMs: ports.clock.now() }
+    return jsonResponse(200, tableRenderer(call.resource).table(found.items, metadata, options))
+  }
+  if (representation.as === 'PartialObjectMetadata') {
+    const items = found.items.map((item) => partialMetadata(item, representation.version))
+    const apiVersion = `meta.k8s.io/${representation.version}`
+    return jsonResponse(200, { kind: 'PartialObjectMetadataList', apiVersion, metadata, items })
+  }
+  return jsonResponse(200, listOf(call.resource, metadata, found.items))
+}
+
+const listOf = (resource: ResourceDefinition, metadata: object, items: readonly KubeObject[]): object => ({
+  kind: `${resource.kind}List`,
+  apiVersion: groupVersion(resource.group, resource.version),
+  metadata,
+  items,
+})
+
+/** The default length of a watch: 30 to 60 minutes, spread so that clients do not all come back at once. */
+const WATCH_MS_MIN = 30 * 60_000
+
+async function watch(ports: VerbPorts, call: Call): Promise<ApiResponse> {
+  const { timeoutSeconds, ...options } = watchParams(call.request.url.searchParams)
+  const representation = representationFor(call)
+  const encode = eventEncoder(representation, {
+    renderer: () => tableRenderer(call.resource),
+    includeObject: includeObjectOf(call.request.url.searchParams),
+    clock: ports.clock,
+  })
+  const timeoutMs = timeoutSeconds === undefined ? WATCH_MS_MIN * (1 + ports.entropy.random()) : timeoutSeconds * 1000
+  const { signal, cancel } = endingSignal([call.request.signal, ports.closing], timeoutMs, ports.clock)
+  ports.onWatch(call.resource, 1)
+  const events = ports.registry.watch(call.resource, { ...inNamespace(call), ...options }, signal)
+  const onEnd = (): void => {
+    cancel()
+    ports.onWatch(call.resource, -1)
+  }
+  return {
+    status: 200,
+    // A proxy that buffers would hold events back.
+    headers: { 'Content-Type': 'application/json', 'Cache-Control': 'no-cache', 'X-Accel-Buffering': 'no' },
+    body: watchLines(events, encode, { signal, onError: ports.onStreamError, onEnd }),
+  }
+}
+
+async function create(ports: VerbPorts, call: Call): Promise<ApiResponse> {
+  const context = writeContext(call)
+  const body = await readObject(call)
+  const made = await ports.registry.create(call.resource, call.path.namespace ?? '', body, context)
+  return objectResponse(ports, call, 201, made)
+}
+
+async function update(ports: VerbPorts, call: Call): Promise<ApiResponse> {
+  const context = { ...writeContext(call), ...subresource(call) }
+  const body = await readObject(call)
+  return objectResponse(ports, call, 200, await ports.registry.update(call.resource, keyOfPath(call), body, context))
+}
+
+async function patch(ports: VerbPorts, call: Call): Promise<ApiResponse> {
+  const type = patchTypeOf(contentTypeOf(call.request.headers.get('content-type')))
+  if (call.request.url.searchParams.has('force'))
+    throw new ApiError(
+      'Invalid',
+      'PatchOptions.meta.k8s.io "" is invalid: force: Forbidden: may not be specified for non-apply patch',
+      {
+        causes: [
+          { reason: 'FieldValueForbidden', message: 'may not be specified for non-apply patch', field: 'force' },
+        ],
+      },
+    )
+  const context = { ...writeContext(call), ...subresource(call) }
+  const body = parseJson(await call.request.readBody())
+  const patched = await ports.registry.patch(call.resource, keyOfPath(call), { type, body }, context)
+  return objectResponse(ports, call, 200, patched)
+}
+
+/** The kind of patch of a media type. Server-side apply and strategic merge join here when the registry has them. */
+function patchTypeOf(contentType: string): PatchType {
+  if (contentType === 'application/merge-patch+json') return 'merge'
+  if (contentType === 'application/json-patch+json') return 'json'
+  throw unsupportedMediaType(PATCH_TYPES, contentType)
+}
+
+async function remove(ports: VerbPorts, call: Call): Promise<ApiResponse> {
+  const { options, dryRun } = await readDeleteOptions(call)
+  const context = { ...writeContext(call), ...(dryRun ? { dryRun } : {}) }
+  const { object, deleted } = await ports.registry.delete(call.resource, keyOfPath(call), options, context)
+  if (!deleted) return objectResponse(ports, call, 200, object)
+  const { name, uid } = object.metadata
+  const group = call.resource.group === '' ? {} : { group: call.resource.group }
+  const details = { name, ...group, kind: call.resource.plural, uid }
+  return jsonResponse(200, { kind: 'Status', apiVersion: 'v1', metadata: {}, status: 'Success', details })
+}
+
+/** How many objects are deleted at once by deletecollection, page by page. */
+const DELETE_PAGE = 500
+
+async function removeCollection(ports: VerbPorts, call: Call): Promise<ApiResponse> {
+  const { options, dryRun } = await readDeleteOptions(call)
+  const context = { ...writeContext(call), ...(dryRun ? { dryRun } : {}) }
+  const removed: KubeObject[] = []
+  let page: string | undefined
+  do {
+    const found = await ports.registry.list(
+      call.resource,
+      present({
+        ...inNamespace(call),
+        ...selectors(call.request.url.searchParams),
+        limit: DELETE_PAGE,
+        continue: page,
+      }),
+    )
+    for (const item of found.items) removed.push(...(await removeOne(ports, call, { item, options, context })))
+    page = found.continue
+  } while (page !== undefined && !call.request.signal.aborted)
+  return jsonResponse(200, listOf(call.resource, {}, removed))
+}
+
+async function removeOne(
+  ports: VerbPorts,
+  call: Call,
+  of: { readonly item: KubeObject; readonly options: RegistryDeleteOptions; readonly context: WriteContext },
+): Promise<readonly KubeObject[]> {
+  const { name, namespace = '', uid } = of.item.metadata
+  const options = { ...of.options, preconditions: { ...of.options.preconditions, uid } }
+  try {
+    return [(await ports.registry.delete(call.resource, { namespace, name }, options, of.context)).object]
+  } catch (error) {
+    // Somebody else was faster: it is gone, or another has its name by now.
+    if (hasReason(error, 'NotFound', 'Conflict')) return []
+    throw error
+  }
+}
+
+function writeContext(call: Call): WriteContext {
+  const params = writeParams(call.request.url.searchParams, call.request.headers.get('user-agent'))
+  return { actor: call.actor, ...params, warn: call.warn, signal: call.request.signal }
+}
+
+const subresource = ({ path }: Call): { readonly subresource?: 'status' } =>
+  path.subresource === 'status' ? { subresource: 'status' } : {}
+
+/** The object in the body. Typed clients send built-in kinds without apiVersion and kind: the endpoint says them. */
+async function readObject(call: Call): Promise<unknown> {
+  const body = await readValue(call)
+  if (call.resource.schema !== undefined || typeof body !== 'object' || body === null || Array.isArray(body))
+    return body
+  const { group, version, kind } = call.resource
+  return { apiVersion: groupVersion(group, version), kind, ...body }
+}
+
+async function readValue(call: Call): Promise<unknown> {
+  const contentType = contentTypeOf(call.request.headers.get('content-type'))
+  if (contentType !== '' && contentType !== 'application/json')
+    throw unsupportedMediaType(['application/json'], contentType)
+  return parseJson(await call.request.readBody())
+}
+
+async function readDeleteOptions(
+  call: Call,
+): Promise<{ readonly options: RegistryDeleteOptions; readonly dryRun: boolean }> {
+  const query = call.request.url.searchParams
+  const bytes = await call.request.readBody()
+  const body = bytes.length === 0 ? {} : parseJson(bytes)
+  if (typeof body !== 'object' || body === null)
+    throw new ApiError('BadRequest', 'The body of a delete must be a DeleteOptions object')
+  // An object from JSON: its members are unknown and are checked one by one.
+  const given = body as Record<string, unknown>
+  const dryRun = [...query.getAll('dryRun'), ...(Array.isArray(given['dryRun']) ? given['dryRun'].map(String) : [])]
+  const propagationPolicy = propagationPolicyOf(given['propagationPolicy'] ?? query.get('propagationPolicy'))
+  return {
+    options: present({ propagationPolicy, preconditions: preconditionsOf(given['preconditions']) }),
+    dryRun: dryRunOf(dryRun),
+  }
+}
+
+function preconditionsOf(given: unknown): RegistryDeleteOptions['preconditions'] {
+  if (typeof given !== 'object' || given === null) return undefined
+  // As above: members are checked before use.
+  const { uid, resourceVersion } = given as Record<string, unknown>
+  return present({
+    uid: typeof uid === 'string' ? uid : undefined,
+    resourceVersion: typeof resourceVersion === 'string' ? resourceVersion : undefined,
+  })
+}
+
+function objectResponse(ports: VerbPorts, call: Call, status: number, object: KubeObject): ApiResponse {
+  const representation = representationFor(call)
+  if (representation.as === 'Object') return jsonResponse(status, object)
+  if (representation.as === 'PartialObjectMetadata')
+    return jsonResponse(status, partialMetadata(object, representation.version))
+  const metadata = { resourceVersion: object.metadata.resourceVersion }
+  const includeObject = includeObjectOf(call.request.url.searchParams)
+  const options = { version: representation.version, includeObject, nowMs: ports.clock.now() }
+  return jsonResponse(status, tableRenderer(call.resource).table([object], metadata, options))
+}

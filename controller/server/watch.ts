@@ -1,0 +1,79 @@
+/** Streams a registry watch as lines of JSON, and ends it cleanly. */
+import type { Clock } from '../../system/clock.ts'
+import type { KubeObject } from '../api/object.ts'
+import { statusOf } from '../api/errors.ts'
+import type { RegistryEvent } from '../registry/registry.ts'
+import type { Representation } from './accept.ts'
+import { toApiError } from './exchange.ts'
+import type { IncludeObject } from './params.ts'
+import { partialMetadata, type TableRenderer } from './table.ts'
+
+/** Turns an event into one line, newline included. */
+export type EventEncoder = (event: RegistryEvent) => string
+
+/** JSON of objects that many watchers are sent: made once, kept as long as the object. */
+const jsonOf = new WeakMap<KubeObject, string>()
+
+function cachedJson(object: KubeObject): string {
+  const known = jsonOf.get(object)
+  if (known !== undefined) return known
+  const made = JSON.stringify(object)
+  jsonOf.set(object, made)
+  return made
+}
+
+/** The encoder for what the client accepts; a Table's columns are defined in its first event only. */
+export function eventEncoder(
+  representation: Representation,
+  table: { readonly renderer: () => TableRenderer; readonly includeObject: IncludeObject; readonly clock: Clock },
+): EventEncoder {
+  if (representation.as === 'Object') return (event) => line(event.type, cachedJson(event.object))
+  if (representation.as === 'PartialObjectMetadata')
+    return (event) => line(event.type, JSON.stringify(partialMetadata(event.object, representation.version)))
+  const renderer = table.renderer()
+  let withColumns = true
+  return (event) => {
+    const metadata = { resourceVersion: event.object.metadata.resourceVersion }
+    const options = { version: representation.version, includeObject: table.includeObject, nowMs: table.clock.now() }
+    const rendered = renderer.table([event.object], metadata, { ...options, withColumns })
+    withColumns = false
+    return line(event.type, JSON.stringify(rendered))
+  }
+}
+
+const line = (type: string, objectJson: string): string => `{"type":"${type}","object":${objectJson}}\n`
+
+/**
+ * The lines of a watch until its signal aborts or the events end. A failure, Expired above all, is sent as an ERROR
+ * event with its Status, and ends the stream; `onError` is told.
+ */
+export async function* watchLines(
+  events: AsyncIterable<RegistryEvent>,
+  encode: EventEncoder,
+  end: { readonly signal: AbortSignal; readonly onError: (error: unknown) => void; readonly onEnd: () => void },
+): AsyncGenerator<string> {
+  try {
+    for await (const event of events) {
+      yield encode(event)
+      if (end.signal.aborted) return
+    }
+  } catch (error) {
+    // An aborted source may end by throwing its reason: that is the end that was asked for.
+    if (end.signal.aborted) return
+    end.onError(error)
+    yield line('ERROR', JSON.stringify(statusOf(toApiError(error))))
+  } finally {
+    end.onEnd()
+  }
+}
+
+/** A signal that aborts with any of `signals` or after `timeoutMs`; `cancel` frees the timer. */
+export function endingSignal(
+  signals: readonly AbortSignal[],
+  timeoutMs: number,
+  clock: Clock,
+): { readonly signal: AbortSignal; readonly cancel: () => void } {
+  const timeout = new AbortController()
+  const cancel = clock.after(timeoutMs, () => timeout.abort(), { background: true })
+  return { signal: AbortSignal.any([...signals, timeout.signal]), cancel }
+}
