@@ -25,6 +25,9 @@ export type WriteContext = {
 
 export type PatchType = 'merge' | 'json'
 
+/** `status`: only status is taken. `finalize` (Namespace alone): only spec.finalizers is taken. */
+export type Subresource = 'status' | 'finalize'
+
 export type RegistryDeleteOptions = {
   readonly propagationPolicy?: PropagationPolicy
   readonly preconditions?: { readonly uid?: string; readonly resourceVersion?: string }
@@ -79,14 +82,14 @@ export interface Registry {
     resource: ResourceDefinition,
     key: Key,
     body: unknown,
-    context: WriteContext & { readonly subresource?: 'status' },
+    context: WriteContext & { readonly subresource?: Subresource },
   ): Promise<KubeObject>
   /** Read, patch and commit, tried again inside when another write came between and the patch names no resourceVersion. */
   patch(
     resource: ResourceDefinition,
     key: Key,
     patch: { readonly type: PatchType; readonly body: unknown },
-    context: WriteContext & { readonly subresource?: 'status' },
+    context: WriteContext & { readonly subresource?: Subresource },
   ): Promise<KubeObject>
   /** The object with deletionTimestamp when finalizers hold it (`deleted: false`), else as it was when it went. */
   delete(

@@ -1,0 +1,30 @@
+/** What the rooms of the registry share: the store, the clock, the served resources. Pure: types only. */
+import type { Clock } from '../../system/clock.ts'
+import type { Entropy } from '../../system/entropy.ts'
+import type { Log } from '../../system/log.ts'
+import type { Metrics } from '../../system/metrics.ts'
+import type { Key } from '../api/object.ts'
+import type { ResourceDefinition } from '../api/resource.ts'
+import { resourceName } from '../api/define-kind.ts'
+import type { Store, StoreKey } from '../store/store.ts'
+
+export type RegistryOptions = {
+  readonly store: Store
+  /** Every resource to serve, in order of discovery; a Namespace among them is checked for by namespaced creates. */
+  readonly resources: readonly ResourceDefinition[]
+  readonly clock: Clock
+  readonly entropy: Entropy
+  /** Agent types that have a built-in persona, for admission. */
+  readonly builtinAgentTypes: ReadonlySet<string>
+  readonly log?: Log
+  readonly metrics?: Metrics
+  /** Events that a watch may lag behind before it ends with Expired. Default 10,000; they are shared, not copied. */
+  readonly watchBufferMax?: number
+}
+
+/** Where an object of a resource lies in the store. */
+export const storeKeyOf = (resource: ResourceDefinition, key: Key): StoreKey => ({
+  collection: resourceName(resource),
+  namespace: resource.scope === 'Cluster' ? '' : key.namespace,
+  name: key.name,
+})

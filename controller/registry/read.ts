@@ -1,0 +1,124 @@
+/** Serves lists: at a revision, in pages, through selectors. */
+import { resourceName } from '../api/define-kind.ts'
+import { ApiError } from '../api/errors.ts'
+import type { KubeObject } from '../api/object.ts'
+import type { ResourceDefinition } from '../api/resource.ts'
+import { selectorPredicate, type Predicate } from '../api/selectors.ts'
+import type { ListPage } from '../store/store.ts'
+import { decodeContinue, encodeContinue } from './continue-token.ts'
+import type { RegistryOptions } from './ports.ts'
+import { badRequest, futureRevision } from './refusals.ts'
+import { objectOf } from './records.ts'
+import type { RegistryList, RegistryListOptions } from './registry.ts'
+import { fromStore } from './store-errors.ts'
+
+/** Records that one read of the store asks for when a selector sorts most of them out. */
+const FILTERED_PAGE_RECORDS = 500
+
+/** Lists objects of a resource; see the Registry port. */
+export async function list(
+  ports: RegistryOptions,
+  resource: ResourceDefinition,
+  options: RegistryListOptions,
+): Promise<RegistryList> {
+  const isSelected = predicateOf(resource, options)
+  const start = await startOf(ports, options)
+  const collected = await collect(ports, resource, { options, isSelected, start })
+  const hasSelector = (options.labelSelector ?? '') !== '' || (options.fieldSelector ?? '') !== ''
+  return {
+    items: collected.items,
+    resourceVersion: String(collected.revision),
+    ...(collected.after === undefined
+      ? {}
+      : {
+          continue: encodeContinue({ revision: collected.revision, after: collected.after }),
+          ...(hasSelector ? {} : { remainingItemCount: collected.remaining }),
+        }),
+  }
+}
+
+/** The predicate of both selectors; throws BadRequest when one is malformed or names an unsupported field. */
+export function predicateOf(
+  resource: ResourceDefinition,
+  selectors: { readonly labelSelector?: string; readonly fieldSelector?: string },
+): Predicate {
+  const predicate = selectorPredicate(selectors, resource.selectableFields)
+  if (!predicate.ok) throw badRequest(predicate.error.message)
+  return predicate.value
+}
+
+/** A resourceVersion of a request: undefined for '' and '0', which both mean any; throws BadRequest. */
+export function revisionOf(text: string | undefined): number | undefined {
+  if (text === undefined || text === '' || text === '0') return undefined
+  const revision = /^[1-9]\d{0,15}$/.test(text) ? Number(text) : NaN
+  if (Number.isSafeInteger(revision)) return revision
+  throw badRequest(`Cannot read the resourceVersion "${text.slice(0, 50)}": a decimal integer is expected`)
+}
+
+type Start = { readonly at?: number; readonly after?: { readonly namespace: string; readonly name: string } }
+
+/** Where a list begins: at a token's key and revision, at an exact revision, or now. */
+async function startOf(ports: RegistryOptions, options: RegistryListOptions): Promise<Start> {
+  const { resourceVersion, resourceVersionMatch: match } = options
+  if (options.continue !== undefined && options.continue !== '') {
+    if (revisionOf(resourceVersion) !== undefined)
+      throw badRequest('specifying resource version is not allowed when using continue')
+    const token = decodeContinue(options.continue)
+    if (!token.ok) throw badRequest(token.error)
+    return { at: token.value.revision, after: token.value.after }
+  }
+  const revision = revisionOf(resourceVersion)
+  if (match !== undefined && (resourceVersion ?? '') === '') throw matchWithoutVersion()
+  if (match === 'Exact' && revision === undefined)
+    throw new ApiError('Invalid', 'resourceVersionMatch "Exact" is forbidden for resourceVersion "0"')
+  if (revision === undefined) return {}
+  const current = await ports.store.revision()
+  if (revision > current) throw futureRevision(revision, current)
+  // As Kubernetes: a bare resourceVersion on a paged list means that very revision.
+  const isExact = match === 'Exact' || (match === undefined && (options.limit ?? 0) > 0)
+  return isExact ? { at: revision } : {}
+}
+
+const matchWithoutVersion = (): ApiError =>
+  new ApiError('Invalid', 'resourceVersionMatch is forbidden unless resourceVersion is provided', {
+    causes: [{ reason: 'FieldValueForbidden', message: 'Forbidden', field: 'resourceVersionMatch' }],
+  })
+
+type Collected = {
+  readonly items: readonly KubeObject[]
+  readonly revision: number
+  readonly after?: { readonly namespace: string; readonly name: string }
+  readonly remaining: number
+}
+
+/** Reads pages of one snapshot until enough objects are selected or none is left: each page moves on, so it ends. */
+async function collect(
+  ports: RegistryOptions,
+  resource: ResourceDefinition,
+  from: { readonly options: RegistryListOptions; readonly isSelected: Predicate; readonly start: Start },
+): Promise<Collected> {
+  const { namespace, limit = 0 } = from.options
+  const items: KubeObject[] = []
+  let start = from.start
+  for (;;) {
+    const pageLimit = limit > 0 ? { limit: start === from.start ? limit : Math.max(limit, FILTERED_PAGE_RECORDS) } : {}
+    const page: ListPage = await fromStore(resource, '', () =>
+      ports.store.list(resourceName(resource), {
+        ...start,
+        ...pageLimit,
+        ...(namespace === undefined || namespace === '' ? {} : { namespace }),
+      }),
+    )
+    for (const [index, record] of page.records.entries()) {
+      const object = objectOf(record)
+      if (!from.isSelected(object)) continue
+      items.push(object)
+      if (items.length !== limit) continue
+      const remaining = page.remaining + page.records.length - index - 1
+      const after = { namespace: record.namespace, name: record.name }
+      return { items, revision: page.revision, remaining, ...(remaining > 0 ? { after } : {}) }
+    }
+    if (page.next === undefined) return { items, revision: page.revision, remaining: 0 }
+    start = { at: page.revision, after: page.next }
+  }
+}

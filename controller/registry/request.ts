@@ -1,0 +1,79 @@
+/** Reads a request body: what it asks for, what it has seen, and what no schema knows. Pure. */
+import { resourceName } from '../api/define-kind.ts'
+import type { JsonObject, Key } from '../api/object.ts'
+import { readMeta, type RequestedMeta, type SeenMeta } from '../api/meta.ts'
+import { isJsonObject } from '../api/patches.ts'
+import type { ResourceDefinition } from '../api/resource.ts'
+import { prune } from '../api/schema/prune.ts'
+import { badRequest } from './refusals.ts'
+
+/** Levels of nesting at most, so that recursion over an object is bounded. */
+const DEPTH_MAX = 64
+
+export type Request = {
+  readonly meta: RequestedMeta
+  readonly seen: SeenMeta
+  /** Everything but apiVersion, kind and metadata, pruned. */
+  readonly content: JsonObject
+  /** Paths of fields that the schema does not know. */
+  readonly unknown: readonly string[]
+}
+
+export const apiVersionOf = (resource: ResourceDefinition): string =>
+  resource.group === '' ? resource.version : `${resource.group}/${resource.version}`
+
+/** Reads a body of the resource; throws BadRequest when it cannot be one. */
+export function readRequest(resource: ResourceDefinition, body: unknown): Request {
+  if (!isJsonObject(body)) throw badRequest('Cannot read the body: a JSON object is expected')
+  if (isDeeperThan(body, DEPTH_MAX))
+    throw badRequest(`Cannot read the body: it is nested deeper than ${DEPTH_MAX} levels`)
+  checkType(resource, body)
+  const { requested, seen, unknown, wrong } = readMeta(body['metadata'])
+  if (wrong.length > 0) throw badRequest(`Cannot read the ${resource.kind}: ${wrong.slice(0, 20).join(', ')}`)
+  const { apiVersion: _apiVersion, kind: _kind, metadata: _metadata, ...content } = body
+  if (resource.schema === undefined) return { meta: requested, seen, content: withoutNulls(content), unknown }
+  const pruned = prune(resource.schema, content)
+  // An object stays one under pruning.
+  const value = isJsonObject(pruned.value) ? pruned.value : {}
+  return { meta: requested, seen, content: value, unknown: [...unknown, ...pruned.unknown] }
+}
+
+/** Built-in kinds may come without apiVersion and kind, as typed clients send them; our own may not. */
+function checkType(resource: ResourceDefinition, body: JsonObject): void {
+  const expected = { apiVersion: apiVersionOf(resource), kind: resource.kind }
+  for (const [key, value] of Object.entries(expected)) {
+    const given = body[key] ?? ''
+    if (given === value || (given === '' && resource.schema === undefined)) continue
+    throw badRequest(
+      `Cannot read the body as ${resource.kind}: got ${key} ${JSON.stringify(given)}, "${value}" is expected`,
+    )
+  }
+}
+
+function isDeeperThan(value: unknown, levels: number): boolean {
+  if (typeof value !== 'object' || value === null) return false
+  return levels === 0 || Object.values(value).some((member) => isDeeperThan(member, levels - 1))
+}
+
+/** Go drops a null on reading a typed object; so do we at the top, where built-in kinds have their fields. */
+const withoutNulls = (content: JsonObject): JsonObject =>
+  Object.fromEntries(Object.entries(content).filter(([, value]) => value !== null))
+
+/** Checks that the body speaks of the object that the path names; an absent name or namespace is filled from the path. */
+export function checkPath(resource: ResourceDefinition, path: Key, meta: RequestedMeta): void {
+  checkNamespacePath(resource, path.namespace, meta)
+  if (meta.name === undefined || meta.name === path.name) return
+  throw badRequest(`the name of the object (${meta.name}) does not match the name on the URL (${path.name})`)
+}
+
+/** Checks the namespace of the path against the resource's scope and against the body. */
+export function checkNamespacePath(resource: ResourceDefinition, namespace: string, meta: RequestedMeta): void {
+  if (resource.scope === 'Cluster' && (namespace !== '' || meta.namespace !== undefined))
+    throw badRequest(`Cannot take a namespace: ${resourceName(resource)} are cluster-scoped`)
+  if (resource.scope === 'Namespaced' && namespace === '')
+    throw badRequest(`Cannot do without a namespace: ${resourceName(resource)} are namespaced`)
+  if (meta.namespace === undefined || meta.namespace === namespace) return
+  throw badRequest(
+    `the namespace of the provided object (${meta.namespace}) does not match the namespace sent on the request (${namespace})`,
+  )
+}

@@ -1,0 +1,126 @@
+/** Builds the object that a write would store: what is the server's comes from here, what is the user's from the request. Pure. */
+import { timestamp } from '../../system/timestamp.ts'
+import type { KubeObject, ObjectMeta } from '../api/object.ts'
+import type { RequestedMeta } from '../api/meta.ts'
+import { jsonEqual } from '../api/patches.ts'
+import type { ResourceDefinition } from '../api/resource.ts'
+import { applyDefaults } from '../api/schema/defaults.ts'
+import type { PropagationPolicy } from '../client/client.ts'
+import { apiVersionOf, type Request } from './request.ts'
+import { strategyOf } from './strategy.ts'
+
+/** What the server decides of a new object. */
+export type Birth = { readonly name: string; readonly namespace: string; readonly uid: string; readonly nowMs: number }
+
+/** The object that a create would store; its status is the schema's default, whatever was sent. */
+export function bornObject(resource: ResourceDefinition, request: Request, birth: Birth): KubeObject {
+  const { name: _name, namespace: _namespace, generateName, ...requested } = request.meta
+  const metadata: ObjectMeta = {
+    name: birth.name,
+    ...(generateName === undefined ? {} : { generateName }),
+    ...(birth.namespace === '' ? {} : { namespace: birth.namespace }),
+    uid: birth.uid,
+    resourceVersion: '',
+    generation: 1,
+    creationTimestamp: timestamp(birth.nowMs),
+    ...requested,
+  }
+  const content = resource.hasStatus ? without(request.content, 'status') : request.content
+  return strategyOf(resource).prepareCreate(assemble(resource, metadata, content))
+}
+
+/** The object that a write to the main endpoint would store; status stays as it is. */
+export function updatedObject(resource: ResourceDefinition, live: KubeObject, request: Request): KubeObject {
+  const content = resource.hasStatus ? withStatusOf(live, request.content) : request.content
+  const metadata = updatedMeta(live.metadata, request.meta)
+  const object = strategyOf(resource).prepareUpdate(assemble(resource, metadata, content), live)
+  return withGeneration(object, live)
+}
+
+/** The object that a write to /status would store; everything else stays as it is. */
+export function statusObject(resource: ResourceDefinition, live: KubeObject, request: Request): KubeObject {
+  const { apiVersion: _apiVersion, kind: _kind, metadata, status: _status, ...content } = live
+  const { status } = request.content
+  return assemble(resource, metadata, { ...content, ...(status === undefined ? {} : { status }) })
+}
+
+/** The namespace that a write to /finalize would store: only spec.finalizers is taken. */
+export function finalizedObject(live: KubeObject, request: Request): KubeObject {
+  const { spec } = request.content
+  const finalizers =
+    typeof spec === 'object' && spec !== null && 'finalizers' in spec && Array.isArray(spec.finalizers)
+      ? spec.finalizers
+      : []
+  const { finalizers: _held, ...rest } = (live.spec ?? {}) as Readonly<Record<string, unknown>>
+  return { ...live, spec: { ...rest, ...(finalizers.length === 0 ? {} : { finalizers }) } }
+}
+
+const FOREGROUND = 'foregroundDeletion'
+const ORPHAN = 'orphan'
+
+/** The object as a delete leaves it: marked once, and with the finalizer of the propagation policy. */
+export function deletingObject(
+  resource: ResourceDefinition,
+  live: KubeObject,
+  options: { readonly policy: PropagationPolicy | undefined; readonly nowMs: number },
+): KubeObject {
+  const { finalizers: held = [], ...rest } = live.metadata
+  const finalizers = finalizersFor(options.policy, held)
+  const metadata: ObjectMeta = { ...rest, ...(finalizers.length === 0 ? {} : { finalizers }) }
+  if (metadata.deletionTimestamp !== undefined) return { ...live, metadata }
+  const marked: KubeObject = {
+    ...live,
+    metadata: {
+      ...metadata,
+      generation: metadata.generation + 1,
+      deletionTimestamp: timestamp(options.nowMs),
+      deletionGracePeriodSeconds: 0,
+    },
+  }
+  return strategyOf(resource).prepareDelete(marked)
+}
+
+/** Without a policy, what the object already holds goes on governing; Background holds neither. */
+function finalizersFor(policy: PropagationPolicy | undefined, held: readonly string[]): readonly string[] {
+  if (policy === undefined) return held
+  const own = held.filter((finalizer) => finalizer !== FOREGROUND && finalizer !== ORPHAN)
+  if (policy === 'Background') return own
+  return [...own, policy === 'Foreground' ? FOREGROUND : ORPHAN]
+}
+
+/** Whether a write would change nothing: managedFields and resourceVersion do not count. */
+export const isNoOp = (live: KubeObject, object: KubeObject): boolean => jsonEqual(comparable(live), comparable(object))
+
+function comparable(object: KubeObject): object {
+  const { managedFields: _fields, resourceVersion: _version, ...metadata } = object.metadata
+  return { ...object, metadata }
+}
+
+/** Whether anything outside metadata and status differs: what generation counts. */
+export const contentDiffers = (live: KubeObject, object: KubeObject): boolean =>
+  !jsonEqual({ ...live, metadata: 0, status: 0 }, { ...object, metadata: 0, status: 0 })
+
+function withGeneration(object: KubeObject, live: KubeObject): KubeObject {
+  const generation = live.metadata.generation + (contentDiffers(live, object) ? 1 : 0)
+  return { ...object, metadata: { ...object.metadata, generation } }
+}
+
+function updatedMeta(live: ObjectMeta, requested: RequestedMeta): ObjectMeta {
+  const { labels: _l, annotations: _a, finalizers: _f, ownerReferences: _o, ...kept } = live
+  const { name: _name, namespace: _namespace, generateName: _generateName, ...taken } = requested
+  return { ...kept, ...taken }
+}
+
+function withStatusOf(live: KubeObject, content: Request['content']): object {
+  const rest = without(content, 'status')
+  return live.status === undefined ? rest : { ...rest, status: live.status }
+}
+
+const without = (content: object, key: string): object =>
+  Object.fromEntries(Object.entries(content).filter(([name]) => name !== key))
+
+function assemble(resource: ResourceDefinition, metadata: ObjectMeta, content: object): KubeObject {
+  const filled = resource.schema === undefined ? content : applyDefaults(resource.schema, content as never)
+  // Whether spec is there and right is for validation to say.
+  return { apiVersion: apiVersionOf(resource), kind: resource.kind, metadata, ...(filled as { spec: unknown }) }
+}

@@ -1,0 +1,134 @@
+/** Replaces and patches objects: the main endpoint, /status and a namespace's /finalize. */
+import type { Key, KubeObject } from '../api/object.ts'
+import { isJsonObject, jsonPatch, mergePatch } from '../api/patches.ts'
+import type { ResourceDefinition } from '../api/resource.ts'
+import { ApiError } from '../api/errors.ts'
+import { admit } from './admit.ts'
+import { changeCauses } from './check.ts'
+import type { RegistryOptions } from './ports.ts'
+import { badRequest, invalid } from './refusals.ts'
+import type { PatchType, Subresource, WriteContext } from './registry.ts'
+import { checkPath, readRequest, type Request } from './request.ts'
+import { isLostRace } from './store-errors.ts'
+import { finalizedObject, isNoOp, statusObject, updatedObject } from './stamp.ts'
+import { mayGo } from './strategy.ts'
+import { checkSeen, commitStep, noteUnknown, readLive } from './write.ts'
+
+/** Reads of one patch at most when writers of other processes keep coming between. */
+const PATCH_TRIES_MAX = 10
+
+export type UpdateContext = WriteContext & { readonly subresource?: Subresource }
+
+/** Replaces an object; see the Registry port. The caller holds the key's lock. */
+export async function update(
+  ports: RegistryOptions,
+  resource: ResourceDefinition,
+  write: { readonly key: Key; readonly body: unknown; readonly context: UpdateContext },
+): Promise<KubeObject> {
+  const { key, context } = write
+  context.signal?.throwIfAborted()
+  const request = readRequest(resource, write.body)
+  checkPath(resource, key, request.meta)
+  noteUnknown(request.unknown, context, { resource, isPatch: false })
+  const live = await readLive(ports, resource, key)
+  checkSeen(resource, live, request.seen)
+  // Built-in kinds may be replaced unconditionally, custom ones may not.
+  if (request.seen.resourceVersion === undefined && resource.schema !== undefined) throw versionMissing(resource, key)
+  return store(ports, resource, { live, request, context })
+}
+
+/** Patches an object; see the Registry port. The caller holds the key's lock. */
+export async function patch(
+  ports: RegistryOptions,
+  resource: ResourceDefinition,
+  write: {
+    readonly key: Key
+    readonly patch: { readonly type: PatchType; readonly body: unknown }
+    readonly context: UpdateContext
+  },
+): Promise<KubeObject> {
+  const { key, context } = write
+  for (let tries = 1; ; tries++) {
+    context.signal?.throwIfAborted()
+    const live = await readLive(ports, resource, key)
+    const request = readRequest(resource, patched(resource, live, write.patch))
+    checkPath(resource, key, request.meta)
+    if (tries === 1) noteUnknown(request.unknown, context, { resource, isPatch: true })
+    checkSeen(resource, live, request.seen)
+    try {
+      return await store(ports, resource, { live, request, context })
+    } catch (error) {
+      const mayRetry = isLostRace(error) && !namesVersion(write.patch) && tries < PATCH_TRIES_MAX
+      if (!mayRetry) throw error
+    }
+  }
+}
+
+function patched(
+  resource: ResourceDefinition,
+  live: KubeObject,
+  { type, body }: { readonly type: PatchType; readonly body: unknown },
+): unknown {
+  // A stored object is JSON, and so is a parsed body.
+  if (type === 'merge') return mergePatch(live as never, body as never)
+  const result = jsonPatch(live as never, body)
+  if (result.ok) return result.value
+  const { name } = live.metadata
+  throw new ApiError(result.error.reason, result.error.message, { name, group: resource.group, kind: resource.plural })
+}
+
+/** Whether a patch itself names a resourceVersion: then another write in between is the caller's to see. */
+function namesVersion({ type, body }: { readonly type: PatchType; readonly body: unknown }): boolean {
+  if (type === 'merge') {
+    const metadata = isJsonObject(body) ? body['metadata'] : undefined
+    return isJsonObject(metadata) && typeof metadata['resourceVersion'] === 'string'
+  }
+  return (
+    Array.isArray(body) &&
+    body.some((operation) => isJsonObject(operation) && operation['path'] === '/metadata/resourceVersion')
+  )
+}
+
+type Change = { readonly live: KubeObject; readonly request: Request; readonly context: UpdateContext }
+
+async function store(
+  ports: RegistryOptions,
+  resource: ResourceDefinition,
+  { live, request, context }: Change,
+): Promise<KubeObject> {
+  const object = changedObject(resource, { live, request, subresource: context.subresource })
+  if (isNoOp(live, object)) return live
+  const { name, resourceVersion } = live.metadata
+  const causes = changeCauses(resource, object, live)
+  if (causes.length > 0) throw invalid(resource, name, causes)
+  if (context.subresource === undefined)
+    await admit(ports, resource, { operation: 'UPDATE', object, old: live, actor: context.actor })
+  if (context.dryRun) return object
+  const isGoing = object.metadata.deletionTimestamp !== undefined && mayGo(resource, object)
+  return commitStep(ports, { type: isGoing ? 'Delete' : 'Put', resource, object, read: resourceVersion })
+}
+
+function changedObject(
+  resource: ResourceDefinition,
+  change: { readonly live: KubeObject; readonly request: Request; readonly subresource: Subresource | undefined },
+): KubeObject {
+  switch (change.subresource) {
+    case undefined:
+      return updatedObject(resource, change.live, change.request)
+    case 'status':
+      if (!resource.hasStatus) throw badRequest(`Cannot write the status of ${resource.plural}: they have none`)
+      return statusObject(resource, change.live, change.request)
+    case 'finalize':
+      if (resource.kind !== 'Namespace') throw badRequest(`Cannot finalize ${resource.plural}: only namespaces can be`)
+      return finalizedObject(change.live, change.request)
+  }
+}
+
+const versionMissing = (resource: ResourceDefinition, key: Key): ApiError =>
+  invalid(resource, key.name, [
+    {
+      reason: 'FieldValueInvalid',
+      message: 'Invalid value: 0: must be specified for an update',
+      field: 'metadata.resourceVersion',
+    },
+  ])

@@ -1,0 +1,221 @@
+/** Fans the store's changes out to watches: each change is parsed once, and only watches of its namespace see it. */
+import type { CancelTimer } from '../../system/clock.ts'
+import { resourceName } from '../api/define-kind.ts'
+import type { KubeObject } from '../api/object.ts'
+import type { ResourceDefinition } from '../api/resource.ts'
+import type { Change } from '../store/store.ts'
+import type { RegistryOptions } from './ports.ts'
+import { deepFreeze, objectOf } from './records.ts'
+import { predicateOf, revisionOf } from './read.ts'
+import type { RegistryEvent, RegistryWatchOptions } from './registry.ts'
+import { apiVersionOf } from './request.ts'
+import { expired, fromStore } from './store-errors.ts'
+import { Watcher, type Delivery } from './watcher.ts'
+
+/** How often a watch that allows bookmarks gets one; client-node gives up a watch that is silent for 30 s. */
+const BOOKMARK_INTERVAL_MS = 15_000
+const BUFFER_EVENTS_MAX = 10_000
+/** Annotation of the bookmark that ends the initial events. */
+export const INITIAL_EVENTS_END = 'k8s.io/initial-events-end'
+
+/** All namespaces; no namespace has the empty name. */
+const EVERYWHERE = ''
+
+type Subscription = { readonly resource: ResourceDefinition; readonly namespace: string; readonly watcher: Watcher }
+
+/** The watches of one registry; listens to the store only while there are some. */
+export class WatchHub {
+  readonly #ports: RegistryOptions
+  /** Watchers by collection, then by namespace. */
+  readonly #watchers = new Map<string, Map<string, Set<Subscription>>>()
+  #count = 0
+  #unsubscribe: (() => void) | undefined
+  #cancelBookmarks: CancelTimer | undefined
+  /** Every change up to this revision has been fanned out; 0 before the first one since it listens. */
+  #seenRevision = 0
+
+  constructor(ports: RegistryOptions) {
+    this.#ports = ports
+  }
+
+  /** Events in order until the signal aborts or the reader stops. Throws BadRequest at once, the rest when read. */
+  watch(
+    resource: ResourceDefinition,
+    options: RegistryWatchOptions,
+    signal: AbortSignal,
+  ): AsyncIterable<RegistryEvent> {
+    revisionOf(options.resourceVersion)
+    const watcher = new Watcher({
+      isSelected: predicateOf(resource, options),
+      allowBookmarks: options.allowBookmarks ?? false,
+      bufferMax: this.#ports.watchBufferMax ?? BUFFER_EVENTS_MAX,
+    })
+    return this.#events({ resource, namespace: options.namespace ?? EVERYWHERE, watcher }, options, signal)
+  }
+
+  async *#events(
+    subscription: Subscription,
+    options: RegistryWatchOptions,
+    signal: AbortSignal,
+  ): AsyncGenerator<RegistryEvent, void, undefined> {
+    const { watcher } = subscription
+    if (signal.aborted) return
+    const onAbort = (): void => watcher.end()
+    signal.addEventListener('abort', onAbort, { once: true })
+    // Listening begins before the past is read: what comes twice is told apart by its revision.
+    this.#add(subscription)
+    try {
+      const start = await this.#startOf(subscription, options)
+      watcher.start(start.events, start.revision)
+      for (let events = await watcher.read(); events !== undefined; events = await watcher.read())
+        for (const event of events) {
+          if (signal.aborted) return
+          yield event
+        }
+    } finally {
+      signal.removeEventListener('abort', onAbort)
+      watcher.end()
+      this.#remove(subscription)
+    }
+  }
+
+  /** The events that a watch begins with, and the revision that they speak for. */
+  async #startOf(
+    subscription: Subscription,
+    options: RegistryWatchOptions,
+  ): Promise<{ readonly events: readonly RegistryEvent[]; readonly revision: number }> {
+    const { resource, watcher } = subscription
+    const revision = revisionOf(options.resourceVersion)
+    if (revision === undefined || options.sendInitialEvents === true)
+      return this.#initialEvents(subscription, { ...options, atLeast: revision ?? 0 })
+    const past = await fromStore(resource, '', () =>
+      this.#ports.store.changesSince(revision, { collection: resourceName(resource) }),
+    )
+    // A revision that was never reached here belongs to another store: only a new list helps.
+    if (revision > past.revision) throw expired()
+    const events = past.changes
+      .filter(({ record }) => [EVERYWHERE, record.namespace].includes(subscription.namespace))
+      .map((change) => watcher.eventOf(deliveryOf(change)))
+    return { events: events.filter((event) => event !== undefined), revision: past.revision }
+  }
+
+  async #initialEvents(
+    { resource, namespace }: Subscription,
+    options: RegistryWatchOptions & { readonly atLeast: number },
+  ): Promise<{ readonly events: readonly RegistryEvent[]; readonly revision: number }> {
+    const page = await fromStore(resource, '', () =>
+      this.#ports.store.list(resourceName(resource), namespace === EVERYWHERE ? {} : { namespace }),
+    )
+    if (options.atLeast > page.revision) throw expired()
+    const isSelected = predicateOf(resource, options)
+    const objects = page.records.map(objectOf).filter((object) => isSelected(object))
+    const events: RegistryEvent[] = objects.map((object) => ({ type: 'ADDED', object }))
+    if (options.sendInitialEvents === true)
+      events.push(bookmarkOf(resource, { revision: page.revision, annotations: { [INITIAL_EVENTS_END]: 'true' } }))
+    return { events, revision: page.revision }
+  }
+
+  #add(subscription: Subscription): void {
+    const byNamespace = getOrMake(this.#watchers, resourceName(subscription.resource), () => new Map())
+    getOrMake(byNamespace, subscription.namespace, () => new Set()).add(subscription)
+    this.#count += 1
+    this.#unsubscribe ??= this.#ports.store.subscribe((changes, revision) => this.#fanOut(changes, revision))
+    if (subscription.watcher.allowBookmarks) this.#scheduleBookmarks()
+  }
+
+  #remove(subscription: Subscription): void {
+    const collection = resourceName(subscription.resource)
+    const byNamespace = this.#watchers.get(collection)
+    const watchers = byNamespace?.get(subscription.namespace)
+    if (!watchers?.delete(subscription)) return
+    if (watchers.size === 0) byNamespace?.delete(subscription.namespace)
+    if (byNamespace?.size === 0) this.#watchers.delete(collection)
+    this.#count -= 1
+    if (this.#count > 0) return
+    this.#unsubscribe?.()
+    this.#unsubscribe = undefined
+    this.#seenRevision = 0
+    this.#cancelBookmarks?.()
+    this.#cancelBookmarks = undefined
+  }
+
+  #fanOut(changes: readonly Change[], revision: number): void {
+    for (const change of changes) {
+      const byNamespace = this.#watchers.get(change.record.collection)
+      if (byNamespace === undefined) continue
+      const delivery = deliveryOf(change)
+      const places = change.record.namespace === EVERYWHERE ? [EVERYWHERE] : [EVERYWHERE, change.record.namespace]
+      for (const place of places) for (const { watcher } of byNamespace.get(place) ?? []) watcher.deliver(delivery)
+    }
+    this.#seenRevision = revision
+  }
+
+  #scheduleBookmarks(): void {
+    this.#cancelBookmarks ??= this.#ports.clock.after(BOOKMARK_INTERVAL_MS, () => this.#sendBookmarks(), {
+      background: true,
+    })
+  }
+
+  #sendBookmarks(): void {
+    this.#cancelBookmarks = undefined
+    let isAnyAllowed = false
+    for (const [, byNamespace] of this.#watchers)
+      for (const [, watchers] of byNamespace)
+        for (const { resource, watcher } of watchers) {
+          if (!watcher.allowBookmarks) continue
+          isAnyAllowed = true
+          watcher.bookmark(this.#seenRevision, (revision) => bookmarkOf(resource, { revision }))
+        }
+    if (isAnyAllowed) this.#scheduleBookmarks()
+  }
+}
+
+/** A change as watches see it; the events are made when the first watch asks for them. */
+function deliveryOf({ type, record, previous }: Change): Delivery {
+  const object = objectOf(record)
+  const before = previous === undefined ? undefined : objectOf(previous)
+  const once = (make: () => RegistryEvent): (() => RegistryEvent) => {
+    let made: RegistryEvent | undefined
+    return () => (made ??= make())
+  }
+  return {
+    revision: record.revision,
+    type,
+    object,
+    previous: before,
+    added: once(() => ({ type: 'ADDED', object })),
+    modified: once(() => ({ type: 'MODIFIED', object })),
+    deleted: once(() => ({
+      type: 'DELETED',
+      object: type === 'Deleted' ? object : lastSeen(before ?? object, object),
+    })),
+  }
+}
+
+/** What left a selector: the object as it was selected, with the revision of the change. */
+const lastSeen = (previous: KubeObject, object: KubeObject): KubeObject =>
+  deepFreeze({
+    ...previous,
+    metadata: { ...previous.metadata, resourceVersion: object.metadata.resourceVersion },
+  }) as KubeObject
+
+function bookmarkOf(
+  resource: ResourceDefinition,
+  at: { readonly revision: number; readonly annotations?: Readonly<Record<string, string>> },
+): RegistryEvent {
+  const metadata = {
+    resourceVersion: String(at.revision),
+    ...(at.annotations === undefined ? {} : { annotations: at.annotations }),
+  }
+  // A bookmark carries no object: these fields are all that the protocol knows of it.
+  const object = { apiVersion: apiVersionOf(resource), kind: resource.kind, metadata } as KubeObject
+  return { type: 'BOOKMARK', object }
+}
+
+function getOrMake<K, V>(map: Map<K, V>, key: K, make: () => V): V {
+  const found = map.get(key)
+  if (found !== undefined) return found
+  const made = make()
+  map.set(key, made)
+  return made
+}

@@ -1,0 +1,79 @@
+/** The steps that all writes share: warn of unknown fields, look at preconditions, commit and read back. */
+import type { Key, KubeObject } from '../api/object.ts'
+import type { ResourceDefinition } from '../api/resource.ts'
+import type { SeenMeta } from '../api/meta.ts'
+import { ApiError } from '../api/errors.ts'
+import { storeKeyOf, type RegistryOptions } from './ports.ts'
+import { badRequest, conflict, notFound, stale, tooLarge } from './refusals.ts'
+import { objectOf, textOf } from './records.ts'
+import type { WriteContext } from './registry.ts'
+import { fromStore } from './store-errors.ts'
+
+/** Bytes of an object's text at most. */
+export const OBJECT_BYTES_MAX = 1024 * 1024
+
+/** Tells of unknown fields as `fieldValidation` says; `isPatch` decides the reason of a refusal, as kube does. */
+export function noteUnknown(
+  unknown: readonly string[],
+  context: WriteContext,
+  options: { readonly resource: ResourceDefinition; readonly isPatch: boolean },
+): void {
+  if (unknown.length === 0 || context.fieldValidation === 'Ignore') return
+  const texts = unknown.slice(0, 20).map((path) => `unknown field "${path}"`)
+  if (context.fieldValidation !== 'Strict') {
+    for (const text of texts) context.warn?.(text)
+    return
+  }
+  const message = `strict decoding error: ${texts.join(', ')}`
+  throw options.isPatch ? new ApiError('Invalid', message, { kind: options.resource.kind }) : badRequest(message)
+}
+
+/** The live object of a key; throws NotFound. */
+export async function readLive(ports: RegistryOptions, resource: ResourceDefinition, key: Key): Promise<KubeObject> {
+  const record = await fromStore(resource, key.name, () => ports.store.read(storeKeyOf(resource, key)))
+  if (record === undefined) throw notFound(resource, key.name)
+  return objectOf(record)
+}
+
+/** Throws Conflict when a uid or resourceVersion that the caller has seen is not the live one's. */
+export function checkSeen(resource: ResourceDefinition, live: KubeObject, seen: SeenMeta): void {
+  const { name, uid, resourceVersion } = live.metadata
+  if (seen.uid !== undefined && seen.uid !== uid)
+    throw conflict(resource, name, {
+      why: `Precondition failed: UID in precondition: ${seen.uid}, UID in object meta: ${uid}`,
+    })
+  if (seen.resourceVersion !== undefined && seen.resourceVersion !== resourceVersion) throw stale(resource, name)
+}
+
+export type Step = {
+  readonly type: 'Put' | 'Delete'
+  readonly resource: ResourceDefinition
+  readonly object: KubeObject
+  /** resourceVersion that was read; '' when the key must not exist. */
+  readonly read: string
+}
+
+/** Commits one write; gives the object as it is stored, with its new resourceVersion. */
+export async function commitStep(ports: RegistryOptions, step: Step): Promise<KubeObject> {
+  const { type, resource, object, read } = step
+  const { name, namespace = '' } = object.metadata
+  const text = textOf(object)
+  if (text.sizeBytes > OBJECT_BYTES_MAX && type === 'Put')
+    throw tooLarge(resource, name, text.sizeBytes, OBJECT_BYTES_MAX)
+  const changes = await fromStore(resource, name, () =>
+    ports.store.commit([
+      { type, key: storeKeyOf(resource, { namespace, name }), expectedRevision: Number(read), value: text.at },
+    ]),
+  )
+  const [change] = changes
+  if (change === undefined) throw new ApiError('InternalError', `Cannot store "${name}": the store made no change`)
+  return objectOf(change.record)
+}
+
+/** The object as a dry run answers it: a new one has no resourceVersion, so that clients can tell it is none yet. */
+export function dryRunResult(object: KubeObject): KubeObject {
+  if (object.metadata.resourceVersion !== '') return object
+  const { resourceVersion: _none, ...metadata } = object.metadata
+  // The type promises a resourceVersion; of a dry-run create the wire contract forbids one.
+  return { ...object, metadata: metadata as KubeObject['metadata'] }
+}
