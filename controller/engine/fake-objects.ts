@@ -1,7 +1,7 @@
 /** What the fake client keeps: objects by kind, the changes since the start, and who watches them. */
-import { isDeepStrictEqual } from 'node:util'
 import { ApiError } from '../api/errors.ts'
 import { formatKey, isDeleting, keyOf, type Key, type KubeObject, type ObjectMeta } from '../api/object.ts'
+import { jsonEqual } from '../api/patches.ts'
 
 /** One change of one object, at the revision in its metadata. */
 export type FakeChange = { readonly type: 'ADDED' | 'MODIFIED' | 'DELETED'; readonly object: KubeObject }
@@ -36,7 +36,7 @@ export class FakeObjects {
   put(kind: string, next: KubeObject): KubeObject {
     const old = this.get(kind, keyOf(next))
     const metadata = { ...next.metadata, generation: nextGeneration(old, next) }
-    if (old !== undefined && isDeepStrictEqual({ ...next, metadata }, old)) return old
+    if (old !== undefined && jsonEqual({ ...next, metadata }, old)) return old
     if (old !== undefined && isDeleting(next) && (next.metadata.finalizers ?? []).length === 0) {
       return this.remove(kind, { ...next, metadata })
     }
@@ -96,7 +96,7 @@ function nextGeneration(old: KubeObject | undefined, next: KubeObject): number {
   if (old === undefined) return 1
   const rest = ({ metadata: _metadata, status: _status, ...others }: KubeObject): object => others
   const beginsToGo = isDeleting(next) && !isDeleting(old)
-  return old.metadata.generation + (beginsToGo || !isDeepStrictEqual(rest(next), rest(old)) ? 1 : 0)
+  return old.metadata.generation + (beginsToGo || !jsonEqual(rest(next), rest(old)) ? 1 : 0)
 }
 
 function deepFreeze<T>(value: T): T {

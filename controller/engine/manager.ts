@@ -9,7 +9,7 @@ import type { Log } from '../../system/log.ts'
 import type { Metrics } from '../../system/metrics.ts'
 import { Informer } from './informer.ts'
 import { Loop, type LoopStats } from './loop.ts'
-import { createRecorder, type EventSink } from './recorder.ts'
+import { createRecorder, NO_EVENTS, type EventRecorder, type EventSink } from './recorder.ts'
 import { startResync } from './resync.ts'
 import { PRIORITY, type Cache, type ControllerOptions, type Priority, type Recorder } from './types.ts'
 import { wakesOwnKey } from './wakes.ts'
@@ -37,6 +37,8 @@ export type Manager = {
   /** Reads from the informers; reading a kind that nobody watches is a bug and throws AssertionError. */
   readonly cache: Cache
   readonly recorder: Recorder
+  /** Whether all caches are synced; for /readyz. */
+  readonly isSynced: boolean
   /** Adds a controller; only before `start`. */
   add(options: ControllerOptions): void
   /** Wakes a key because of an outside signal, such as a heartbeat; default priority `change`. */
@@ -49,9 +51,10 @@ export type Manager = {
   whenIdle(): Promise<void>
   /** Counts by controller. */
   stats(): Readonly<Record<string, LoopStats>>
-  /** Whether all caches are synced; for /readyz. */
-  readonly isSynced: boolean
 }
+
+/** Builds a manager; nothing runs before `start`. */
+export const createManager = (options: ManagerOptions): Manager => new ControllerManager(options)
 
 const RELIST_MS = 300_000
 const STOP_GRACE_MS = 5_000
@@ -59,125 +62,139 @@ const STOP_GRACE_MS = 5_000
 const IDLE_TURNS = 20
 
 type Controller = { readonly options: ControllerOptions; readonly loop: Loop; readonly informer: Informer }
-type Phase = 'new' | 'running' | 'stopped'
 
-/** Builds a manager; nothing runs before `start`. */
-export function createManager(options: ManagerOptions): Manager {
-  const { client, clock, entropy, log, metrics } = options
-  const informers = new Map<string, Informer>()
-  const controllers = new Map<string, Controller>()
-  const stopResyncs: (() => void)[] = []
-  const idleWaiters = new Set<() => void>()
-  const recorder = createRecorder({ sink: options.events ?? NO_EVENTS, clock, entropy, log, metrics })
-  const loopPorts = { clock, entropy, log, metrics, weightOf: options.weightOf ?? (() => 1) }
-  const graceMs = options.stopGraceMs ?? STOP_GRACE_MS
-  let phase: Phase = 'new'
-  let stopped: Promise<void> | undefined
+class ControllerManager implements Manager {
+  readonly cache: Cache
+  readonly recorder: EventRecorder
+  readonly #options: ManagerOptions
+  readonly #graceMs: number
+  readonly #informers = new Map<string, Informer>()
+  readonly #controllers = new Map<string, Controller>()
+  readonly #stopResyncs: (() => void)[] = []
+  readonly #idleWaiters = new Set<() => void>()
+  #isStarted = false
+  #stopped: Promise<void> | undefined
 
-  const informerOf = (kind: KindDefinition): Informer => {
-    const name = resourceName(kind)
-    const known = informers.get(name)
-    if (known !== undefined) return known
-    assert(phase === 'new', `Cannot watch "${name}" now: add it before start`)
-    const informer = new Informer({ kind, client, clock, entropy, log, relistMs: options.relistMs ?? RELIST_MS })
-    informers.set(name, informer)
-    return informer
-  }
-  for (const kind of options.kinds ?? []) informerOf(kind)
-
-  const isIdle = (): boolean => [...controllers.values()].every(({ loop }) => loop.isIdle)
-
-  const whenIdle = async (): Promise<void> => {
-    for (let turn = 0; turn < IDLE_TURNS; turn++) {
-      if (isIdle()) {
-        await Promise.resolve()
-      } else {
-        await new Promise<void>((resolve) => idleWaiters.add(resolve))
-        turn = 0
-      }
-    }
+  constructor(options: ManagerOptions) {
+    this.#options = options
+    this.#graceMs = options.stopGraceMs ?? STOP_GRACE_MS
+    this.recorder = createRecorder({ ...options, sink: options.events ?? NO_EVENTS })
+    this.cache = cacheOver(this.#informers)
+    for (const kind of options.kinds ?? []) this.#informerOf(kind)
   }
 
-  const noteIdle = (): void => {
-    if (idleWaiters.size === 0 || !isIdle()) return
-    for (const waiter of idleWaiters) waiter()
-    idleWaiters.clear()
+  get isSynced(): boolean {
+    return [...this.#informers.values()].every((informer) => informer.hasSynced)
   }
 
-  const add = (controller: ControllerOptions): void => {
-    assert(phase === 'new', `Cannot add controller "${controller.name}" now: add it before start`)
-    assert(!controllers.has(controller.name), `Controller "${controller.name}" is there already: name it otherwise`)
-    const loop = new Loop(controller, loopPorts)
-    loop.onIdle(noteIdle)
-    const informer = informerOf(controller.kind)
-    wakeOnOwn(informer, controller, loop)
-    for (const watch of controller.watches ?? []) {
-      informerOf(watch.kind).onChange((object, previous, { isInitial }) => {
+  add(options: ControllerOptions): void {
+    assert(!this.#isStarted, `Cannot add controller "${options.name}" now: add it before start`)
+    assert(!this.#controllers.has(options.name), `Cannot add controller "${options.name}" twice: name it otherwise`)
+    const loop = new Loop(options, { ...this.#options, weightOf: this.#options.weightOf ?? (() => 1) })
+    loop.onIdle(() => this.#noteIdle())
+    const informer = this.#informerOf(options.kind)
+    wakeOnOwnChanges(informer, options, loop)
+    for (const watch of options.watches ?? []) {
+      this.#informerOf(watch.kind).onChange((object, previous, { isInitial }) => {
         for (const key of watch.map(object, previous)) loop.add(key, isInitial ? PRIORITY.startup : PRIORITY.change)
       })
     }
-    controllers.set(controller.name, { options: controller, loop, informer })
+    this.#controllers.set(options.name, { options, loop, informer })
   }
 
-  const start = async (signal?: AbortSignal): Promise<void> => {
-    assert(phase === 'new', `Cannot start a manager that is "${phase}"`)
-    signal?.throwIfAborted()
-    phase = 'running'
-    for (const informer of informers.values()) informer.start()
-    const aborted = Promise.withResolvers<never>()
-    const onAbort = (): void => aborted.reject(signal?.reason as Error)
-    signal?.addEventListener('abort', onAbort, { once: true })
-    try {
-      await Promise.race([Promise.all([...informers.values()].map((one) => one.whenSynced())), aborted.promise])
-    } finally {
-      signal?.removeEventListener('abort', onAbort)
-    }
-    for (const { options: controller, loop, informer } of controllers.values()) {
-      if (stopped !== undefined) return
-      loop.start()
-      stopResyncs.push(
-        startResync({
-          clock,
-          intervalMs: controller.resyncMs,
-          list: () => informer.list(),
-          enqueue: (object) => loop.add(keyOf(object), PRIORITY.resync),
-        }),
-      )
-    }
-  }
-
-  const stopAll = async (): Promise<void> => {
-    phase = 'stopped'
-    for (const stopResync of stopResyncs.splice(0)) stopResync()
-    await Promise.all([...controllers.values()].map(({ loop }) => loop.stop(graceMs)))
-    await Promise.all([...informers.values()].map((informer) => informer.stop()))
-    await recorder.flush(graceMs)
-    recorder.close()
-    for (const waiter of idleWaiters) waiter()
-  }
-
-  const trigger = (controllerName: string, key: Key, priority: Priority = PRIORITY.change): void => {
-    const controller = controllers.get(controllerName)
+  trigger(controllerName: string, key: Key, priority: Priority = PRIORITY.change): void {
+    const controller = this.#controllers.get(controllerName)
     assert(controller, `No controller "${controllerName}" to wake`)
     controller.loop.add(key, priority)
   }
 
-  return {
-    cache: cacheOver(informers),
-    recorder,
-    add,
-    trigger,
-    start,
-    stop: () => (stopped ??= stopAll()),
-    whenIdle,
-    stats: () => Object.fromEntries([...controllers].map(([name, { loop }]) => [name, loop.stats])),
-    get isSynced() {
-      return [...informers.values()].every((informer) => informer.hasSynced)
-    },
+  async start(signal?: AbortSignal): Promise<void> {
+    assert(!this.#isStarted, 'Cannot start a manager twice')
+    signal?.throwIfAborted()
+    this.#isStarted = true
+    for (const informer of this.#informers.values()) informer.start()
+    await this.#whenSynced(signal)
+    if (this.#stopped !== undefined) return
+    for (const controller of this.#controllers.values()) this.#run(controller)
+  }
+
+  stop(): Promise<void> {
+    this.#isStarted = true
+    this.#stopped ??= this.#stopAll()
+    return this.#stopped
+  }
+
+  async whenIdle(): Promise<void> {
+    for (let turn = 0; turn < IDLE_TURNS; turn++) {
+      if (this.#isIdle || this.#stopped !== undefined) {
+        await Promise.resolve()
+        continue
+      }
+      turn = 0
+      await new Promise<void>((resolve) => this.#idleWaiters.add(resolve))
+    }
+  }
+
+  stats(): Readonly<Record<string, LoopStats>> {
+    return Object.fromEntries([...this.#controllers].map(([name, { loop }]) => [name, loop.stats]))
+  }
+
+  #informerOf(kind: KindDefinition): Informer {
+    const name = resourceName(kind)
+    const known = this.#informers.get(name)
+    if (known !== undefined) return known
+    const informer = new Informer({ ...this.#options, kind, relistMs: this.#options.relistMs ?? RELIST_MS })
+    this.#informers.set(name, informer)
+    return informer
+  }
+
+  async #whenSynced(signal: AbortSignal | undefined): Promise<void> {
+    const aborted = Promise.withResolvers<never>()
+    const onAbort = (): void => aborted.reject(signal?.reason as Error)
+    signal?.addEventListener('abort', onAbort, { once: true })
+    const synced = Promise.all([...this.#informers.values()].map((informer) => informer.whenSynced()))
+    try {
+      await Promise.race([synced, aborted.promise])
+    } finally {
+      signal?.removeEventListener('abort', onAbort)
+    }
+  }
+
+  #run({ options, loop, informer }: Controller): void {
+    loop.start()
+    const stopResync = startResync({
+      clock: this.#options.clock,
+      intervalMs: options.resyncMs,
+      list: () => informer.list(),
+      enqueue: (object) => loop.add(keyOf(object), PRIORITY.resync),
+    })
+    this.#stopResyncs.push(stopResync)
+  }
+
+  async #stopAll(): Promise<void> {
+    for (const stopResync of this.#stopResyncs.splice(0)) stopResync()
+    await Promise.all([...this.#controllers.values()].map(({ loop }) => loop.stop(this.#graceMs)))
+    await Promise.all([...this.#informers.values()].map((informer) => informer.stop()))
+    await this.recorder.flush(this.#graceMs)
+    this.recorder.close()
+    this.#wakeIdleWaiters()
+  }
+
+  get #isIdle(): boolean {
+    return [...this.#controllers.values()].every(({ loop }) => loop.isIdle)
+  }
+
+  #noteIdle(): void {
+    if (this.#idleWaiters.size > 0 && this.#isIdle) this.#wakeIdleWaiters()
+  }
+
+  #wakeIdleWaiters(): void {
+    for (const waiter of this.#idleWaiters) waiter()
+    this.#idleWaiters.clear()
   }
 }
 
-function wakeOnOwn(informer: Informer, controller: ControllerOptions, loop: Loop): void {
+function wakeOnOwnChanges(informer: Informer, controller: ControllerOptions, loop: Loop): void {
   const wakes = controller.wakes ?? wakesOwnKey
   informer.onChange((object, previous, { type, isInitial }) => {
     const key = keyOf(object)
@@ -199,5 +216,3 @@ function cacheOver(informers: ReadonlyMap<string, Informer>): Cache {
     observe: (kind, object) => informers.get(resourceName(kind))?.observe(object),
   }
 }
-
-const NO_EVENTS: EventSink = { create: () => Promise.resolve(), patch: () => Promise.resolve() }
