@@ -1,5 +1,5 @@
 /** The life cycle: every cell that matters by hand, and its invariants over random lives. */
-import fc from 'fast-check'
+import * as fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { SPRITE_EXIT } from '../protocol/boot.ts'
 import { fakeTask } from './fake/task.ts'

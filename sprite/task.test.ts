@@ -21,7 +21,7 @@ afterEach(async () => {
 type Setting = {
   readonly messages: FakeMessages
   readonly progress: string[]
-  run(task?: Task, signal?: AbortSignal): Promise<Report>
+  readonly run: (task?: Task, signal?: AbortSignal) => Promise<Report>
 }
 
 /** Waits are skipped but recorded, so that back-off costs a test no time. */
