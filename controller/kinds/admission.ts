@@ -8,7 +8,7 @@ import { planKind, type Plan } from './plan/schema.ts'
 import { projectKind } from './project/schema.ts'
 import { spriteKind } from './sprite/schema.ts'
 import { sameJson } from './status.ts'
-import { effectiveLimits, limitsOf, type EffectiveLimits } from './tenant/limits.ts'
+import { limitsInForce, type EffectiveLimits } from './tenant/limits.ts'
 import { tenantKind, type Tenant } from './tenant/schema.ts'
 
 /** A limit is reached or a right is missing: 403, as ResourceQuota refuses. */
@@ -90,7 +90,7 @@ export function viewTenant(request: AdmissionRequest, related: Related): TenantV
   }
   const plans = related.list(planKind, '')
   const plan = plans.find((one) => one.metadata.name === tenant.spec.plan)
-  const limits = plan === undefined ? limitsOf(tenant) : effectiveLimits(plan.spec, tenant.spec.config)
+  const limits = limitsInForce(tenant, plan)
   if (limits === undefined) {
     const message = `Cannot create ${kind} in namespace "${key.name}": plan "${tenant.spec.plan}" of its Tenant does not exist; apply the Plan first`
     return { refusal: creates ? [invalid('metadata.namespace', message)] : [] }

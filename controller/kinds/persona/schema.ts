@@ -1,7 +1,7 @@
 /** Persona: a tenant's own agent type, or its own version of a built-in one. Pure. */
 import { z } from 'zod'
 import { conditionsSchema } from '../../api/conditions.ts'
-import { defineKind, type ObjectOf } from '../../api/define-kind.ts'
+import { defineKind, type ObjectOf, type StatusOf } from '../../api/define-kind.ts'
 import { personaFields } from '../../../protocol/persona.ts'
 import { observedGenerationField } from '../fields.ts'
 
@@ -46,7 +46,9 @@ export const personaKind = defineKind({
     InForce: 'Sprites of this agent type use it from their next task on.',
     PlanForbids: 'The tenant’s plan has no custom personas.',
     UnknownHandOff: 'It may hand off to an agent type that does not exist.',
+    TenantNotReady: 'Its tenant, or the plan of its tenant, is not there.',
   },
 })
 
 export type PersonaObject = ObjectOf<typeof personaKind>
+export type PersonaStatus = StatusOf<typeof personaKind>

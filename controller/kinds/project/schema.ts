@@ -92,6 +92,11 @@ const status = z.object({
     })
     .optional()
     .describe('Counts of the project’s work by phase.'),
+  workCreated: nameSet(
+    nameField('Name of a task of spec.work.'),
+    100,
+    'Tasks of spec.work that were made into Work: each is made once, and not anew when its Work is deleted.',
+  ).optional(),
   workText: z.string().max(32).optional().describe('Work done of all, as in 3/4.'),
   blockers: blockersSchema,
   conditions: conditionsSchema,
@@ -149,6 +154,8 @@ export const projectKind = defineKind({
     Blocked: 'Nothing can go on until somebody acts; see blockers.',
     Suspended: 'spec.suspend is true.',
     AgentTypeNotAllowed: 'It needs an agent type that the tenant may not use.',
+    TenantNotReady: 'Its tenant, or the plan of its tenant, is not there.',
+    Refused: 'A sprite or a first task of it was refused; the message has the words.',
   },
 })
 

@@ -60,6 +60,7 @@ export const reviewKind = defineKind({
   ],
   reasons: {
     Open: 'An answer is awaited.',
+    ReviewFailed: 'The agent that reviews gave no verdict: a person must answer, in spec.answer.',
     AwaitingPerson: 'A person must answer: set spec.answer.',
     Answered: 'It is answered.',
     Closed: 'Its work ended before an answer came.',

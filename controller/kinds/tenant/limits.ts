@@ -1,5 +1,5 @@
 /** Decides the limits that hold for a tenant: the smaller of its plan's and its own config's. Pure. */
-import type { PlanSpec } from '../plan/schema.ts'
+import type { Plan, PlanSpec } from '../plan/schema.ts'
 import type { Tenant, TenantSpec } from './schema.ts'
 
 /** The limits in force, with null for unlimited and no key absent: what reconcilers and the gateway reckon with. */
@@ -53,3 +53,7 @@ const smaller = (plan: number | null, config: number | undefined): number | null
   if (config === undefined) return plan
   return plan === null ? config : Math.min(plan, config)
 }
+
+/** The limits by plan and config as they are now, or, without the plan, those last published; undefined without either. */
+export const limitsInForce = (tenant: Tenant, plan: Pick<Plan, 'spec'> | undefined): EffectiveLimits | undefined =>
+  plan === undefined ? limitsOf(tenant) : effectiveLimits(plan.spec, tenant.spec.config)

@@ -153,6 +153,7 @@ export const tenantKind = defineKind({
     LimitAbovePlan: 'Its config asks for more than the plan sells; the plan’s limit holds.',
     BudgetExhausted: 'The month’s tokens are used up.',
     Terminating: 'It is being deleted; the message says what is awaited.',
+    LimitReached: 'Sprites wait for a slot: as many machines run as the limit allows. Only in blockers.',
     AgentTypesAbovePlan: 'More agent types are enabled than the plan allows.',
   },
 })

@@ -1,0 +1,134 @@
+/** Decides what a pass does for a Tenant and what its status says. Pure. */
+import type { Blocker } from '../../api/blocker.ts'
+import { mergeConditions, ready, stalled, type ConditionPatch } from '../../api/conditions.ts'
+import { isDeleting } from '../../api/object.ts'
+import { TENANT_FINALIZER } from '../marks.ts'
+import { nameList } from '../names.ts'
+import { fieldsAbovePlan } from './admit.ts'
+import { limitsInForce, type EffectiveLimits } from './limits.ts'
+import type { TenantStatus } from './schema.ts'
+import { decideTeardown } from './teardown.ts'
+import { isExhausted, nextLook, runningText, tokensText, usageOf, type Usage } from './usage.ts'
+import type { TenantDecision, TenantWorld } from './world.ts'
+
+/** One pass: first the finalizer alone, then namespace, limits and usage; the teardown once deletion has begun. */
+export function decideTenant(world: TenantWorld): TenantDecision {
+  if (isDeleting(world.tenant)) return decideTeardown(world)
+  if (!world.tenant.metadata.finalizers?.includes(TENANT_FINALIZER)) {
+    return { actions: [{ do: 'holdFinalizer' }], isUsageFresh: false }
+  }
+  const limits = limitsInForce(world.tenant, world.plan)
+  const view = usageOf(world, limits?.monthlyTokens ?? null)
+  return {
+    actions: world.hasNamespace ? [] : [{ do: 'ensureNamespace' }],
+    status: statusOf(world, limits, view.usage),
+    isUsageFresh: view.isFresh,
+    ...nextLook(world, view),
+  }
+}
+
+function statusOf(world: TenantWorld, limits: EffectiveLimits | undefined, usage: Usage): TenantStatus {
+  const { tenant, slots, now } = world
+  const { generation } = tenant.metadata
+  const problems = problemsOf(world, limits, usage)
+  const running = slots.holders?.length ?? 0
+  const queued = slots.queue?.length ?? 0
+  const blockers = [...problems.map((problem) => problem.blocker), ...queueBlocker(world, limits)]
+  return {
+    observedGeneration: generation,
+    namespace: tenant.metadata.name,
+    ...(limits === undefined ? {} : { limits }),
+    usage,
+    sprites: { declared: world.spritesDeclared, running, queued },
+    ...(limits === undefined
+      ? {}
+      : {
+          runningText: runningText(running, limits.concurrentSprites),
+          tokensText: tokensText(usage, limits.monthlyTokens),
+        }),
+    ...(blockers.length === 0 ? {} : { blockers }),
+    conditions: mergeConditions(tenant.status?.conditions, conditionsOf(world, problems), { generation, now }),
+  }
+}
+
+type Problem = { readonly message: string; readonly blocker: Blocker }
+
+/** What stands in the way, the gravest first: it is the one that Ready speaks of. */
+function problemsOf(world: TenantWorld, limits: EffectiveLimits | undefined, usage: Usage): readonly Problem[] {
+  return [
+    ...planIsMissing(world),
+    ...budgetIsExhausted(usage, limits?.monthlyTokens ?? null),
+    ...configIsAbovePlan(world),
+  ]
+}
+
+function planIsMissing({ tenant, plan }: TenantWorld): readonly Problem[] {
+  if (plan !== undefined) return []
+  const fix = `Apply Plan ${tenant.spec.plan}, or set spec.plan to one that exists; the last known limits hold until then`
+  const message = `Plan ${tenant.spec.plan} does not exist; the last known limits hold. Apply it or change spec.plan`
+  return [{ message, blocker: { reason: 'PlanNotFound', fix } }]
+}
+
+function budgetIsExhausted(usage: Usage, budgetTokens: number | null): readonly Problem[] {
+  if (budgetTokens === null || !isExhausted(usage, budgetTokens)) return []
+  const fix = 'Raise the monthly token budget or take a larger plan; otherwise work goes on next month'
+  const message = `The month's ${budgetTokens} tokens are used up: work waits. ${fix}`
+  const blocker = { reason: 'BudgetExhausted', limit: budgetTokens, used: usage.tokensUsed, fix }
+  return [{ message, blocker }]
+}
+
+function configIsAbovePlan({ tenant, plan }: TenantWorld): readonly Problem[] {
+  if (plan === undefined) return []
+  const { config } = tenant.spec
+  const above = fieldsAbovePlan(config, plan.spec)
+  const numbers = above.filter((field) => field !== 'enabledAgents')
+  const ask = `asks for more than plan ${plan.metadata.name} sells`
+  const fix = `Lower it in spec.config or take a larger plan; the plan's limit holds until then`
+  const limitProblem = {
+    message: `${nameList(numbers)} ${ask}; the plan's limit holds. Lower it or take a larger plan`,
+    blocker: { reason: 'LimitAbovePlan', fix: `${nameList(numbers)} ${ask}. ${fix}` },
+  }
+  const enabled = config.enabledAgents?.length ?? 0
+  const limit = plan.spec.agentTypes ?? 0
+  const agentFix = `Enable at most ${limit} agent types in spec.config.enabledAgents or take a larger plan`
+  const agentProblem = {
+    message: `${enabled} agent types are enabled, plan ${plan.metadata.name} allows ${limit}. ${agentFix}`,
+    blocker: { reason: 'AgentTypesAbovePlan', limit, requested: enabled, fix: agentFix },
+  }
+  return [...(above.includes('enabledAgents') ? [agentProblem] : []), ...(numbers.length > 0 ? [limitProblem] : [])]
+}
+
+function conditionsOf(world: TenantWorld, problems: readonly Problem[]): readonly ConditionPatch[] {
+  const exhausted = problems.find((problem) => problem.blocker.reason === 'BudgetExhausted')
+  const own: readonly ConditionPatch[] =
+    exhausted === undefined
+      ? []
+      : [{ type: 'BudgetExhausted', status: 'True', reason: 'BudgetExhausted', message: exhausted.message }]
+  return [...summaryOf(world, problems[0]), ...own]
+}
+
+function summaryOf({ tenant, plan }: TenantWorld, gravest: Problem | undefined): readonly ConditionPatch[] {
+  if (plan !== undefined && tenant.spec.suspend) {
+    return ready('Suspended', 'Machines are stopped and no work starts: set spec.suspend to false to go on')
+  }
+  if (gravest === undefined) return ready('Active', 'Sprites run within the limits in status.limits')
+  return stalled(gravest.blocker.reason, gravest.message)
+}
+
+/** Sprites that wait for a slot, so that the tenant too answers why they do not run; it stays ready. */
+function queueBlocker({ slots }: TenantWorld, limits: EffectiveLimits | undefined): readonly Blocker[] {
+  const waiting = slots.queue ?? []
+  const limit = limits?.concurrentSprites ?? null
+  if (waiting.length === 0 || limit === null) return []
+  const holders = (slots.holders ?? []).map((holder) => holder.sprite).sort()
+  return [
+    {
+      reason: 'LimitReached',
+      limit,
+      used: holders.length,
+      requested: holders.length + waiting.length,
+      holders: holders.slice(0, 50),
+      fix: 'Wait until a sprite goes idle, stop one, or take a plan with more concurrent sprites',
+    },
+  ]
+}

@@ -1,0 +1,89 @@
+/** Reads the world of one tenant: cache, ledger and namespace; no writes. */
+import type { Key } from '../../api/object.ts'
+import { isDeleting } from '../../api/object.ts'
+import { periodOf, type Ledger } from '../../ledger/ledger.ts'
+import { parseTimestamp, timestamp } from '../../../system/timestamp.ts'
+import { KINDS } from '../kinds.ts'
+import { planKind } from '../plan/schema.ts'
+import type { KindPorts } from '../publish.ts'
+import { SLOT_LEDGER_NAME, slotLedgerKind } from '../slotledger/schema.ts'
+import { spriteKind } from '../sprite/schema.ts'
+import { workKind, type WorkPhase } from '../work/schema.ts'
+import { tenantKind } from './schema.ts'
+import type { Leftover, TenantWorld } from './world.ts'
+
+/** The core Namespace of a tenant; the composition root implements it over the registry or the cluster. */
+export type Namespaces = {
+  /** Makes it, owned by the tenant; one that is there already is fine. */
+  ensure(name: string, tenantUid: string): Promise<void>
+  /** Removes it and what is left in it; one that is not there is fine. */
+  remove(name: string): Promise<void>
+  exists(name: string): Promise<boolean>
+}
+
+export type TenantPorts = KindPorts & {
+  readonly ledger: Pick<Ledger, 'read'>
+  readonly namespaces: Namespaces
+  /** What the provider keeps for a tenant besides machines. */
+  readonly provider: { removeTenant(tenant: string, signal?: AbortSignal): Promise<void> }
+  /** How many machines were created for a tenant in a month, YYYY-MM (UTC). */
+  readonly spawnCount: (tenant: string, month: string) => number | Promise<number>
+}
+
+const HANDS: ReadonlySet<WorkPhase> = new Set<WorkPhase>(['Assigned', 'InProgress', 'InReview'])
+
+/** Whether a phase means that somebody has the work, so that tokens may move. */
+export const isInHands = (phase: WorkPhase | undefined): boolean => phase !== undefined && HANDS.has(phase)
+
+/** The world of the tenant of that name; undefined when it is gone. */
+export async function observeTenant(
+  ports: TenantPorts,
+  key: Key,
+  options: { readonly usagePublishedAtMs: number | undefined; readonly signal: AbortSignal },
+): Promise<TenantWorld | undefined> {
+  const { cache } = ports
+  const tenant = cache.get(tenantKind, key)
+  if (tenant === undefined) return undefined
+  const nowMs = ports.clock.now()
+  const month = periodOf(nowMs)
+  const publishedAtMs = options.usagePublishedAtMs
+  const [balance, spawned, hasNamespace, leftovers] = await Promise.all([
+    ports.ledger.read(key.name, month),
+    ports.spawnCount(key.name, month),
+    ports.namespaces.exists(key.name),
+    isDeleting(tenant) ? leftoversOf(ports, key.name, options.signal) : [],
+  ])
+  return {
+    tenant,
+    plan: cache.get(planKind, { namespace: '', name: tenant.spec.plan }),
+    nowMs,
+    now: timestamp(nowMs),
+    month,
+    nextMonthAtMs: nextMonthAt(month),
+    balance,
+    spawned,
+    usageAgeMs: publishedAtMs === undefined ? undefined : Math.max(0, ports.clock.monotonic() - publishedAtMs),
+    isAtWork: cache.list(workKind, key.name).some((work) => isInHands(work.status?.phase)),
+    slots: cache.get(slotLedgerKind, { namespace: key.name, name: SLOT_LEDGER_NAME })?.status ?? {},
+    spritesDeclared: cache.list(spriteKind, key.name).length,
+    hasNamespace,
+    leftovers,
+  }
+}
+
+/** Asked of the server, never of a cache: what a cache has not seen yet would be left behind for ever. */
+async function leftoversOf(ports: TenantPorts, namespace: string, signal: AbortSignal): Promise<readonly Leftover[]> {
+  const kinds = KINDS.filter((kind) => kind.scope === 'Namespaced')
+  const lists = await Promise.all(kinds.map((kind) => ports.client.list(kind, { namespace }, signal)))
+  return lists.flatMap((list, index) =>
+    list.items.map((object) => ({ kind: kinds[index]?.kind ?? object.kind, metadata: object.metadata })),
+  )
+}
+
+/** When the month after YYYY-MM begins, in ms since 1970. */
+export function nextMonthAt(month: string): number {
+  const [year = 1970, number = 1] = month.split('-').map(Number)
+  const [nextYear, next] = number === 12 ? [year + 1, 1] : [year, number + 1]
+  const text = `${String(nextYear).padStart(4, '0')}-${String(next).padStart(2, '0')}-01T00:00:00Z`
+  return parseTimestamp(text) ?? Infinity
+}

@@ -1,0 +1,71 @@
+/** Decides the next step of a tenant's deletion: sprites first, all else, the ledger, the namespace, the provider. Pure. */
+import { mergeConditions, reconciling } from '../../api/conditions.ts'
+import { isDeleting } from '../../api/object.ts'
+import { TENANT_FINALIZER } from '../marks.ts'
+import { nameList } from '../names.ts'
+import type { Leftover, TenantAction, TenantDecision, TenantWorld } from './world.ts'
+
+/** How many objects one pass deletes at most; the rest follows in the next. */
+export const DELETES_PER_PASS_MAX = 100
+/** How long until a step is looked at again, should no change wake the key. */
+const RECHECK_MS = 5_000
+/** When a pass reached its bound of deletions. */
+const GO_ON_MS = 50
+
+/**
+ * The steps, each of which waits for the one before:
+ *   projects and sprites → (machines confirmed absent) → work, reviews, people, personas → slot ledger
+ *   → namespace → what the provider keeps for the tenant → finalizer released
+ * Projects go with the sprites because they would make them anew; the slot ledger outlives every sprite.
+ */
+export function decideTeardown(world: TenantWorld): TenantDecision {
+  if (!world.tenant.metadata.finalizers?.includes(TENANT_FINALIZER)) return { actions: [], isUsageFresh: false }
+  for (const kinds of STEPS) {
+    const left = world.leftovers.filter((object) => kinds.has(object.kind))
+    const awaited = left.filter((object) => object.kind !== 'Project')
+    if (left.length > 0) return step(world, deletions(left), messageFor(awaited.length > 0 ? awaited : left))
+  }
+  if (world.leftovers.length > 0) return step(world, deletions(world.leftovers), messageFor(world.leftovers))
+  if (world.hasNamespace) {
+    return step(world, [{ do: 'removeNamespace' }], `Waits until namespace ${world.tenant.metadata.name} is removed`)
+  }
+  const actions: readonly TenantAction[] = [{ do: 'removeAtProvider' }, { do: 'releaseFinalizer' }]
+  return step(world, actions, 'Waits for the machine provider to remove what it keeps for the tenant')
+}
+
+const STEPS: readonly ReadonlySet<string>[] = [
+  new Set(['Project', 'Sprite']),
+  new Set(['Work', 'Review', 'User', 'Persona']),
+  new Set(['SlotLedger']),
+]
+
+const deletions = (left: readonly Leftover[]): readonly TenantAction[] =>
+  left
+    .filter((object) => !isDeleting(object))
+    .slice(0, DELETES_PER_PASS_MAX)
+    .map((object) => ({ do: 'delete', kind: object.kind, name: object.metadata.name }))
+
+function messageFor(left: readonly Leftover[]): string {
+  const names = nameList(left.map((object) => `${object.kind} ${object.metadata.name}`))
+  const machines = left.some((object) => object.kind === 'Sprite') ? ': their machines are being removed' : ''
+  return `Waits for ${left.length} objects to go, ${names}${machines}`
+}
+
+function step(world: TenantWorld, actions: readonly TenantAction[], message: string): TenantDecision {
+  const { tenant, now } = world
+  const { generation } = tenant.metadata
+  const terminating = { type: 'Terminating', status: 'True', reason: 'Terminating', message } as const
+  const patches = [...reconciling('Terminating', message), terminating]
+  const { blockers: _gone, ...rest } = tenant.status ?? {}
+  return {
+    actions,
+    status: {
+      ...rest,
+      observedGeneration: generation,
+      conditions: mergeConditions(tenant.status?.conditions, patches, { generation, now }),
+    },
+    isUsageFresh: false,
+    requeueAfterMs: actions.length >= DELETES_PER_PASS_MAX ? GO_ON_MS : RECHECK_MS,
+    requeueReason: 'teardown',
+  }
+}

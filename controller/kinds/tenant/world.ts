@@ -1,0 +1,52 @@
+/** What one decision about a tenant may look at, and what it may answer. Pure: types only. */
+import type { KubeObject } from '../../api/object.ts'
+import type { Balance } from '../../ledger/ledger.ts'
+import type { Plan } from '../plan/schema.ts'
+import type { SlotLedgerStatus } from '../slotledger/schema.ts'
+import type { Tenant, TenantStatus } from './schema.ts'
+
+/** An object that is still there in a namespace that is to be emptied. */
+export type Leftover = Pick<KubeObject, 'kind' | 'metadata'>
+
+export type TenantWorld = {
+  readonly tenant: Tenant
+  /** Undefined when the plan that it names does not exist. */
+  readonly plan: Plan | undefined
+  /** ms since 1970, and the same instant as a timestamp. */
+  readonly nowMs: number
+  readonly now: string
+  /** The calendar month (UTC) as YYYY-MM, and when the next one begins. */
+  readonly month: string
+  readonly nextMonthAtMs: number
+  /** Tokens of the month. */
+  readonly balance: Balance
+  /** Machines created in the month. */
+  readonly spawned: number
+  /** Ms since this process last published usage; undefined before the first time. */
+  readonly usageAgeMs: number | undefined
+  /** Whether work of the tenant is in a sprite's hands, so that tokens move. */
+  readonly isAtWork: boolean
+  readonly slots: Pick<SlotLedgerStatus, 'holders' | 'queue'>
+  readonly spritesDeclared: number
+  readonly hasNamespace: boolean
+  /** Everything that is left in the namespace, by a read that no cache answers; only while it is being deleted. */
+  readonly leftovers: readonly Leftover[]
+}
+
+export type TenantAction =
+  | { readonly do: 'holdFinalizer' }
+  | { readonly do: 'ensureNamespace' }
+  | { readonly do: 'delete'; readonly kind: string; readonly name: string }
+  | { readonly do: 'removeNamespace' }
+  | { readonly do: 'removeAtProvider' }
+  | { readonly do: 'releaseFinalizer' }
+
+export type TenantDecision = {
+  readonly actions: readonly TenantAction[]
+  /** Absent when nothing is to be said in this pass. */
+  readonly status?: TenantStatus
+  /** Whether `status` has usage that was read now, not what was published before. */
+  readonly isUsageFresh: boolean
+  readonly requeueAfterMs?: number
+  readonly requeueReason?: string
+}
