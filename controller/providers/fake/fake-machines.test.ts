@@ -80,12 +80,12 @@ describe('fake machines', () => {
   it('MP-FAKE-5 a call that hangs ends at its deadline, or at once when it is aborted', async () => {
     const { fake, clock } = given({ requestTimeoutMs: 1_000 })
     fake.faults.next('get', { kind: 'hang' }, 2)
-    const late = expect(fake.get({ tenant: 'acme', id: 'x' })).rejects.toMatchObject({ reason: 'OutcomeUnknown' })
+    const late = expect(fake.get({ tenant: 'acme', id: 'x' })).rejects.toMatchObject({ reason: 'Unavailable' })
     await clock.advance(1_000)
     await late
     const abort = new AbortController()
     const cut = expect(fake.get({ tenant: 'acme', id: 'x' }, abort.signal)).rejects.toMatchObject({
-      reason: 'OutcomeUnknown',
+      reason: 'Unavailable',
     })
     await clock.advance(0)
     abort.abort(new Error('stopped'))

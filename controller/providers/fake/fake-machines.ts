@@ -298,8 +298,11 @@ export class FakeMachines implements MachineProvider {
 /** An empty fake provider. */
 export const createFakeMachines = (options: FakeMachinesOptions): FakeMachines => new FakeMachines(options)
 
+/** A read has no effect, so that its failure leaves nothing unknown: Unavailable. */
 const unknownOutcome = (entry: FakeRecordedCall, why: string): ProviderError =>
-  new ProviderError('OutcomeUnknown', `Call ${entry.call} has an unknown outcome: ${why}`)
+  entry.call === 'list' || entry.call === 'get'
+    ? new ProviderError('Unavailable', `Call ${entry.call} failed: ${why}`)
+    : new ProviderError('OutcomeUnknown', `Call ${entry.call} has an unknown outcome: ${why}`)
 
 /** A late effect that is refused by then changes nothing, as at a real provider. */
 function ignoreRefusal(effect: () => unknown): void {

@@ -45,6 +45,7 @@ export function createFlyApps({ http, orgSlug, clock }: FlyAppsOptions): FlyApps
     },
     remove: async (app, signal) => {
       known.delete(app)
+      createdAtMs.delete(app)
       await http({ action: 'deleteApp', method: 'DELETE', path: appPath(app), app, signal, tolerate: [404] })
     },
     forget: (app) => {
