@@ -1,0 +1,73 @@
+/** What the Coordinator needs from outside: its ports and settings. Types only. */
+import type { IncomingMessage, ServerResponse } from 'node:http'
+import type { Persona } from '../../protocol/persona.ts'
+import type { Clock } from '../../system/clock.ts'
+import type { Entropy } from '../../system/entropy.ts'
+import type { Log } from '../../system/log.ts'
+import type { Metrics } from '../../system/metrics.ts'
+import type { Bus } from '../bus/bus.ts'
+import type { Presence } from '../bus/presence.ts'
+import type { Client } from '../client/client.ts'
+import type { Cache, Recorder } from '../engine/types.ts'
+import type { Sprite } from '../kinds/sprite/schema.ts'
+import type { Ledger } from '../ledger/ledger.ts'
+import type { ModelUpstream } from './gateway/upstream.ts'
+import type { SpriteIdentity } from './tokens.ts'
+
+export type CoordinatorSettings = {
+  /** Asked for when a persona names no model. */
+  readonly defaultModel: string
+  /** The models that may be asked for, beside defaultModel and those of built-in personas. */
+  readonly models: readonly string[]
+  /** What sprites are told at announce, in ms. */
+  readonly heartbeatIntervalMs: number
+  readonly lostAfterMs: number
+  /** A call to the model is given up after so long, in ms; its reservation expires a minute later. */
+  readonly upstreamTimeoutMs: number
+  /** Calls to the model at once: of one sprite, and of all. */
+  readonly callsPerSpriteMax: number
+  readonly callsMax: number
+}
+
+/** Settings that serve the embedded default. */
+export const DEFAULT_SETTINGS: CoordinatorSettings = {
+  defaultModel: 'claude-sonnet-5-5',
+  models: ['claude-opus-5-5', 'claude-sonnet-5-5', 'claude-haiku-5-5'],
+  heartbeatIntervalMs: 10_000,
+  lostAfterMs: 120_000,
+  upstreamTimeoutMs: 540_000,
+  callsPerSpriteMax: 2,
+  callsMax: 512,
+}
+
+export type CoordinatorPorts = {
+  readonly client: Client
+  /** Reads of tenants, projects and personas go here when there is one. */
+  readonly cache?: Cache
+  readonly bus: Bus
+  readonly ledger: Ledger
+  readonly presence?: Presence
+  readonly recorder?: Recorder
+  readonly clock: Clock
+  readonly entropy: Entropy
+  readonly log: Log
+  readonly metrics: Metrics
+  readonly masterKey: Uint8Array
+  /** The built-in persona of an agent type. */
+  readonly personas: (agentType: string) => Persona | undefined
+  readonly upstream: ModelUpstream
+  readonly settings: CoordinatorSettings
+}
+
+/** Who calls: proven by the token, and the current incarnation of a sprite that exists. */
+export type Caller = { readonly identity: SpriteIdentity; readonly sprite: Sprite }
+
+/** One request of a sprite; `signal` is aborted when the client goes away or the Coordinator closes. */
+export type SpriteRequest = {
+  readonly request: IncomingMessage
+  readonly response: ServerResponse
+  readonly caller: Caller
+  readonly signal: AbortSignal
+}
+
+export type SpriteRoute = (call: SpriteRequest) => Promise<void>

@@ -1,0 +1,60 @@
+/** POST heartbeat: passes a sign of life on to the bus, and tells the sprite to go on, drain or abandon. */
+import { spriteHeartbeat, type HeartbeatMessage } from '../../../protocol/channels.ts'
+import { heartbeatRequest, type HeartbeatReply, type HeartbeatRequest } from '../../../protocol/coordinator.ts'
+import { isDeleting } from '../../api/object.ts'
+import type { Sprite } from '../../kinds/sprite/schema.ts'
+import { tenantKind, type Tenant } from '../../kinds/tenant/schema.ts'
+import type { Work } from '../../kinds/work/schema.ts'
+import { holdsAttempt, isStopped, type Holder } from '../attempt.ts'
+import { readJson } from '../body.ts'
+import type { CoordinatorPorts, SpriteRoute } from '../ports.ts'
+import { getCached, readWork } from '../reads.ts'
+import { sendJson } from '../reply.ts'
+import type { SpriteIdentity } from '../tokens.ts'
+
+/** Heartbeats go to the bus, never to the store. */
+export function heartbeatRoute(ports: CoordinatorPorts): SpriteRoute {
+  return async ({ request, response, caller, signal }) => {
+    const body = await readJson(request, heartbeatRequest)
+    const { identity, sprite } = caller
+    await publishHeartbeat(ports, identity, { state: body.state, ...(body.work ? { work: body.work.name } : {}) })
+    const tenant = await getCached(ports, {
+      kind: tenantKind,
+      key: { namespace: '', name: identity.tenant },
+      signal,
+    })
+    const work = body.work && (await readWork(ports, { tenant: identity.tenant, work: body.work.name }, signal))
+    sendJson(response, 200, { directive: directiveFor({ body, identity, sprite, tenant, work }) })
+  }
+}
+
+/** What the sprite is to do. An attempt that is void is abandoned first; draining follows with the next heartbeat. */
+export function directiveFor(world: {
+  readonly body: HeartbeatRequest
+  readonly identity: Holder
+  readonly sprite: Sprite
+  readonly tenant: Tenant | undefined
+  readonly work: Work | undefined
+}): HeartbeatReply['directive'] {
+  const { body, sprite, tenant, work } = world
+  if (body.work !== undefined) {
+    const isCurrent = work !== undefined && holdsAttempt(work, world.identity, body.work.attempt) && !isStopped(work)
+    if (!isCurrent) return 'abandon'
+  }
+  const drains = sprite.status?.phase === 'Draining' || isDeleting(sprite)
+  return drains || tenant === undefined || isDeleting(tenant) ? 'drain' : 'continue'
+}
+
+/** Publishes a sign of life; a bus that is away costs the hint, not the request. */
+export async function publishHeartbeat(
+  ports: Pick<CoordinatorPorts, 'bus' | 'clock' | 'log'>,
+  identity: SpriteIdentity,
+  life: Pick<HeartbeatMessage, 'state' | 'work'>,
+): Promise<void> {
+  const message: HeartbeatMessage = { ...identity, ...life, atMs: ports.clock.now() }
+  try {
+    await ports.bus.publish(spriteHeartbeat(identity.tenant, identity.sprite), message)
+  } catch (error) {
+    ports.log.warn({ tenant: identity.tenant, sprite: identity.sprite, error }, 'heartbeat was not passed on')
+  }
+}
