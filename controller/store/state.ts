@@ -82,6 +82,12 @@ export class StoreState {
     return this.#window.trim()
   }
 
+  /** Takes in a change from before the window: it sets the records and is then forgotten. */
+  restore({ type, record }: Change): void {
+    if (type === 'Deleted') this.#remove(record)
+    else this.#put(record)
+  }
+
   changesSince(revision: number, collection?: string): readonly Change[] {
     this.#checkKnown(revision)
     return this.#window.after(revision, collection)

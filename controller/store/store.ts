@@ -13,6 +13,8 @@
  *  ST6 `subscribe` calls back after each commit, in order of revision, without gaps from its call on, never re-entrantly
  *      inside commit's caller; a listener that throws does not disturb the others.
  *  ST7 After `close` every call throws StoreError Closed.
+ *  ST8 (files) A file that is in use, or cannot be opened, is refused with Unavailable.
+ *  ST9 (files) A damaged or foreign file is refused with Corrupt, and stays as it was.
  */
 
 /** Where a record lies: `collection` is `resourceName(kind)`, `namespace` '' for cluster-scoped kinds. */
