@@ -1,4 +1,4 @@
-/** A stateful in-memory Client for tests: no schemas, one-shot faults, recorded calls (docs/spec/engine.md, F). */
+/** A stateful in-memory Client for tests: no schemas, one-shot faults, recorded calls (docs/spec/engine.md, EF). */
 import { ApiError } from '../api/errors.ts'
 import type { KindDefinition, ObjectOf } from '../api/define-kind.ts'
 import { formatKey, keyOf, type Key, type KubeObject, type NewObject } from '../api/object.ts'

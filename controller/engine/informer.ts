@@ -1,4 +1,4 @@
-/** Keeps a copy of one kind's objects by list and watch, and tells handlers of every change (docs/spec/engine.md, I). */
+/** Keeps a copy of one kind's objects by list and watch, and tells handlers of every change (docs/spec/engine.md, EI). */
 import type { KindDefinition } from '../api/define-kind.ts'
 import { hasReason } from '../api/errors.ts'
 import { formatKey, keyOf, type Key, type KubeObject } from '../api/object.ts'

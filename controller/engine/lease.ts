@@ -1,4 +1,4 @@
-/** Leader election over a coordination.k8s.io Lease, with client-go's numbers and a monotonic clock (docs/spec/engine.md, L). */
+/** Leader election over a coordination.k8s.io Lease, with client-go's numbers and a monotonic clock (docs/spec/engine.md, EL). */
 import { hasReason } from '../api/errors.ts'
 import type { KubeObject } from '../api/object.ts'
 import { assert } from '../../system/assert.ts'

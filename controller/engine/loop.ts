@@ -1,4 +1,4 @@
-/** Runs one controller: workers take keys, make passes, and requeue by outcome or error (docs/spec/engine.md, R). */
+/** Runs one controller: workers take keys, make passes, and requeue by outcome or error (docs/spec/engine.md, ER). */
 import { ApiError, hasReason } from '../api/errors.ts'
 import { formatKey, type Key } from '../api/object.ts'
 import { backoffMs, KEY_BACKOFF, type BackoffPolicy } from '../../system/backoff.ts'

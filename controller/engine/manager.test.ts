@@ -67,7 +67,7 @@ const statusFollowsSpec =
 
 const passes = (manager: Manager, name = 'widget'): number => manager.stats()[name]?.reconciles ?? -1
 
-test('M1 start resolves when all caches are synced, and every object has had a pass soon after', async () => {
+test('EM1 start resolves when all caches are synced, and every object has had a pass soon after', async () => {
   const world = setUp()
   world.client.seed(widget('a'), widget('b'), widget('c', { namespace: 'zeta' }))
   world.add(statusFollowsSpec(world))
@@ -78,7 +78,7 @@ test('M1 start resolves when all caches are synced, and every object has had a p
   expect(passes(world.manager)).toBe(3)
 })
 
-test('M2 a no-op resync of 1,000 objects writes nothing and reads nothing', async () => {
+test('EM2 a no-op resync of 1,000 objects writes nothing and reads nothing', async () => {
   const world = setUp()
   for (let n = 0; n < 1_000; n++) world.client.seed(widget(`w${n}`, { namespace: `t${n % 50}`, status: { size: 1 } }))
   world.add(statusFollowsSpec(world), { resyncMs: 600_000 })
@@ -93,7 +93,7 @@ test('M2 a no-op resync of 1,000 objects writes nothing and reads nothing', asyn
   expect(world.client.commits).toBe(0)
 })
 
-test('M3 200 rapid changes of one object make a handful of passes and the last one wins', async () => {
+test('EM3 200 rapid changes of one object make a handful of passes and the last one wins', async () => {
   const world = setUp()
   const [first] = world.client.seed(widget('a', { status: { size: 1 } }))
   let inFlight = 0
@@ -145,7 +145,7 @@ test.each([true, false])(
   },
 )
 
-test('M5 a change of a watched kind wakes the keys that it maps to, once each', async () => {
+test('EM5 a change of a watched kind wakes the keys that it maps to, once each', async () => {
   const world = setUp()
   world.client.seed(widget('a', { status: { size: 1 } }), widget('b', { status: { size: 1 } }))
   const seen: string[] = []
@@ -170,7 +170,7 @@ test('M5 a change of a watched kind wakes the keys that it maps to, once each', 
   expect(seen.sort()).toEqual(['a', 'b'])
 })
 
-test('M6 controllers share one informer for a kind', async () => {
+test('EM6 controllers share one informer for a kind', async () => {
   const world = setUp({ kinds: [gadgetKind, widgetKind] })
   world.add(() => Promise.resolve(DONE))
   world.add(() => Promise.resolve(DONE), { name: 'second', watches: [watchOf(gadgetKind, () => [])] })
@@ -179,7 +179,7 @@ test('M6 controllers share one informer for a kind', async () => {
   expect(world.client.count('watch')).toBe(2)
 })
 
-test('M7 a key that throws at once, rejects, hangs or fails for good disturbs no other key', async () => {
+test('EM7 a key that throws at once, rejects, hangs or fails for good disturbs no other key', async () => {
   const world = setUp()
   for (const name of ['throws', 'rejects', 'hangs', 'ends', 'fine']) world.client.seed(widget(name))
   const follow = statusFollowsSpec(world)
@@ -202,7 +202,7 @@ test('M7 a key that throws at once, rejects, hangs or fails for good disturbs no
   expect(working).toBe(1)
 })
 
-test('M8 stop lets a pass end within its grace, aborts one that does not, and opens nothing again', async () => {
+test('EM8 stop lets a pass end within its grace, aborts one that does not, and opens nothing again', async () => {
   const world = setUp({ stopGraceMs: 1_000 })
   world.client.seed(widget('quick'), widget('slow'))
   const ends: string[] = []
@@ -223,7 +223,7 @@ test('M8 stop lets a pass end within its grace, aborts one that does not, and op
   expect(passes(world.manager)).toBe(2)
 })
 
-test('M9 an outside signal wakes its key', async () => {
+test('EM9 an outside signal wakes its key', async () => {
   const world = setUp()
   world.client.seed(widget('a'))
   world.add(() => Promise.resolve(DONE))
@@ -235,7 +235,7 @@ test('M9 an outside signal wakes its key', async () => {
   expect(() => world.manager.trigger('none', { namespace: '', name: 'a' })).toThrow('No controller "none"')
 })
 
-test('M10 start rejects when its signal aborts before the caches are synced', async () => {
+test('EM10 start rejects when its signal aborts before the caches are synced', async () => {
   const world = setUp()
   world.client.failNext('list', new ApiError('ServiceUnavailable', 'down'), { times: 1_000 })
   world.add(() => Promise.resolve(DONE))
@@ -248,13 +248,13 @@ test('M10 start rejects when its signal aborts before the caches are synced', as
   expect(world.manager.isSynced).toBe(false)
 })
 
-test('M11 reading a kind that nobody watches is a bug; observing one is not', () => {
+test('EM11 reading a kind that nobody watches is a bug; observing one is not', () => {
   const world = setUp()
   world.add(() => Promise.resolve(DONE))
   expect(() => world.manager.cache.list(gadgetKind)).toThrow('Cannot read "Gadget"')
 })
 
-test('M12 passes are counted by controller and result, with no tenant in any label', async () => {
+test('EM12 passes are counted by controller and result, with no tenant in any label', async () => {
   const world = setUp()
   world.client.seed(widget('a'))
   world.add(statusFollowsSpec(world))

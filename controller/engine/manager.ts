@@ -1,4 +1,4 @@
-/** Wires controllers to shared informers and runs them: the engine's front door (docs/spec/engine.md, M). */
+/** Wires controllers to shared informers and runs them: the engine's front door (docs/spec/engine.md, EM). */
 import { resourceName, type KindDefinition } from '../api/define-kind.ts'
 import { keyOf, type Key } from '../api/object.ts'
 import type { Reader } from '../client/client.ts'

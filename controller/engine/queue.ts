@@ -1,4 +1,4 @@
-/** The work queue: keyed, de-duplicating, with priorities, delays and fairness between tenants (docs/spec/engine.md, Q). */
+/** The work queue: keyed, de-duplicating, with priorities, delays and fairness between tenants (docs/spec/engine.md, EQ). */
 import { formatKey, type Key } from '../api/object.ts'
 import type { CancelTimer, Clock } from '../../system/clock.ts'
 import { FairShare } from './fair-share.ts'

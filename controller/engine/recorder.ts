@@ -1,4 +1,4 @@
-/** Records core/v1 Events for operators: de-duplicated, rate-limited, written in the background (docs/spec/engine.md, E). */
+/** Records core/v1 Events for operators: de-duplicated, rate-limited, written in the background (docs/spec/engine.md, EE). */
 import type { KubeObject } from '../api/object.ts'
 import type { Clock } from '../../system/clock.ts'
 import { randomHex, type Entropy } from '../../system/entropy.ts'
