@@ -1,6 +1,7 @@
 /** Turns the bytes of a request body into a value, within limits, before anything looks at it. Pure. */
 import { ApiError } from '../api/errors.ts'
 import { parseMediaTypes } from './accept.ts'
+import { decodeProtobuf, PROTOBUF_TYPE } from './protobuf.ts'
 
 /** The largest request body, as kube-apiserver's: 3 MiB. Objects of more than 1 MiB are the registry's to refuse. */
 export const BODY_BYTES_MAX = 3 * 1024 * 1024
@@ -42,6 +43,13 @@ export function parseJson(bytes: Uint8Array): unknown {
   } catch (error) {
     throw new ApiError('BadRequest', 'The request body is not JSON in UTF-8', {}, { cause: error })
   }
+}
+
+/** The value of a body by its Content-Type: JSON, also when none is given, or protobuf of a built-in kind. */
+export function parseBody(bytes: Uint8Array, contentType: string, isBuiltIn: boolean): unknown {
+  if (contentType === '' || contentType === 'application/json') return parseJson(bytes)
+  if (isBuiltIn && contentType === PROTOBUF_TYPE) return decodeProtobuf(bytes)
+  throw unsupportedMediaType(isBuiltIn ? ['application/json', PROTOBUF_TYPE] : ['application/json'], contentType)
 }
 
 /** The media type of a Content-Type header without parameters; '' when absent. */

@@ -4,9 +4,21 @@ import type { Metrics } from '../../system/metrics.ts'
 import type { Actor } from '../api/admission.ts'
 import { ApiError } from '../api/errors.ts'
 import type { ResourceDefinition } from '../api/resource.ts'
+import { contentTypeOf, parseBody } from './body.ts'
 import { createCatalog } from './catalog.ts'
 import { CHALLENGES, credentialOf, refuseUntrusted, unauthorized } from './credentials.ts'
-import { errorResponse, notServed, textResponse, toApiError, type ApiRequest, type ApiResponse } from './exchange.ts'
+import type { DiscoveredResource } from './discovery.ts'
+import {
+  errorResponse,
+  jsonResponse,
+  methodNotAllowed,
+  notServed,
+  textResponse,
+  toApiError,
+  type ApiRequest,
+  type ApiResponse,
+} from './exchange.ts'
+import { answerReview, REVIEWS } from './reviews.ts'
 import { routeOf, type ResourcePath, type Route } from './route.ts'
 import type { Authenticate } from './tokens.ts'
 import { runVerb, verbOf, type Call, type Verb, type VerbPorts } from './verbs.ts'
@@ -34,7 +46,8 @@ type Trace = {
 
 /** Builds the dispatch over its ports. */
 export function createDispatch(ports: DispatchPorts): Dispatch {
-  const catalog = createCatalog(ports.registry.resources)
+  const catalog = createCatalog(ports.registry.resources, REVIEWS)
+  const reviews = new Map(REVIEWS.map((review) => [pathKey(review), review]))
   const resources = new Map(ports.registry.resources.map((resource) => [pathKey(resource), resource]))
   const account = accountWith(ports)
   const verbs: VerbPorts = { ...ports, onWatch: watchGauge(ports.metrics), onStreamError: streamErrorLog(ports.log) }
@@ -54,13 +67,27 @@ export function createDispatch(ports: DispatchPorts): Dispatch {
 
   async function serveResource(request: ApiRequest, path: ResourcePath, trace: Trace): Promise<ApiResponse> {
     const resource = resources.get(pathKey(path))
+    const review = reviews.get(pathKey(path))
+    if (review !== undefined && trace.actor !== undefined)
+      return serveReview(request, path, { review, actor: trace.actor })
     if (resource === undefined) throw notServed()
     trace.path = path
     trace.verb = verbOf(request, resource, path)
     // authenticated() has set it.
     const actor = trace.actor ?? ANONYMOUS
-    const call: Call = { request, resource, path, actor, warn: (text) => void addWarning(trace.warnings, text) }
+    const call: Call = { request, resource, path, actor, warn: (text) => addWarning(trace.warnings, text) }
     return runVerb(verbs, trace.verb, call)
+  }
+
+  async function serveReview(
+    request: ApiRequest,
+    path: ResourcePath,
+    { review, actor }: { readonly review: DiscoveredResource; readonly actor: Actor },
+  ): Promise<ApiResponse> {
+    if (path.name !== undefined || path.namespace !== undefined) throw notServed()
+    if (request.method !== 'POST') throw methodNotAllowed()
+    const contentType = contentTypeOf(request.headers.get('content-type'))
+    return jsonResponse(201, answerReview(review, parseBody(await request.readBody(), contentType, true), actor))
   }
 
   return async (request) => {
@@ -97,7 +124,7 @@ function traceHeaders(trace: Trace): Record<string, string | readonly string[]> 
 
 /** RFC 7234 §5.5: code, agent, quoted text; bytes above ASCII travel as UTF-8. */
 function warningHeader(text: string): string {
-  const quoted = text.replaceAll(/[\x00-\x1f\x7f]/g, ' ').replaceAll(/["\\]/g, '\\$&')
+  const quoted = text.replaceAll(/\p{Cc}/gu, ' ').replaceAll(/["\\]/g, '\\$&')
   return `299 - "${Buffer.from(quoted, 'utf8').toString('latin1')}"`
 }
 

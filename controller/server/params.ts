@@ -158,7 +158,7 @@ export function propagationPolicyOf(given: unknown): PropagationPolicy | undefin
   if (given === 'Background' || given === 'Foreground' || given === 'Orphan') return given
   throw invalidParam(
     'propagationPolicy',
-    String(given).slice(0, 40),
+    JSON.stringify(given).slice(0, 40),
     'supported values: "Background", "Foreground", "Orphan"',
   )
 }

@@ -1,5 +1,5 @@
 /** Tests of the routes: every path names one thing. */
-import fc from 'fast-check'
+import * as fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { routeOf } from './route.ts'
 

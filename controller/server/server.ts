@@ -63,6 +63,11 @@ export function createApiServer(options: ApiServerOptions): ApiServer {
   }
 
   const handler: RequestListener = (request, response) => {
+    // A connection that a watch held falls idle only when its answer has ended; a stopping server wants it gone then.
+    if (closing.signal.aborted) response.setHeader('Connection', 'close')
+    response.once('close', () => {
+      if (closing.signal.aborted) for (const server of servers) server.closeIdleConnections()
+    })
     serve(request, response).catch((error: unknown) => {
       options.log.error({ why: error instanceof Error ? error.message : 'unknown' }, 'HTTP exchange failed')
       response.destroy()
@@ -93,7 +98,8 @@ export function createApiServer(options: ApiServerOptions): ApiServer {
   }
 
   const closeAll = async (): Promise<void> => {
-    await Promise.all(servers.splice(0).map(closed))
+    await Promise.all(servers.map(closed))
+    servers.length = 0
   }
 
   async function close({ graceMs = CLOSE_GRACE_MS }: { readonly graceMs?: number } = {}): Promise<void> {

@@ -1,5 +1,5 @@
 /** Tests of ages, of the JSONPath subset and of Tables. */
-import fc from 'fast-check'
+import * as fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import type { KubeObject } from '../api/object.ts'
 import { resourceOf } from '../api/resource-of.ts'

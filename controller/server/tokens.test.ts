@@ -1,5 +1,5 @@
 /** Tests of tokens and of how a request may present them. */
-import fc from 'fast-check'
+import * as fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { seededEntropy } from '../../system/entropy.ts'
 import { hasReason } from '../api/errors.ts'
@@ -25,7 +25,7 @@ describe('tokens', () => {
     const { token, record } = mintToken(actor, entropy)
     const set = createTokenSet([record])
     fc.assert(
-      fc.property(fc.nat(token.length - 1), fc.constantFrom(...'0123456789abcdef_Z'), (at, character) => {
+      fc.property(fc.nat(token.length - 1), fc.constantFrom(...Array.from('0123456789abcdef_Z')), (at, character) => {
         const changed = token.slice(0, at) + character + token.slice(at + 1)
         expect(set.authenticate(changed)).toEqual(changed === token ? actor : undefined)
       }),

@@ -7,7 +7,7 @@ import type { KubeObject } from '../api/object.ts'
 import type { ResourceDefinition } from '../api/resource.ts'
 import type { PatchType, Registry, RegistryDeleteOptions, WriteContext } from '../registry/registry.ts'
 import { representationOf, type Representation } from './accept.ts'
-import { contentTypeOf, parseJson, unsupportedMediaType } from './body.ts'
+import { contentTypeOf, parseBody, parseJson, unsupportedMediaType } from './body.ts'
 import { groupVersion } from './discovery.ts'
 import { jsonResponse, methodNotAllowed, notServed, type ApiRequest, type ApiResponse } from './exchange.ts'
 import { PATCH_TYPES } from './openapi-v3.ts'
@@ -155,8 +155,11 @@ async function watch(ports: VerbPorts, call: Call): Promise<ApiResponse> {
   })
   const timeoutMs = timeoutSeconds === undefined ? WATCH_MS_MIN * (1 + ports.entropy.random()) : timeoutSeconds * 1000
   const { signal, cancel } = endingSignal([call.request.signal, ports.closing], timeoutMs, ports.clock)
+  const events = watchOrCancel(
+    () => ports.registry.watch(call.resource, { ...inNamespace(call), ...options }, signal),
+    cancel,
+  )
   ports.onWatch(call.resource, 1)
-  const events = ports.registry.watch(call.resource, { ...inNamespace(call), ...options }, signal)
   const onEnd = (): void => {
     cancel()
     ports.onWatch(call.resource, -1)
@@ -166,6 +169,16 @@ async function watch(ports: VerbPorts, call: Call): Promise<ApiResponse> {
     // A proxy that buffers would hold events back.
     headers: { 'Content-Type': 'application/json', 'Cache-Control': 'no-cache', 'X-Accel-Buffering': 'no' },
     body: watchLines(events, encode, { signal, onError: ports.onStreamError, onEnd }),
+  }
+}
+
+/** What `open` gives; when it throws, as for a malformed selector, the timer goes with it. */
+function watchOrCancel<T>(open: () => T, cancel: () => void): T {
+  try {
+    return open()
+  } catch (error) {
+    cancel()
+    throw error
   }
 }
 
@@ -277,9 +290,7 @@ async function readObject(call: Call): Promise<unknown> {
 
 async function readValue(call: Call): Promise<unknown> {
   const contentType = contentTypeOf(call.request.headers.get('content-type'))
-  if (contentType !== '' && contentType !== 'application/json')
-    throw unsupportedMediaType(['application/json'], contentType)
-  return parseJson(await call.request.readBody())
+  return parseBody(await call.request.readBody(), contentType, call.resource.schema === undefined)
 }
 
 async function readDeleteOptions(
@@ -287,7 +298,8 @@ async function readDeleteOptions(
 ): Promise<{ readonly options: RegistryDeleteOptions; readonly dryRun: boolean }> {
   const query = call.request.url.searchParams
   const bytes = await call.request.readBody()
-  const body = bytes.length === 0 ? {} : parseJson(bytes)
+  const contentType = contentTypeOf(call.request.headers.get('content-type'))
+  const body = bytes.length === 0 ? {} : parseBody(bytes, contentType, true)
   if (typeof body !== 'object' || body === null)
     throw new ApiError('BadRequest', 'The body of a delete must be a DeleteOptions object')
   // An object from JSON: its members are unknown and are checked one by one.
