@@ -192,15 +192,18 @@ function changeRules(given: () => ProviderWorld): void {
 
 function ownershipRules(given: () => ProviderWorld): void {
   it.each(['unstamped', 'foreign'] as const)('MP7 an %s machine is never touched', async (kind) => {
-    const { provider, plant, truth } = given()
+    const { provider } = given()
     await provider.create(spec(given(), 'first'))
     const foreign = specFor('acme', 'theirs', { controlPlane: 'another-control-plane' })
-    const id = await plant('acme', { name: foreign.name, ...(kind === 'foreign' ? { owner: foreign.owner } : {}) })
+    const id = await given().plant('acme', {
+      name: foreign.name,
+      ...(kind === 'foreign' ? { owner: foreign.owner } : {}),
+    })
     const ref = { tenant: 'acme', id }
     await given().reach(ref, 'started')
     for (const call of ['start', 'stop', 'destroy'] as const)
       await expect(provider[call](ref)).rejects.toMatchObject({ reason: 'NameConflict' })
-    expect(truth(id)).toBe('started')
+    expect(given().truth(id)).toBe('started')
     expect((await provider.get(ref))?.owner).toBeUndefined()
     await expect(provider.create({ ...spec(given()), name: foreign.name })).rejects.toMatchObject({
       reason: 'NameConflict',
