@@ -16,6 +16,7 @@ export class FakeObjects {
   readonly #listeners = new Set<() => void>()
   /** Changes that were dropped from the front. */
   #dropped = 0
+  #droppedRevision = 0
   #revision = 1
 
   get revision(): number {
@@ -35,7 +36,7 @@ export class FakeObjects {
   /** Stores an object with the next revision and its next generation, unless nothing would change; frozen. */
   put(kind: string, next: KubeObject): KubeObject {
     const old = this.get(kind, keyOf(next))
-    const metadata = { ...next.metadata, generation: nextGeneration(old, next) }
+    const metadata = { ...withoutEmpty(next.metadata), generation: nextGeneration(old, next) }
     if (old !== undefined && jsonEqual({ ...next, metadata }, old)) return old
     if (old !== undefined && isDeleting(next) && (next.metadata.finalizers ?? []).length === 0) {
       return this.remove(kind, { ...next, metadata })
@@ -48,16 +49,12 @@ export class FakeObjects {
     return this.#commit(kind, 'DELETED', object)
   }
 
-  /** Position after the last change: where a watch from now on begins. */
-  get end(): number {
-    return this.#dropped + this.#changes.length
-  }
-
-  /** The position of the first change after a revision; Expired when changes before it are gone. */
+  /** The position of the first change after a revision; Expired when changes after it are gone. */
   positionAfter(revision: number): number {
+    if (revision < this.#droppedRevision)
+      throw new ApiError('Expired', `Cannot watch from version "${revision}": it is too old`)
     const at = this.#changes.findIndex((change) => Number(change.object.metadata.resourceVersion) > revision)
-    if (this.#dropped > 0 && at === 0) throw new ApiError('Expired', `The resourceVersion "${revision}" is too old`)
-    return at < 0 ? this.end : this.#dropped + at
+    return this.#dropped + (at < 0 ? this.#changes.length : at)
   }
 
   /** The change at a position; undefined when there is none yet; Expired when it is gone. */
@@ -68,13 +65,20 @@ export class FakeObjects {
 
   /** Forgets all changes so far: a watch from before gets Expired. */
   compact(): void {
-    this.#dropped += this.#changes.splice(0).length
+    this.#drop(this.#changes.length)
   }
 
   /** Calls back after each change until the returned function is called. */
   onChange(listener: () => void): () => void {
     this.#listeners.add(listener)
     return () => this.#listeners.delete(listener)
+  }
+
+  #drop(count: number): void {
+    const last = this.#changes.splice(0, count).at(-1)
+    if (last === undefined) return
+    this.#dropped += count
+    this.#droppedRevision = Number(last.object.metadata.resourceVersion)
   }
 
   #commit(kind: string, type: FakeChange['type'], object: KubeObject): KubeObject {
@@ -85,7 +89,7 @@ export class FakeObjects {
     if (type === 'DELETED') objects.delete(formatKey(keyOf(stored)))
     else objects.set(formatKey(keyOf(stored)), stored)
     this.#changes.push({ type, object: stored })
-    if (this.#changes.length > CHANGES_MAX) this.#dropped += this.#changes.splice(0, CHANGES_MAX / 2).length
+    if (this.#changes.length > CHANGES_MAX) this.#drop(CHANGES_MAX / 2)
     for (const listener of this.#listeners) listener()
     return stored
   }
@@ -97,6 +101,13 @@ function nextGeneration(old: KubeObject | undefined, next: KubeObject): number {
   const rest = ({ metadata: _metadata, status: _status, ...others }: KubeObject): object => others
   const beginsToGo = isDeleting(next) && !isDeleting(old)
   return old.metadata.generation + (beginsToGo || !jsonEqual(rest(next), rest(old)) ? 1 : 0)
+}
+
+/** Empty maps and lists of metadata are not kept, as in Kubernetes. */
+function withoutEmpty(metadata: ObjectMeta): ObjectMeta {
+  const { labels, annotations, finalizers, ownerReferences, ...rest } = metadata
+  const kept = Object.entries({ labels, annotations, finalizers, ownerReferences })
+  return { ...rest, ...Object.fromEntries(kept.filter(([, value]) => Object.keys(value ?? {}).length > 0)) }
 }
 
 function deepFreeze<T>(value: T): T {

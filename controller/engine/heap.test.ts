@@ -1,5 +1,5 @@
 /** Tests of the heap against a sorted array. */
-import fc from 'fast-check'
+import * as fc from 'fast-check'
 import { expect, test } from 'vitest'
 import { Heap } from './heap.ts'
 

@@ -1,5 +1,5 @@
 /** Tests of the cache against a model: whatever arrives in whatever order, it ends as the server is. */
-import fc from 'fast-check'
+import * as fc from 'fast-check'
 import { expect, test } from 'vitest'
 import type { KubeObject } from '../api/object.ts'
 import { ObjectCache } from './object-cache.ts'

@@ -1,5 +1,5 @@
 /** Tests of the work queue: what it promises one by one, and properties over random runs. */
-import fc from 'fast-check'
+import * as fc from 'fast-check'
 import { expect, test } from 'vitest'
 import { formatKey, parseKey, type Key } from '../api/object.ts'
 import { TestClock } from '../../system/test-clock.ts'

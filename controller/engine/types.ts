@@ -27,7 +27,7 @@ export type Priority = (typeof PRIORITY)[keyof typeof PRIORITY]
 /** Another kind whose changes wake keys of this controller. */
 export type SecondaryWatch = {
   readonly kind: KindDefinition
-  /** The keys to wake; `previous` is the object before the change, when there was one. */
+  /** The keys to wake; `previous` is the object before the change, undefined when it is new and when it was deleted. */
   readonly map: (object: KubeObject, previous: KubeObject | undefined) => readonly Key[]
 }
 

@@ -1,0 +1,98 @@
+/** Tests of the ports over a registry: that they ask it for the right thing and read its answers rightly. */
+import { expect, test } from 'vitest'
+import { ApiError } from '../api/errors.ts'
+import { formatKey, type KubeObject } from '../api/object.ts'
+import type { ResourceDefinition } from '../api/resource.ts'
+import { createRegistryEventSink, createRegistryLeasePort, type RegistryWriter } from './registry-ports.ts'
+
+const resource = (group: string, kind: string): ResourceDefinition => ({
+  group,
+  version: 'v1',
+  kind,
+  plural: `${kind.toLowerCase()}s`,
+  singular: kind.toLowerCase(),
+  shortNames: [],
+  categories: [],
+  scope: 'Namespaced',
+  description: '',
+  hasStatus: false,
+  columns: [],
+  selectableFields: [],
+})
+
+/** A registry that writes down what it is asked and answers with `answer`. */
+function fakeRegistry(answer: () => KubeObject | ApiError) {
+  const asked: unknown[] = []
+  const reply = (...what: readonly unknown[]): Promise<KubeObject> => {
+    asked.push(what)
+    const said = answer()
+    return said instanceof ApiError ? Promise.reject(said) : Promise.resolve(said)
+  }
+  const registry: RegistryWriter = {
+    resources: [resource('events.k8s.io', 'Event'), resource('', 'Event'), resource('coordination.k8s.io', 'Lease')],
+    get: ({ group, kind }, key) => reply('get', `${group}/${kind}`, formatKey(key)),
+    create: ({ group, kind }, namespace, body, { actor }) =>
+      reply('create', `${group}/${kind}`, namespace, body, actor.name),
+    update: ({ group, kind }, key, body) => reply('update', `${group}/${kind}`, formatKey(key), body),
+    patch: ({ group, kind }, key, patch) => reply('patch', `${group}/${kind}`, formatKey(key), patch),
+  }
+  return { registry, asked }
+}
+
+const stored: KubeObject = {
+  apiVersion: 'v1',
+  kind: 'Lease',
+  metadata: {
+    name: 'leader',
+    namespace: 'default',
+    uid: 'u',
+    resourceVersion: '5',
+    generation: 1,
+    creationTimestamp: '2026-01-01T00:00:00Z',
+  },
+  spec: { holderIdentity: 'a' },
+}
+
+test('EE1 events are created and patched as core/v1 Events, by the control plane itself', async () => {
+  const { registry, asked } = fakeRegistry(() => stored)
+  const sink = createRegistryEventSink(registry)
+  await sink.patch('acme', 'x.1', { count: 2, lastTimestamp: '2026-01-01T00:00:00Z' })
+  expect(asked).toEqual([
+    ['patch', '/Event', 'acme/x.1', { type: 'merge', body: { count: 2, lastTimestamp: '2026-01-01T00:00:00Z' } }],
+  ])
+  await sink.create('acme', { kind: 'Event' } as never)
+  expect(asked[1]).toEqual(['create', '/Event', 'acme', { kind: 'Event' }, 'system:controller'])
+})
+
+test('EE6 a registry that serves no events is named as the fault', () => {
+  const { registry } = fakeRegistry(() => stored)
+  expect(() => createRegistryEventSink({ ...registry, resources: [] })).toThrow('Cannot find "Event"')
+})
+
+test('EL2 a lease is read, or absent, and written at the version that was read', async () => {
+  let answer: KubeObject | ApiError = new ApiError('NotFound', 'none')
+  const { registry, asked } = fakeRegistry(() => answer)
+  const port = createRegistryLeasePort(registry)
+  const { signal } = new AbortController()
+  expect(await port.get('default', 'leader', signal)).toBeUndefined()
+  answer = new ApiError('Conflict', 'stale')
+  await expect(port.get('default', 'leader', signal)).rejects.toThrow('stale')
+  answer = stored
+  const lease = await port.create('default', 'leader', { holderIdentity: 'a' }, signal)
+  await port.update(lease, { holderIdentity: 'b' }, signal)
+  expect(asked.slice(2)).toEqual([
+    [
+      'create',
+      'coordination.k8s.io/Lease',
+      'default',
+      {
+        apiVersion: 'coordination.k8s.io/v1',
+        kind: 'Lease',
+        metadata: { name: 'leader', namespace: 'default' },
+        spec: { holderIdentity: 'a' },
+      },
+      'system:controller',
+    ],
+    ['update', 'coordination.k8s.io/Lease', 'default/leader', { ...stored, spec: { holderIdentity: 'b' } }],
+  ])
+})
