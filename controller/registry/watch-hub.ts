@@ -13,7 +13,7 @@ import { expired, fromStore } from './store-errors.ts'
 import { Watcher, type Delivery } from './watcher.ts'
 
 /** How often a watch that allows bookmarks gets one; client-node gives up a watch that is silent for 30 s. */
-const BOOKMARK_INTERVAL_MS = 15_000
+const BOOKMARK_INTERVAL_MS = 5_000
 const BUFFER_EVENTS_MAX = 10_000
 /** Annotation of the bookmark that ends the initial events. */
 export const INITIAL_EVENTS_END = 'k8s.io/initial-events-end'
