@@ -36,11 +36,12 @@ export function contendersOf(world: TenantWorld): Contender[] {
       sprite: sprite.metadata.name,
       createdAt: sprite.metadata.creationTimestamp,
       wants: want.wants && !isDeleting(sprite),
-      urgent: tasks.length > 0 || sprite.spec.runPolicy === 'Always',
+      urgent: tasks.length > 0,
+      isAlways: sprite.spec.runPolicy === 'Always',
       priority: world.tenant.status?.limits?.priorityRouting
         ? Math.max(0, ...tasks.map((work) => work.spec.priority))
         : 0,
-      canYield: sprite.spec.runPolicy === 'OnDemand' && tasks.length === 0,
+      canYield: tasks.length === 0,
       isWorking,
     }
   })

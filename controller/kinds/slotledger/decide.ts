@@ -12,11 +12,13 @@ export type Contender = {
   readonly createdAt: string
   /** It should have a running machine now. */
   readonly wants: boolean
-  /** It has work, or must always run: its claim goes before that of one that merely lingers. */
+  /** It has work: its claim goes before that of one that merely wants to be up. */
   readonly urgent: boolean
+  /** Its run policy keeps it up: among the idle it is asked last. */
+  readonly isAlways: boolean
   /** Highest priority of its work; 0 without priority routing. */
   readonly priority: number
-  /** It may be asked to stop so that another can run: on demand, idle, nothing assigned. */
+  /** It may be asked to stop so that another with work can run: nothing is assigned to it. */
   readonly canYield: boolean
   /** It does a task right now. */
   readonly isWorking: boolean

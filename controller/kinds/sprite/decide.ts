@@ -12,8 +12,9 @@
 import { isDeleting } from '../../api/object.ts'
 import { ready, reconciling, stalled, unknown, type ConditionPatch } from '../../api/conditions.ts'
 import { isPaused, PAUSED_ANNOTATION } from '../marks.ts'
-import { machineName } from './machine-spec.ts'
+import { machineName, type MachineConfig } from './machine-spec.ts'
 import { MACHINE_FINALIZER, type SpriteMachine } from './schema.ts'
+import { attempting, settled, unansweredLeftMs } from './attempt.ts'
 import { destroying, stopping } from './teardown.ts'
 import { afterLoss, keptConditions, restReason } from './outcomes.ts'
 import { wantsMachine, type Want } from './want.ts'
@@ -64,6 +65,7 @@ function withoutMachine(world: SpriteWorld, want: Want): SpriteDecision {
     specHash: world.config.specHash,
     since: world.now,
     intent: 'Create',
+    attemptTime: world.now,
   }
   return {
     actions: [],
@@ -138,46 +140,53 @@ function unanswered(world: SpriteWorld, want: Want, machine: SpriteMachine): Spr
       requeueReason: 'machine-adopted',
     }
   }
-  if (want.wants && machine.intent === 'Create' && world.slot.holder !== undefined && world.config !== undefined) {
-    return {
-      // The stored hash and image go on the stamp: an earlier try of this name may already carry them.
-      actions: [
-        {
-          do: 'create',
-          name: machine.name,
-          incarnation: machine.incarnation,
-          config: { ...world.config, specHash: machine.specHash, image: machine.image ?? world.config.image },
-        },
-      ],
+  if (want.wants && machine.intent === 'Create' && world.slot.holder !== undefined && world.config !== undefined)
+    return attempting(world, sameCreate(machine, world.config), {
+      actions: [],
       phase: 'Starting',
       machine,
       conditions: reconciling('Starting', `Creates machine ${machine.name}`),
       requeueAfterMs: world.deadlines.confirmMs,
       requeueReason: 'create-unanswered',
-    }
-  }
+    })
   return abandonedCreate(world, machine)
 }
 
-/** Nobody wants the machine any more: it is gone once a complete list, taken late enough, does not show it. */
+/**
+ * Nobody wants the machine any more, but it may exist. No list proves that it does not: the same create is repeated,
+ * for its answer names the machine that has the name; then it is destroyed. Where the provider refuses to make one,
+ * two complete lists, far enough apart, must do.
+ */
 function abandonedCreate(world: SpriteWorld, machine: SpriteMachine): SpriteDecision {
+  const { unansweredMs, confirmMs } = world.deadlines
   const since = machine.intent === 'Destroy' ? machine.since : world.now
   const lookedAtMs = world.observation.seen === 'unanswered' ? world.observation.lookedAtMs : undefined
-  const isProven = lookedAtMs !== undefined && lookedAtMs - Date.parse(since) >= world.deadlines.unansweredMs
-  if (isProven)
+  const isLate = (from: string): boolean => lookedAtMs !== undefined && lookedAtMs - Date.parse(from) >= unansweredMs
+  if (machine.absentSince !== undefined && isLate(machine.absentSince))
     return { ...afterLoss(world, machine, { isClean: true }), requeueAfterMs: 0, requeueReason: 'never-made' }
-  return {
+  const absentSince = machine.absentSince ?? (machine.intent === 'Destroy' && isLate(since) ? world.now : undefined)
+  const decision = {
     actions: [],
-    phase: 'Draining',
-    machine: { ...machine, intent: 'Destroy', since },
+    phase: 'Draining' as const,
+    machine: { ...machine, intent: 'Destroy' as const, since, ...(absentSince === undefined ? {} : { absentSince }) },
     conditions: reconciling(
       isDeleting(world.sprite) ? 'Deleting' : 'Stopping',
-      `Waits for proof that machine ${machine.name} was never made`,
+      `Asks the provider whether machine ${machine.name} was made`,
     ),
-    requeueAfterMs: world.deadlines.confirmMs,
+    requeueAfterMs: confirmMs,
     requeueReason: 'create-abandoned',
   }
+  if (world.slot.holder === undefined || world.config === undefined) return decision
+  return attempting(world, sameCreate(machine, world.config), decision)
 }
+
+/** The stored hash and image go on the stamp: an earlier try of this name may already carry them. */
+const sameCreate = (machine: SpriteMachine, config: MachineConfig) => ({
+  do: 'create' as const,
+  name: machine.name,
+  incarnation: machine.incarnation,
+  config: { ...config, specHash: machine.specHash, image: machine.image ?? config.image },
+})
 
 type KnownMachine = SpriteMachine & { readonly id: string }
 
@@ -187,7 +196,7 @@ function withMachine(world: SpriteWorld, want: Want, machine: KnownMachine): Spr
     case 'absent':
       return absent(world, want, machine)
     case 'present':
-      return present(world, want, { ...machine, ...seenOf(observation.machine) })
+      return present(world, want, { ...settled(world, machine), id: machine.id, ...seenOf(observation.machine) })
     case 'unknown':
       return {
         actions: [],
@@ -215,14 +224,19 @@ const seenOf = (machine: { readonly state: string; readonly region: string; read
   app: machine.app,
 })
 
-/** The first look that finds it absent is noted, the second one, late enough, believed. */
+/**
+ * The first look that finds it absent is noted, the second one, late enough, believed. While an unanswered create may
+ * still take effect, no look counts: the name would be free for it.
+ */
 function absent(world: SpriteWorld, want: Want, machine: KnownMachine): SpriteDecision {
   const { confirmMs } = world.deadlines
+  const quietMs = unansweredLeftMs(world, machine)
   const sinceMs = machine.absentSince === undefined ? world.nowMs : Date.parse(machine.absentSince)
-  const leftMs = sinceMs + confirmMs - world.nowMs
+  const leftMs = quietMs > 0 ? quietMs : sinceMs + confirmMs - world.nowMs
   if (machine.absentSince === undefined || leftMs > 0) {
+    const absentSince = quietMs > 0 ? {} : { absentSince: machine.absentSince ?? world.now }
     return {
-      ...base(world, { ...machine, state: 'destroyed', absentSince: machine.absentSince ?? world.now }),
+      ...base(world, { ...machine, state: 'destroyed', ...absentSince }),
       phase: want.wants ? 'Starting' : 'Draining',
       conditions: reconciling(
         want.reason === 'Deleting' ? 'Deleting' : want.wants ? 'Replacing' : 'Stopping',
@@ -232,10 +246,18 @@ function absent(world: SpriteWorld, want: Want, machine: KnownMachine): SpriteDe
       requeueReason: 'confirm-absence',
     }
   }
+  if (machine.unansweredTime !== undefined) return reopened(world, machine)
+  const end = { isClean: endedCleanly(world, want, machine) }
+  return { ...afterLoss(world, machine, end), requeueAfterMs: 0, requeueReason: 'machine-gone' }
+}
+
+/** It went while an unanswered create could still take its name: the provider is asked who has the name now. */
+function reopened(world: SpriteWorld, machine: KnownMachine): SpriteDecision {
+  const { id: _gone, absentSince: _seen, unansweredTime: _over, ...rest } = machine
   return {
-    ...afterLoss(world, machine, { isClean: endedCleanly(world, want, machine) }),
+    ...base(world, { ...rest, intent: 'Destroy', since: world.now }),
     requeueAfterMs: 0,
-    requeueReason: 'machine-gone',
+    requeueReason: 'name-unproven',
   }
 }
 
@@ -275,7 +297,7 @@ function wakeUp(world: SpriteWorld, want: Want, machine: KnownMachine): SpriteDe
   return {
     actions: [],
     phase: 'Starting',
-    machine: { ...rest, intent: 'Start', since: world.now },
+    machine: { ...rest, intent: 'Start', since: world.now, attemptTime: world.now },
     conditions: reconciling('Starting', `Starts machine ${machine.name}`),
     requeueAfterMs: 0,
     requeueReason: 'intent-stored',
@@ -297,9 +319,9 @@ function running(world: SpriteWorld, want: Want, machine: KnownMachine): SpriteD
   const state = machine.state ?? 'unknown'
   if (state === 'started') return started(world, want, machine)
   if (state === 'stopped' && machine.intent === 'Start' && readyLeftMs(world, machine) > 0)
-    return starting(world, machine, [{ do: 'start', id: machine.id }])
-  if (STARTING.has(state) && readyLeftMs(world, machine) > 0) return starting(world, machine, [])
-  if (state === 'stopping' || state === 'suspending') return starting(world, machine, [])
+    return attempting(world, { do: 'start', id: machine.id }, { ...starting(world, machine), machine })
+  if (STARTING.has(state) && readyLeftMs(world, machine) > 0) return starting(world, machine)
+  if (state === 'stopping' || state === 'suspending') return starting(world, machine)
   if (STARTING.has(state))
     return lost(world, machine, 'StartTimeout', `Machine ${machine.name} was "${state}" for too long`)
   if (
@@ -319,9 +341,9 @@ function running(world: SpriteWorld, want: Want, machine: KnownMachine): SpriteD
 const readyLeftMs = (world: SpriteWorld, machine: SpriteMachine): number =>
   Date.parse(machine.since) + world.deadlines.readyMs - world.nowMs
 
-function starting(world: SpriteWorld, machine: KnownMachine, actions: SpriteDecision['actions']): SpriteDecision {
+function starting(world: SpriteWorld, machine: KnownMachine): SpriteDecision {
   return {
-    actions,
+    actions: [],
     phase: 'Starting',
     machine,
     conditions: reconciling('Starting', `Machine ${machine.name} starts; its first heartbeat is awaited`),
@@ -363,7 +385,7 @@ function started(world: SpriteWorld, want: Want, machine: KnownMachine): SpriteD
     const isReady = seenAtMs !== undefined && presence?.state !== 'gone' && seenAtMs + 999 >= Date.parse(machine.since)
     if (isReady)
       return atWork(world, want, { ...machine, intent: 'Run', readyTime: world.now }, deadlines.heartbeatLostMs)
-    if (readyLeftMs(world, machine) > 0) return starting(world, machine, [])
+    if (readyLeftMs(world, machine) > 0) return starting(world, machine)
     return lost(world, machine, 'StartTimeout', `Machine ${machine.name} runs but never reported; another one follows`)
   }
   const quietSinceMs = Math.max(seenAtMs ?? 0, Date.parse(machine.readyTime), world.listeningSinceMs)

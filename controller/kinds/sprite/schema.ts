@@ -80,6 +80,12 @@ const machine = z.object({
     .enum(['Create', 'Start', 'Run', 'Stop', 'Destroy'])
     .describe('What is being done with it now; stored before the provider is called.'),
   readyTime: timeField('First heartbeat of this incarnation since its last start.').optional(),
+  attemptTime: timeField(
+    'When a create or start was last sent whose answer is not recorded; stored before it is sent.',
+  ).optional(),
+  unansweredTime: timeField(
+    'When a create or start was last left unanswered; for some time it may still take effect, and no absence is believed.',
+  ).optional(),
   absentSince: timeField('When the provider first said that it does not exist; confirmed by a second look.').optional(),
 })
 

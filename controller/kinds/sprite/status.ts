@@ -54,10 +54,19 @@ function machineAfter(world: SpriteWorld, decision: SpriteDecision, outcome: Act
   const { machine } = decision
   if (machine === undefined) return undefined
   if (outcome.isBraked === true) return world.sprite.status?.machine
-  if (outcome.created === undefined) return machine
+  if (!isSettingUp(decision)) return machine
+  const { attemptTime: _answered, ...answered } = machine
+  if (outcome.error !== undefined)
+    return outcome.error.reason === 'OutcomeUnknown' ? { ...answered, unansweredTime: world.now } : answered
+  if (outcome.created === undefined) return answered
   const { id, app, region, state, image } = outcome.created
-  return { ...machine, id, app, region, state, image: image ?? machine.image, intent: 'Run' }
+  const { absentSince: _unproven, ...made } = answered
+  const intent = machine.intent === 'Destroy' ? 'Destroy' : 'Run'
+  return { ...made, id, app, region, state, image: image ?? machine.image, intent }
 }
+
+const isSettingUp = (decision: SpriteDecision): boolean =>
+  decision.actions.some((action) => action.do === 'create' || action.do === 'start')
 
 function conditionsAfter(decision: SpriteDecision, outcome: ActOutcome): readonly ConditionPatch[] {
   if (outcome.isBraked === true) {

@@ -1,6 +1,7 @@
 /** Decides how a machine that should not run comes to rest: drained, stopped, kept or destroyed. Pure. */
 import { reconciling } from '../../api/conditions.ts'
 import { isDeleting } from '../../api/object.ts'
+import { unansweredLeftMs } from './attempt.ts'
 import { keptConditions, restReason } from './outcomes.ts'
 import type { SpriteMachine } from './schema.ts'
 import type { Want } from './want.ts'
@@ -101,7 +102,8 @@ function kept(world: SpriteWorld, want: Want, machine: KnownMachine): SpriteDeci
   const isConfirmed =
     world.observation.seen === 'present' &&
     world.observation.isFresh &&
-    ageMs(world, machine) >= world.deadlines.confirmMs
+    ageMs(world, machine) >= world.deadlines.confirmMs &&
+    unansweredLeftMs(world, machine) <= 0
   if (world.slot.holder !== undefined && !isConfirmed)
     return {
       ...base,

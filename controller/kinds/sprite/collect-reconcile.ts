@@ -1,0 +1,89 @@
+/** The shell of the machine collector: once a minute per tenant it looks for machines that belong to nobody. */
+import { DONE, type Cache, type ControllerOptions, type Outcome, type Recorder } from '../../engine/types.ts'
+import type { Machine, MachineProvider } from '../../providers/machines.ts'
+import type { Clock } from '../../../system/clock.ts'
+import type { Log } from '../../../system/log.ts'
+import { tenantKind } from '../tenant/schema.ts'
+import type { DestroyBrake } from './brake.ts'
+import { decideCollect } from './collect.ts'
+import type { MachineFeed } from './observe.ts'
+import { spriteKind } from './schema.ts'
+
+export type CollectorPorts = {
+  readonly cache: Cache
+  readonly clock: Clock
+  readonly provider: MachineProvider
+  readonly feed: MachineFeed
+  readonly recorder: Recorder
+  readonly brake: DestroyBrake
+  readonly controlPlaneId: string
+  readonly log: Log
+}
+
+/** Between two looks at one tenant. */
+const LOOK_EVERY_MS = 60_000
+
+/** The controller `machines`: its key is the tenant; it reads the feed, so a look costs no call. */
+export function collectorController(ports: CollectorPorts): ControllerOptions {
+  // What the last look of each tenant found; forgotten at a restart, which only delays.
+  const suspects = new Map<string, ReadonlySet<string>>()
+  return {
+    name: 'machines',
+    kind: tenantKind,
+    wakes: (_tenant, before) => before === undefined,
+    reconcile: (key, signal) => collect(ports, suspects, { tenant: key.name, signal }),
+    concurrency: 2,
+    resyncMs: 0,
+    timeoutMs: 60_000,
+  }
+}
+
+async function collect(
+  ports: CollectorPorts,
+  suspects: Map<string, ReadonlySet<string>>,
+  look: { readonly tenant: string; readonly signal: AbortSignal },
+): Promise<Outcome> {
+  const tenant = ports.cache.get(tenantKind, { namespace: '', name: look.tenant })
+  if (tenant === undefined) {
+    suspects.delete(look.tenant)
+    return DONE
+  }
+  const picture = ports.feed.read(look.tenant)
+  const again: Outcome = { requeueAfterMs: LOOK_EVERY_MS, requeueReason: 'next-look' }
+  if (picture?.complete !== true) return again
+  const decision = decideCollect({
+    nowMs: ports.clock.now(),
+    tenant: look.tenant,
+    controlPlaneId: ports.controlPlaneId,
+    machines: picture.machines,
+    sprites: ports.cache.list(spriteKind, look.tenant),
+    suspects: suspects.get(look.tenant) ?? new Set(),
+  })
+  suspects.set(look.tenant, new Set(decision.suspects))
+  if (decision.alarm !== undefined) {
+    ports.log.error({ tenant: look.tenant, kind: 'Tenant', key: look.tenant }, decision.alarm)
+    ports.recorder.event(tenant, 'Warning', 'OrphansKept', decision.alarm)
+  }
+  for (const machine of decision.destroy) await destroyOrphan(ports, { ...look, machine })
+  return again
+}
+
+type Orphan = { readonly tenant: string; readonly machine: Machine; readonly signal: AbortSignal }
+
+/** A GET by id must show the same stamp before it goes; the brake bounds how many go in a minute. */
+async function destroyOrphan(ports: CollectorPorts, { tenant, machine, signal }: Orphan): Promise<void> {
+  const now = await ports.provider.get({ tenant, id: machine.id }, signal)
+  if (now === undefined || now.owner?.spriteUid !== machine.owner?.spriteUid) return
+  const owner = ports.cache.get(tenantKind, { namespace: '', name: tenant })
+  if (!ports.brake.allow(ports.clock.now(), ports.cache.list(spriteKind).length)) return
+  await ports.provider.destroy({ tenant, id: machine.id }, signal)
+  const fields = { tenant, machine: machine.id, name: machine.name }
+  ports.log.warn(fields, 'destroyed a machine that belonged to no sprite')
+  if (owner !== undefined)
+    ports.recorder.event(
+      owner,
+      'Warning',
+      'OrphanDestroyed',
+      `Destroyed machine ${machine.id} (${machine.name}): it belonged to no sprite`,
+    )
+}

@@ -1,0 +1,55 @@
+/** Decides which machines at the provider belong to nobody any more (promises.md S3, S4). Pure. */
+import type { Machine } from '../../providers/machines.ts'
+import type { Sprite } from './schema.ts'
+
+/** A machine younger than that may belong to a sprite that this process has not seen yet. */
+export const ORPHAN_AGE_MS = 120_000
+
+export type CollectWorld = {
+  readonly nowMs: number
+  readonly tenant: string
+  readonly controlPlaneId: string
+  /** The last complete look at the tenant's machines. */
+  readonly machines: readonly Machine[]
+  readonly sprites: readonly Sprite[]
+  /** Ids that an earlier look already found without an owner. */
+  readonly suspects: ReadonlySet<string>
+}
+
+export type CollectDecision = {
+  /** Without an owner in two looks and old enough: confirmed by GET, then destroyed. */
+  readonly destroy: readonly Machine[]
+  /** Without an owner now: remembered for the next look. */
+  readonly suspects: readonly string[]
+  /** Nothing is destroyed although there is something to destroy; says why. */
+  readonly alarm?: string
+}
+
+/** Machines that carry our stamp and that no sprite's status names. Nothing else is ever touched. */
+export function decideCollect(world: CollectWorld): CollectDecision {
+  const byUid = new Map(world.sprites.map((sprite) => [sprite.metadata.uid, sprite]))
+  const orphans = world.machines.filter((machine) => isOurs(world, machine) && !isOwned(machine, byUid))
+  const suspects = orphans.map((machine) => machine.id)
+  const ripe = orphans.filter(
+    (machine) => world.suspects.has(machine.id) && world.nowMs - machine.createdAtMs >= ORPHAN_AGE_MS,
+  )
+  if (ripe.length > 0 && world.sprites.length === 0 && ripe.length > 1)
+    return {
+      destroy: [],
+      suspects,
+      alarm: `${ripe.length} machines of tenant "${world.tenant}" have no sprite, and no sprite exists at all: none is destroyed; check the store, then delete them by hand`,
+    }
+  return { destroy: ripe, suspects }
+}
+
+const isOurs = (world: CollectWorld, machine: Machine): boolean =>
+  machine.owner?.controlPlane === world.controlPlaneId && machine.owner.tenant === world.tenant
+
+/** Named by its sprite's status, or newer than it: an intent is stored before the machine is made. */
+function isOwned(machine: Machine, byUid: ReadonlyMap<string, Sprite>): boolean {
+  const sprite = byUid.get(machine.owner?.spriteUid ?? '')
+  if (sprite === undefined) return false
+  const current = sprite.status?.machine
+  if (current !== undefined && (current.id === machine.id || current.name === machine.name)) return true
+  return (machine.owner?.incarnation ?? 0) > (sprite.status?.incarnation ?? 0)
+}

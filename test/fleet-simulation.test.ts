@@ -1,0 +1,229 @@
+/** Stories and random histories of a whole fleet under faults (promises.md S1, S2, S5, L1, L5). */
+import { writeFileSync } from 'node:fs'
+import { afterEach, describe, expect, test } from 'vitest'
+import { spriteKind } from '../controller/kinds/sprite/schema.ts'
+import { slotLedgerKind } from '../controller/kinds/slotledger/schema.ts'
+import { isTerminal } from '../controller/kinds/work/schema.ts'
+import { Fleet } from './simulation/fleet.ts'
+
+let fleet: Fleet | undefined
+afterEach(async () => {
+  // SIMULATION_TRACE=file keeps what the last seed did.
+  const file = process.env['SIMULATION_TRACE']
+  if (file !== undefined) writeFileSync(file, fleet?.trace() ?? '')
+  await fleet?.crash()
+  fleet = undefined
+})
+
+async function fleetOf(options: ConstructorParameters<typeof Fleet>[0]): Promise<Fleet> {
+  fleet = new Fleet(options)
+  await fleet.start()
+  return fleet
+}
+
+const phases = (of: Fleet, tenant = 'acme'): Record<string, string | undefined> =>
+  Object.fromEntries(
+    of
+      .sprites()
+      .filter((sprite) => sprite.metadata.namespace === tenant)
+      .map((sprite) => [sprite.metadata.name, sprite.status?.phase]),
+  )
+
+describe('stories', () => {
+  test('FL1 three sprites that always run under a limit of two: two run, the third waits at position 1 and says why', async () => {
+    const it = await fleetOf({ seed: 1, limit: 2, tenants: ['acme'] })
+    for (const name of ['a', 'b', 'c']) await it.addSprite('acme', name, { runPolicy: 'Always' })
+    await it.run(30)
+    expect(phases(it)).toEqual({ a: 'Idle', b: 'Idle', c: 'Queued' })
+    const waiting = it.client.peek(spriteKind, { namespace: 'acme', name: 'c' })
+    expect(waiting?.status?.blockers?.[0]).toMatchObject({
+      reason: 'Queued',
+      limit: 2,
+      used: 2,
+      position: 1,
+      holders: ['a', 'b'],
+    })
+    expect(waiting?.status?.conditions?.find(({ type }) => type === 'Ready')?.message).toBe(
+      'Waits for a slot at position 1: 2 of 2 run (a, b)',
+    )
+  })
+
+  test('FL2 an on-demand sprite has no machine until there is work, then does it, then sleeps', async () => {
+    const it = await fleetOf({ seed: 2, limit: 2, tenants: ['acme'] })
+    await it.addSprite('acme', 'a')
+    await it.run(10)
+    expect(phases(it)).toEqual({ a: 'Stopped' })
+    expect(it.machines.calls.filter(({ call }) => call === 'create')).toEqual([])
+    await it.addWork('acme', 'w')
+    await it.run(30)
+    expect(it.work()[0]?.status?.phase).toBe('Completed')
+    await it.run(90)
+    expect(phases(it)).toEqual({ a: 'Stopped' })
+    expect(it.machines.machines()).toEqual([])
+    expect(it.client.peekAll(slotLedgerKind)[0]?.status?.holders ?? []).toEqual([])
+  })
+
+  test('FL3 an idle sprite yields its slot to one that has work', async () => {
+    const it = await fleetOf({ seed: 3, limit: 1, tenants: ['acme'] })
+    await it.addSprite('acme', 'a')
+    await it.addSprite('acme', 'b', { agentType: 'editor', idleTimeoutSeconds: 3600 })
+    await it.addWork('acme', 'first')
+    await it.run(25)
+    await it.addWork('acme', 'second', { agentType: 'editor' })
+    await it.run(60)
+    expect(it.work().map((work) => work.status?.phase)).toEqual(['Completed', 'Completed'])
+  })
+
+  test('FL4 a deleted sprite goes only after its machine is confirmed gone, and its slot with it', async () => {
+    const it = await fleetOf({ seed: 4, limit: 2, tenants: ['acme'] })
+    await it.addSprite('acme', 'a', { runPolicy: 'Always' })
+    await it.run(20)
+    await it.client.delete(spriteKind, { namespace: 'acme', name: 'a' })
+    await it.run(40)
+    expect(it.sprites()).toEqual([])
+    expect(it.machines.machines()).toEqual([])
+    expect(it.client.peekAll(slotLedgerKind)[0]?.status?.holders ?? []).toEqual([])
+  })
+
+  test('FL5 a changed guest drains and replaces the machine under the same slot', async () => {
+    const it = await fleetOf({ seed: 5, limit: 1, tenants: ['acme'] })
+    await it.addSprite('acme', 'a', { runPolicy: 'Always' })
+    await it.run(20)
+    const before = it.client.peek(spriteKind, { namespace: 'acme', name: 'a' })
+    if (before === undefined) throw new Error('the sprite is gone')
+    await it.client.update(spriteKind, {
+      ...before,
+      spec: { ...before.spec, guest: { cpuKind: 'shared', cpus: 2, memoryMb: 1024 } },
+    })
+    await it.run(40)
+    const after = it.client.peek(spriteKind, { namespace: 'acme', name: 'a' })
+    expect(after?.status?.phase).toBe('Idle')
+    expect(after?.status?.machine?.incarnation).toBe(2)
+    expect(it.violations).toEqual([])
+  })
+
+  test('FL6 a killed machine: the attempt is lost, another machine does the work once', async () => {
+    const it = await fleetOf({ seed: 6, limit: 1, tenants: ['acme'] })
+    await it.addSprite('acme', 'a')
+    await it.addWork('acme', 'w')
+    for (let second = 0; it.work()[0]?.status?.phase !== 'InProgress'; second++) {
+      if (second > 60) throw new Error('the work never began')
+      await it.tick()
+    }
+    for (const machine of it.machines.machines()) it.machines.exit(machine.id, { code: 137 })
+    await it.run(90)
+    expect(it.work()[0]?.status?.phase).toBe('Completed')
+    expect(it.work()[0]?.status?.attempts?.map(({ outcome }) => outcome)).toEqual(['Lost', 'Completed'])
+    expect(it.completions.get('acme/w')).toBe(1)
+  })
+
+  test('FL7 a kept machine is stopped when idle and started, not made anew, for the next work', async () => {
+    const it = await fleetOf({ seed: 7, limit: 1, tenants: ['acme'], retentionSeconds: 3_600 })
+    await it.addSprite('acme', 'a')
+    await it.addWork('acme', 'one')
+    await it.run(90)
+    expect(it.machines.machines().map(({ state }) => state)).toEqual(['stopped'])
+    expect(it.client.peekAll(slotLedgerKind)[0]?.status?.holders ?? []).toEqual([])
+    await it.addWork('acme', 'two')
+    await it.run(40)
+    expect(it.work().map((work) => work.status?.phase)).toEqual(['Completed', 'Completed'])
+    expect(it.machines.calls.filter(({ call }) => call === 'create')).toHaveLength(1)
+  })
+
+  test('FL8 a converged fleet is left alone: no write and no machine call but one list a tenant', async () => {
+    const it = await fleetOf({ seed: 8, limit: 2, tenants: ['acme'] })
+    for (const name of ['a', 'b', 'c']) await it.addSprite('acme', name, { runPolicy: 'Always' })
+    await it.run(40)
+    it.client.resetCalls()
+    it.machines.calls.length = 0
+    await it.run(600)
+    expect(it.client.commits).toBe(0)
+    expect(it.machines.calls.filter(({ call }) => call !== 'list')).toEqual([])
+  })
+})
+
+const SEEDS = Number(process.env['SIMULATION_SEEDS'] ?? 60)
+
+describe('random histories', () => {
+  test.each(Array.from({ length: SEEDS }, (_, seed) => seed + 1))(
+    'S1 S2 S5 L1 seed %i: limits hold at every instant and everything converges when faults end',
+    async (seed) => {
+      const it = await fleetOf({ seed, limit: 2, retentionSeconds: seed % 3 === 0 ? 600 : 0 })
+      const random = (): number => it.entropy.random()
+      it.failWork = 0.1
+      for (const tenant of ['acme', 'beta'])
+        for (const [index, agentType] of ['copywriter', 'copywriter', 'editor', 'director'].entries())
+          await it.addSprite(tenant, `s${index}`, { agentType, runPolicy: random() < 0.25 ? 'Always' : 'OnDemand' })
+      it.machines.faults.rates([
+        { call: 'create', fault: { kind: 'loseReply' }, probability: 0.15 },
+        { call: 'create', fault: { kind: 'refuse', reason: 'NoCapacity' }, probability: 0.1 },
+        { call: 'create', fault: { kind: 'delayEffect', steps: 3 }, probability: 0.1 },
+        { call: 'start', fault: { kind: 'loseReply' }, probability: 0.2 },
+        { call: 'destroy', fault: { kind: 'refuse', reason: 'Unavailable' }, probability: 0.2 },
+        { call: 'destroy', fault: { kind: 'loseReply' }, probability: 0.1 },
+        { call: 'stop', fault: { kind: 'loseReply' }, probability: 0.2 },
+        { call: 'get', fault: { kind: 'refuse', reason: 'Unavailable' }, probability: 0.1 },
+        { call: 'list', fault: { kind: 'lossy' }, probability: 0.1 },
+        { call: 'list', fault: { kind: 'empty' }, probability: 0.1 },
+        { call: 'list', fault: { kind: 'partial' }, probability: 0.1 },
+      ])
+      for (let step = 0; step < 120; step++) {
+        await misbehave(it, step)
+        await it.tick()
+      }
+      it.machines.faults.clear()
+      it.failWork = 0
+      await it.run(420)
+      expect(it.violations).toEqual([])
+      const open = it.work().filter((work) => !isTerminal(work.status?.phase) && !isForNobody(it, work))
+      expect(open.map((work) => `${work.metadata.namespace}/${work.metadata.name} ${work.status?.phase}`)).toEqual([])
+      expect([...it.completions.values()].filter((count) => count !== 1)).toEqual([])
+      const known = new Set(it.sprites().flatMap((sprite) => sprite.status?.machine?.id ?? []))
+      expect(it.machines.machines().filter((machine) => !known.has(machine.id))).toEqual([])
+      it.client.resetCalls()
+      await it.run(60)
+      expect(it.client.commits).toBe(0)
+    },
+    30_000,
+  )
+})
+
+/** Work that nobody can do: every sprite of its type has been deleted. */
+const isForNobody = (it: Fleet, work: ReturnType<Fleet['work']>[number]): boolean =>
+  !it
+    .sprites()
+    .some(
+      (sprite) =>
+        sprite.metadata.namespace === work.metadata.namespace && sprite.spec.agentType === work.spec.agentType,
+    )
+
+async function misbehave(it: Fleet, step: number): Promise<void> {
+  const random = (): number => it.entropy.random()
+  const pick = <T>(items: readonly T[]): T | undefined => items[Math.floor(random() * items.length)]
+  const tenant = random() < 0.5 ? 'acme' : 'beta'
+  if (random() < 0.25 && step < 100)
+    await it.addWork(tenant, `w${step}`, { agentType: pick(['copywriter', 'editor', 'director']) ?? 'editor' })
+  if (random() < 0.04) {
+    const machine = pick(it.machines.machines())
+    if (machine !== undefined)
+      it.machines.exit(machine.id, { code: random() < 0.5 ? 137 : 1, oomKilled: random() < 0.2 })
+  }
+  if (random() < 0.04) {
+    await it.crash()
+    if (random() < 0.5) await it.run(Math.floor(random() * 10))
+    await it.start()
+  }
+  if (random() < 0.02) {
+    const sprite = pick(it.sprites())
+    if (sprite !== undefined)
+      await it.client.delete(spriteKind, { namespace: sprite.metadata.namespace ?? '', name: sprite.metadata.name })
+  }
+  if (random() < 0.02) {
+    const sprite = pick(it.sprites())
+    if (sprite !== undefined)
+      await it.client.update(spriteKind, {
+        ...sprite,
+        spec: { ...sprite.spec, guest: { cpuKind: 'shared', cpus: 1, memoryMb: random() < 0.5 ? 256 : 1024 } },
+      })
+  }
+}
