@@ -1,6 +1,8 @@
 /** The agent types of a tenant: who they are, which may be used, and which model each is to ask. */
 import type { Persona } from '../../protocol/persona.ts'
+import { isDeleting } from '../api/object.ts'
 import { personaKind } from '../kinds/persona/schema.ts'
+import { spriteKind } from '../kinds/sprite/schema.ts'
 import { limitsOf } from '../kinds/tenant/limits.ts'
 import type { Tenant } from '../kinds/tenant/schema.ts'
 import type { CoordinatorPorts, CoordinatorSettings } from './ports.ts'
@@ -25,18 +27,34 @@ export async function agentOf(
   return persona === undefined ? undefined : { persona, isCustom: false }
 }
 
-/** The agents that a persona may hand off to and the tenant may use, in the persona's order. */
+/**
+ * The agents that a persona may hand off to, in its order: those that the tenant may use and has a sprite for, since
+ * work for any other would wait for good.
+ */
 export async function handOffAgents(
   ports: CoordinatorPorts,
   tenant: Tenant,
   query: { readonly persona: Persona; readonly signal: AbortSignal },
 ): Promise<Agent[]> {
   const enabled = tenant.spec.config.enabledAgents
-  const agentTypes = query.persona.mayHandOffTo.filter((agentType) => enabled?.includes(agentType) ?? true)
+  const staffed = await staffedAgentTypes(ports, tenant.metadata.name, query.signal)
+  const agentTypes = query.persona.mayHandOffTo.filter(
+    (agentType) => staffed.has(agentType) && (enabled?.includes(agentType) ?? true),
+  )
   const agents = await Promise.all(
     agentTypes.map((agentType) => agentOf(ports, tenant, { agentType, signal: query.signal })),
   )
   return agents.filter((agent) => agent !== undefined)
+}
+
+async function staffedAgentTypes(
+  ports: CoordinatorPorts,
+  namespace: string,
+  signal: AbortSignal,
+): Promise<ReadonlySet<string>> {
+  const sprites =
+    ports.cache?.list(spriteKind, namespace) ?? (await ports.client.list(spriteKind, { namespace }, signal)).items
+  return new Set(sprites.filter((sprite) => !isDeleting(sprite)).map((sprite) => sprite.spec.agentType))
 }
 
 /** The model for an agent: its own where that may be asked for, else the default. */

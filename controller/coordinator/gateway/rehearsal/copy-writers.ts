@@ -60,7 +60,7 @@ export const editor: Writer = (facts, task) => {
   const changes = made.map(([, , note]) => raised(note))
   const comments = task.feedback.map((answer) => `Review by ${answer.by}: ${clip(answer.comment, 160)}`)
   return {
-    name: `${basis.name}-final`.slice(0, 200),
+    name: basis.name,
     content: `${edited}
 
 ---

@@ -42,8 +42,8 @@ export function factsOf(task: PromptContent): Facts {
     project,
     product: productOf(all, { organization, project }),
     audience: clip(
-      unstopped(labelled(sections, AUDIENCE) ?? audienceSentence(all) ?? `customers of ${organization}`),
-      160,
+      firstClause(labelled(sections, AUDIENCE) ?? audienceSentence(all) ?? `customers of ${organization}`),
+      110,
     ),
     dates: datesOf(all),
     goals: goalsOf(sections, brief),

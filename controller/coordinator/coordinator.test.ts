@@ -1,0 +1,474 @@
+/** The sprite API over loopback HTTP: who is let in, what is claimed, and what a report writes. Rules: docs/spec/coordinator.md. */
+import { createHash } from 'node:crypto'
+import { afterEach, beforeEach, describe, expect, it } from 'vitest'
+import { spriteHeartbeat, spriteInbox } from '../../protocol/channels.ts'
+import { announceReply, SPRITE_API, taskSchema } from '../../protocol/coordinator.ts'
+import { settle } from '../../system/test-clock.ts'
+import { ApiError } from '../api/errors.ts'
+import { spriteKind } from '../kinds/sprite/schema.ts'
+import { workKind } from '../kinds/work/schema.ts'
+import { IN_PROGRESS, startHarness, TENANT, type Harness } from './fake/harness.ts'
+
+const completion = (overrides: object = {}): object => ({
+  work: 'w1',
+  attempt: 1,
+  summary: 'Wrote it',
+  deliverables: [],
+  handOffs: [],
+  reviews: [],
+  ...overrides,
+})
+const failure = (overrides: object = {}): object => ({
+  work: 'w1',
+  attempt: 1,
+  reason: 'Failed',
+  message: 'It broke',
+  retryable: true,
+  ...overrides,
+})
+const key = (name: string) => ({ namespace: TENANT, name })
+
+let h: Harness
+beforeEach(async () => {
+  h = await startHarness()
+})
+afterEach(async () => {
+  await h.close()
+  expect(h.clock.pendingTimers).toBe(0)
+})
+
+describe('identity', () => {
+  it.each([
+    ['no token', ''],
+    ['rubbish', 'abc'],
+    ['a token of another master key', 'spr1_e30_AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA'],
+  ])('CO1 refuses %s on every route', async (_, token) => {
+    for (const path of [...Object.values(SPRITE_API).filter((one) => one !== '/gateway'), '/gateway/v1/messages']) {
+      const method = path === SPRITE_API.inbox ? 'GET' : 'POST'
+      expect((await h.send(path, {}, { token, method })).status).toBe(401)
+    }
+    expect(h.client.count('get', 'list', 'patchStatus')).toBe(0)
+  })
+
+  it('CO2 an older and a newer incarnation are fenced, counted and recorded', async () => {
+    for (const incarnation of [1, 3]) {
+      const reply = await h.send(SPRITE_API.claim, {}, { token: h.token('cara', incarnation) })
+      expect(reply).toMatchObject({ status: 409, body: { error: { reason: 'Fenced' } } })
+    }
+    expect(h.events).toEqual([1, 2].map(() => ({ kind: 'Sprite', name: 'cara', reason: 'Fenced' })))
+    expect(await h.metrics.expose()).toContain('sprites_coordinator_fenced_total{what="incarnation"} 2')
+  })
+
+  it('CO2 the machine of status decides before the last incarnation that was used', async () => {
+    h.seedSprite('dora', { status: { incarnation: 2, machine: { incarnation: 3 } as never } })
+    expect((await h.send(SPRITE_API.claim, {}, { token: h.token('dora', 3) })).status).toBe(204)
+    expect((await h.send(SPRITE_API.claim, {}, { token: h.token('dora', 2) })).status).toBe(409)
+  })
+
+  it('CO2 a sprite that is gone or was made anew under its name is fenced', async () => {
+    h.client.vanish(spriteKind, key('cara'))
+    expect((await h.send(SPRITE_API.claim)).status).toBe(409)
+    h.client.seed({
+      kind: 'Sprite',
+      metadata: { name: 'cara', namespace: TENANT, uid: 'uid-other' },
+      spec: { agentType: 'copywriter' },
+      status: { incarnation: 2 },
+    })
+    expect((await h.send(SPRITE_API.claim)).status).toBe(409)
+  })
+
+  it('CO3 answers 405, 413 and 422 with the first issues, and leaves other paths alone', async () => {
+    expect((await h.send(SPRITE_API.claim, {}, { method: 'GET' })).status).toBe(405)
+    expect((await h.send(SPRITE_API.complete, {}, { raw: `"${'a'.repeat(1_048_576)}"` })).status).toBe(413)
+    expect((await h.send(SPRITE_API.complete, {}, { raw: '['.repeat(200) })).status).toBe(422)
+    expect((await h.send(SPRITE_API.complete, {}, { raw: '{"a":' })).status).toBe(422)
+    const bad = Array.from({ length: 20 }, () => ({ name: 1, extra: 2 }))
+    const reply = await h.send(SPRITE_API.complete, completion({ deliverables: bad }))
+    expect(reply).toMatchObject({ status: 422, body: { error: { reason: 'Invalid' } } })
+    expect((reply.body as { error: { issues: string[] } }).error.issues).toHaveLength(20)
+    expect((await h.send('/sprite/v1/claim/')).status).toBe(404)
+  })
+
+  it('CO3 a store that is away is 503 with Retry-After, and its words stay inside', async () => {
+    h.client.failNext('get', new ApiError('InternalError', 'secret path /var/x'))
+    const reply = await h.send(SPRITE_API.claim)
+    expect(reply).toMatchObject({ status: 503, headers: { 'retry-after': '1' } })
+    expect(JSON.stringify(reply.body)).not.toContain('secret')
+  })
+})
+
+describe('announce and heartbeat', () => {
+  it('CO4 announce tells who the sprite is and is a sign of life', async () => {
+    const beats: unknown[] = []
+    await h.bus.subscribe(spriteHeartbeat(TENANT, 'cara'), (message) => beats.push(message))
+    const reply = await h.send(SPRITE_API.announce, { startedAtMs: 1, version: '0.1.0' })
+    expect(announceReply.parse(reply.body)).toMatchObject({
+      sprite: 'cara',
+      agentType: 'copywriter',
+      incarnation: 2,
+      idleTimeoutMs: 60_000,
+    })
+    expect(beats).toEqual([
+      { tenant: TENANT, sprite: 'cara', uid: 'uid-cara', incarnation: 2, state: 'idle', atMs: h.clock.now() },
+    ])
+    expect(h.client.commits).toBe(0)
+  })
+
+  it('CO5 a heartbeat goes to the bus, never to the store', async () => {
+    const beats: unknown[] = []
+    await h.bus.subscribe('sprite:*', (message) => beats.push(message))
+    h.seedWork('w1', { status: IN_PROGRESS })
+    const body = { state: 'working', work: { name: 'w1', attempt: 1 } }
+    expect((await h.send(SPRITE_API.heartbeat, body)).body).toEqual({ directive: 'continue' })
+    expect(beats).toMatchObject([{ state: 'working', work: 'w1', incarnation: 2 }])
+    expect(h.client.commits).toBe(0)
+  })
+
+  it('CO5 drains when the sprite drains or it or its tenant is being deleted', async () => {
+    const directive = async (): Promise<unknown> => (await h.send(SPRITE_API.heartbeat, { state: 'idle' })).body
+    h.seedSprite('cara', { status: { phase: 'Draining' } })
+    expect(await directive()).toEqual({ directive: 'drain' })
+    h.seedSprite('cara', { deleting: true })
+    expect(await directive()).toEqual({ directive: 'drain' })
+  })
+
+  it.each([
+    ['another attempt', { status: { ...IN_PROGRESS, attempt: 2 } }],
+    ['another sprite', { status: { ...IN_PROGRESS, assignedSprite: 'dora' } }],
+    ['another incarnation', { status: { ...IN_PROGRESS, incarnation: 3 } }],
+    ['a phase that is over', { status: { ...IN_PROGRESS, phase: 'Failed' as const } }],
+    ['a cancelled work', { spec: { cancelled: true }, status: IN_PROGRESS }],
+  ])('CO5 abandons what is at %s', async (_, options) => {
+    h.seedWork('w1', options)
+    const body = { state: 'working', work: { name: 'w1', attempt: 1 } }
+    expect((await h.send(SPRITE_API.heartbeat, body)).body).toEqual({ directive: 'abandon' })
+  })
+})
+
+describe('claim', () => {
+  it('CO6 writes the attempt by one compare-and-swap and gives the whole task', async () => {
+    h.client.seed({
+      kind: 'Project',
+      metadata: { name: 'q1', namespace: TENANT },
+      spec: { displayName: 'Q1', brief: '# Launch' },
+    })
+    h.seedSprite('ed', { agentType: 'editor' })
+    h.seedWork('w1', { spec: { project: 'q1', input: { a: 1 } } })
+    h.client.resetCalls()
+    const reply = await h.send(SPRITE_API.claim)
+    expect(taskSchema.parse(reply.body)).toMatchObject({
+      work: 'w1',
+      attempt: 1,
+      model: 'claude-test',
+      input: { a: 1 },
+      persona: { name: 'copywriter' },
+      brand: { voice: 'Dry' },
+      project: { name: 'q1', brief: '# Launch' },
+      handOffTargets: [{ agentType: 'editor' }],
+    })
+    expect(h.work('w1').status).toMatchObject({
+      phase: 'InProgress',
+      incarnation: 2,
+      attempt: 1,
+      attemptsTotal: 1,
+      startTime: '2026-01-15T12:00:00Z',
+      attempts: [{ number: 1, sprite: 'cara', incarnation: 2, startTime: '2026-01-15T12:00:00Z' }],
+    })
+    expect(h.client.count('patchStatus')).toBe(1)
+  })
+
+  it('CO6 claiming again gives the same task and writes nothing', async () => {
+    h.seedWork('w1')
+    const first = await h.send(SPRITE_API.claim)
+    h.client.resetCalls()
+    expect((await h.send(SPRITE_API.claim)).body).toEqual(first.body)
+    expect(h.client.commits).toBe(0)
+  })
+
+  it('CO6 takes the highest priority, then the oldest', async () => {
+    h.seedWork('a-young', { spec: { priority: 1 } })
+    h.seedWork('b-urgent', { spec: { priority: 9 } })
+    expect((await h.send(SPRITE_API.claim)).body).toMatchObject({ work: 'b-urgent' })
+  })
+
+  it('CO6 204 when nothing is assigned to it, or what is was cancelled or belongs to its former self', async () => {
+    h.seedWork('other', { status: { assignedSprite: 'dora' } })
+    h.seedWork('cancelled', { spec: { cancelled: true } })
+    h.seedWork('former', { status: { ...IN_PROGRESS, incarnation: 1 } })
+    expect((await h.send(SPRITE_API.claim)).status).toBe(204)
+  })
+
+  it('CO6 a sprite that drains finishes what it has and starts nothing', async () => {
+    h.seedSprite('cara', { status: { phase: 'Draining' } })
+    h.seedWork('w1')
+    expect((await h.send(SPRITE_API.claim)).status).toBe(204)
+    h.seedWork('w2', { status: IN_PROGRESS })
+    expect((await h.send(SPRITE_API.claim)).body).toMatchObject({ work: 'w2' })
+  })
+
+  it('CO6 a write in between is read again, so that a cancelled work is not started', async () => {
+    h.seedWork('w1')
+    h.client.beforeNext('patchStatus', () => {
+      h.seedWork('w1', { spec: { cancelled: true } })
+    })
+    expect((await h.send(SPRITE_API.claim)).status).toBe(204)
+    expect(h.work('w1').status?.phase).toBe('Assigned')
+  })
+
+  it('CO6 without a persona it is 503 and costs no attempt', async () => {
+    h.seedSprite('cara', { agentType: 'astrologer' })
+    h.seedWork('w1')
+    expect((await h.send(SPRITE_API.claim)).status).toBe(503)
+    expect(h.work('w1').status?.attemptsTotal).toBeUndefined()
+  })
+
+  it('CO7 a persona of the tenant counts only where its limits allow it, its model only from the list', async () => {
+    const spec = {
+      description: 'Ours',
+      model: 'claude-dear',
+      effort: 'low',
+      maxTokens: 512,
+      tools: [],
+      mayHandOffTo: [],
+    }
+    h.client.seed({
+      kind: 'Persona',
+      metadata: { name: 'copywriter', namespace: TENANT },
+      spec: { ...spec, prompt: 'Write as we do here.' },
+    })
+    h.seedWork('w1')
+    expect((await h.send(SPRITE_API.claim)).body).toMatchObject({
+      persona: { description: 'Does the work of a copywriter.' },
+    })
+    h.seedTenant({ limits: { customPersonas: true } })
+    expect((await h.send(SPRITE_API.claim)).body).toMatchObject({
+      persona: { description: 'Ours' },
+      model: 'claude-test',
+    })
+  })
+
+  it('CO8 carries the results above it, of what it waited for, and the answers to its reviews', async () => {
+    const result = (summary: string): object => ({
+      phase: 'Completed',
+      output: { summary },
+      deliverables: [{ name: 'd', mediaType: 'text/plain', content: `Text of ${summary}`, digest: 'x' }],
+    })
+    h.seedWork('root', { status: result('root') })
+    h.seedWork('mid', { spec: { parent: 'root' }, status: result('mid') })
+    h.seedWork('side', { status: result('side') })
+    h.seedWork('w1', { spec: { parent: 'mid', dependsOn: ['side', 'root'] } })
+    h.client.seed({
+      kind: 'Review',
+      metadata: { name: 'r', namespace: TENANT },
+      spec: { work: 'w1', artifact: 'd', question: 'Good?', reviewer: 'person' },
+      status: { phase: 'Answered', verdict: 'ChangesRequested', comment: 'Shorter', by: 'ann' },
+    })
+    const task = taskSchema.parse((await h.send(SPRITE_API.claim)).body)
+    expect(task.context.map((one) => one.summary)).toEqual(['root', 'mid', 'side'])
+    expect(task.feedback).toEqual([{ artifact: 'd', verdict: 'ChangesRequested', comment: 'Shorter', by: 'ann' }])
+  })
+})
+
+describe('complete', () => {
+  it('CO9 records the result, its digests and the end of the attempt by one write', async () => {
+    h.seedWork('w1', { status: IN_PROGRESS })
+    h.client.resetCalls()
+    const deliverables = [{ name: 'copy', mediaType: 'text/markdown', content: '# Hi' }]
+    const body = completion({ deliverables, output: { summary: 'no', words: 1 } })
+    expect(await h.send(SPRITE_API.complete, body)).toMatchObject({ status: 200, body: { accepted: true } })
+    const digest = `sha256:${createHash('sha256').update('# Hi').digest('hex')}`
+    expect(h.work('w1').status).toMatchObject({
+      phase: 'Completed',
+      output: { summary: 'Wrote it', words: 1 },
+      deliverables: [{ name: 'copy', digest }],
+      attempts: [{ number: 1, outcome: 'Completed', endTime: '2026-01-15T12:00:00Z', tokens: 0 }],
+      completionTime: '2026-01-15T12:00:00Z',
+      tokensTotal: 0,
+    })
+    expect(h.client.count('patchStatus')).toBe(1)
+  })
+
+  it('CO9 the same report again is accepted without a write', async () => {
+    h.seedWork('w1', { status: IN_PROGRESS })
+    await h.send(SPRITE_API.complete, completion())
+    h.client.resetCalls()
+    expect((await h.send(SPRITE_API.complete, completion({ summary: 'Otherwise' }))).status).toBe(200)
+    expect(h.client.count('patchStatus')).toBe(0)
+  })
+
+  it.each([
+    ['of an attempt that is past', { ...IN_PROGRESS, attempt: 2 }, {}],
+    ['of an attempt to come', IN_PROGRESS, { attempt: 2 }],
+    ['of a work that another has', { ...IN_PROGRESS, assignedSprite: 'dora' }, {}],
+    ['of a work that was reassigned to its next incarnation', { ...IN_PROGRESS, incarnation: 3 }, {}],
+    ['of a work that is over', { ...IN_PROGRESS, phase: 'Cancelled' as const }, {}],
+    ['of a work that does not exist', IN_PROGRESS, { work: 'nothing' }],
+  ])('CO9 a report %s is fenced, and leaves no trace in the work', async (_, status, overrides) => {
+    h.seedWork('w1', { status })
+    const before = h.work('w1')
+    for (const [path, body] of [
+      [SPRITE_API.complete, completion(overrides)],
+      [SPRITE_API.fail, failure(overrides)],
+    ] as const)
+      expect(await h.send(path, body)).toMatchObject({ status: 409, body: { error: { reason: 'Fenced' } } })
+    expect(h.work('w1')).toEqual(before)
+    expect(await h.metrics.expose()).toContain('sprites_coordinator_fenced_total{what="attempt"} 2')
+  })
+
+  it('CO9 a claim lost between read and write is not completed', async () => {
+    h.seedWork('w1', { status: IN_PROGRESS })
+    h.client.beforeNext('patchStatus', () => {
+      h.seedWork('w1', { status: { ...IN_PROGRESS, phase: 'Pending' } })
+    })
+    expect((await h.send(SPRITE_API.complete, completion())).status).toBe(409)
+    expect(h.work('w1').status?.phase).toBe('Pending')
+  })
+
+  it('CO9 an unrelated write in between is taken in', async () => {
+    h.seedWork('w1', { status: IN_PROGRESS })
+    h.client.beforeNext('patchStatus', () => {
+      h.seedWork('w1', { status: { ...IN_PROGRESS, progress: 'x' } })
+    })
+    expect((await h.send(SPRITE_API.complete, completion())).status).toBe(200)
+  })
+
+  it('CO10 names hand-offs by uid and step, and refuses those that may not be', async () => {
+    h.seedSprite('ed', { agentType: 'editor' })
+    h.seedWork('root.of-all', { spec: { agentType: 'director', description: 'Edit it', type: 'edit' } })
+    h.seedWork('w1', { spec: { parent: 'root.of-all' }, status: IN_PROGRESS })
+    const to = (agentType: string, type = 'Edit Copy!') => ({ agentType, type, description: 'Edit it' })
+    await h.send(SPRITE_API.complete, completion({ handOffs: [to('editor'), to('analyst'), to('editor')] }))
+    const hash = (step: number): string => createHash('sha256').update(`uid-w1/${step}`).digest('hex').slice(0, 10)
+    expect(h.work('w1').status?.handOffs).toMatchObject([
+      { step: 1, agentType: 'editor', type: 'edit_copy', work: `root-of-all-${hash(1)}` },
+      { step: 2, agentType: 'analyst', refused: expect.stringContaining('HandoffLoop') },
+      { step: 3, agentType: 'editor', refused: expect.stringContaining('same task') },
+    ])
+    expect(h.work('w1').status?.handOffs?.[0]?.refused).toBeUndefined()
+  })
+
+  it('CO11 with reviews it waits InReview; a reviewer who is no agent is a person', async () => {
+    h.seedWork('w1', { status: IN_PROGRESS })
+    const review = (reviewer: string): object => ({ question: 'Good?', artifact: 'copy', reviewer })
+    await h.send(SPRITE_API.complete, completion({ reviews: [review('editor'), review('somebody')] }))
+    const { status } = h.work('w1')
+    expect(status).toMatchObject({ phase: 'InReview', attempts: [{ outcome: 'InReview' }] })
+    expect(status?.completionTime).toBeUndefined()
+    expect(status?.reviews?.map((one) => one.reviewer)).toEqual(['editor', 'person'])
+    expect(new Set(status?.reviews?.map((one) => one.review)).size).toBe(2)
+  })
+})
+
+describe('fail and progress', () => {
+  it.each([
+    ['Failed', true, 'Failed', 'Pending'],
+    ['Blocked', true, 'Blocked', 'Pending'],
+    ['Refused', false, 'Failed', 'Failed'],
+    ['Drained', false, 'Failed', 'Pending'],
+    ['BudgetExhausted', false, 'Failed', 'Pending'],
+  ])(
+    'CO12 %s (retryable %s) ends the attempt as %s and leaves the work %s',
+    async (reason, retryable, outcome, phase) => {
+      h.seedWork('w1', { status: IN_PROGRESS })
+      expect((await h.send(SPRITE_API.fail, failure({ reason, retryable }))).status).toBe(200)
+      const { status } = h.work('w1')
+      expect(status).toMatchObject({ phase, attempts: [{ outcome, reason, message: 'It broke' }] })
+      expect(status?.assignedSprite).toBe(phase === 'Pending' ? undefined : 'cara')
+      h.client.resetCalls()
+      expect((await h.send(SPRITE_API.fail, failure({ reason, retryable }))).status).toBe(200)
+      expect(h.client.commits).toBe(0)
+    },
+  )
+
+  it('CO13 progress is written at most once in two seconds', async () => {
+    h.seedWork('w1', { status: IN_PROGRESS })
+    const say = (message: string) => h.send(SPRITE_API.progress, { work: 'w1', attempt: 1, message })
+    expect((await say('one')).status).toBe(204)
+    expect((await say('two')).status).toBe(204)
+    expect(h.work('w1').status?.progress).toBe('one')
+    await h.clock.advance(2_000)
+    await say('three')
+    expect(h.work('w1').status?.progress).toBe('three')
+  })
+})
+
+describe('inbox', () => {
+  const open = async (): Promise<{
+    lines: () => string[]
+    next(): Promise<string>
+    abort(): void
+    ended: Promise<void>
+  }> => {
+    const stop = new AbortController()
+    const response = await fetch(h.url + SPRITE_API.inbox, {
+      headers: { authorization: `Bearer ${h.token()}` },
+      signal: stop.signal,
+    })
+    const seen: string[] = []
+    const waiting: ((line: string) => void)[] = []
+    const queue: string[] = []
+    const read = async (): Promise<void> => {
+      let rest = ''
+      for await (const chunk of response.body ?? []) {
+        rest += Buffer.from(chunk).toString()
+        const lines = rest.split('\n')
+        rest = lines.pop() ?? ''
+        for (const line of lines) {
+          seen.push(line)
+          const taker = waiting.shift()
+          if (taker) taker(line)
+          else queue.push(line)
+        }
+      }
+    }
+    const ended = read().catch(() => {})
+    const next = (): Promise<string> =>
+      new Promise((resolve) => {
+        const line = queue.shift()
+        if (line === undefined) waiting.push(resolve)
+        else resolve(line)
+      })
+    return { lines: () => seen, next, abort: () => stop.abort(), ended }
+  }
+
+  it('CO14 begins with a look, passes wake-ups on, drops what is none, and pings within 15 s', async () => {
+    const inbox = await open()
+    expect(await inbox.next()).toBe('{"type":"work_available"}')
+    await h.bus.publish(spriteInbox(TENANT, 'cara'), { type: 'shell', run: 'rm' })
+    await h.bus.publish(spriteInbox(TENANT, 'dora'), { type: 'drain' })
+    await h.bus.publish(spriteInbox(TENANT, 'cara'), { type: 'abandon', work: 'w1' })
+    expect(await inbox.next()).toBe('{"type":"abandon","work":"w1"}')
+    await h.clock.advance(15_000)
+    expect(await inbox.next()).toBe('{"type":"ping"}')
+    inbox.abort()
+    await inbox.ended
+    await h.coordinator.close()
+    expect(h.clock.pendingTimers).toBe(0)
+  })
+
+  it('CO14 a disconnect publishes nothing; a newer inbox ends the older; close ends both', async () => {
+    const published: unknown[] = []
+    await h.bus.subscribe('*', (message) => published.push(message))
+    const [first, second] = [await open(), await open()]
+    await first.ended
+    await second.next()
+    await h.coordinator.close()
+    await second.ended
+    await settle()
+    expect(published).toEqual([])
+    expect(h.clock.pendingTimers).toBe(0)
+  })
+})
+
+describe('what stays inside', () => {
+  it('CO1 identity comes from the token: another tenant’s work of the same name is not reached', async () => {
+    h.client.seed({
+      kind: 'Work',
+      metadata: { name: 'w1', namespace: 'other', uid: 'x' },
+      spec: { type: 't', description: 'd', priority: 0, maxAttempts: 3, cancelled: false },
+      status: IN_PROGRESS,
+    })
+    expect((await h.send(SPRITE_API.complete, completion())).status).toBe(409)
+    expect(h.client.peek(workKind, { namespace: 'other', name: 'w1' })?.status?.phase).toBe('InProgress')
+  })
+})
