@@ -41,8 +41,11 @@ export type CallPorts = { readonly http: Http; readonly clock: Clock; readonly e
 export interface Calls {
   /** One try. CoordinatorError by reason: Fenced, Unavailable, Refused, VoidAttempt, Aborted. */
   once(call: HttpCall, scope: Scope): Promise<HttpReply>
-  /** Tries until there is an answer. CoordinatorError by reason: Fenced, Lost, Refused, VoidAttempt, Aborted. */
-  repeat(call: HttpCall & { readonly signal: AbortSignal }, scope: Scope): Promise<HttpReply>
+  /**
+   * Tries until there is an answer, or `triesMax` times. CoordinatorError by reason: Fenced, Lost, Refused, VoidAttempt,
+   * Aborted; with `triesMax` also Unavailable.
+   */
+  repeat(call: RepeatedCall, scope: Scope): Promise<HttpReply>
   /** Waits after `failures` (≥ 1) in a row. CoordinatorError by reason: Lost, Aborted. */
   pause(policy: BackoffPolicy, failures: number, options: PauseOptions): Promise<void>
   /** Throws what a reply with an error status means. */
@@ -51,6 +54,8 @@ export interface Calls {
   silentForMs(): number
   setLostAfter(lostAfterMs: number): void
 }
+
+export type RepeatedCall = HttpCall & { readonly signal: AbortSignal; readonly triesMax?: number }
 
 export type PauseOptions = {
   /** How long the server asks to wait, in ms. */
@@ -93,13 +98,14 @@ export function createCalls(ports: CallPorts): Calls {
   }
 
   const repeat: Calls['repeat'] = async (call, scope) => {
-    // Bounded: each round waits, and silence beyond lostAfterMs ends it.
+    // Bounded: each round waits, and triesMax or silence beyond lostAfterMs ends it.
     for (let failures = 1; ; failures++) {
       try {
         return await once(call, scope)
       } catch (error) {
         if (!(error instanceof CoordinatorError) || error.reason !== 'Unavailable') throw error
-        const { signal } = call
+        const { signal, triesMax } = call
+        if (triesMax !== undefined && failures >= triesMax) throw error
         await pause(CALL_BACKOFF, failures, { askedMs: error.retryAfterMs, signal, cause: error.message })
       }
     }

@@ -150,7 +150,7 @@ describe('waiting', () => {
   it('CC3 is lost when no call is answered for lostAfterMs, not before', async () => {
     const { clock, client } = clientOver(scripted([]))
     client.setLostAfter(30_000)
-    const outcome = client.claim(signal).catch((error: unknown) => error)
+    const outcome = client.announce(0, '1', signal).catch((error: unknown) => error)
     await clock.advance(29_999)
     expect(clock.pendingTimers).toBe(1)
     await clock.advance(1)
@@ -163,6 +163,16 @@ describe('waiting', () => {
     await clock.advance(10_000)
     await client.report(failed(fakeTask(), 'Failed', 'No'), signal).catch(() => {})
     expect(client.silentForMs()).toBe(0)
+  })
+
+  it('CC2 a claim is given up after six tries: an idle sprite asks again later', async () => {
+    const http = scripted([])
+    const { clock, client } = clientOver(http)
+    const outcome = client.claim(signal).catch((error: unknown) => error)
+    await clock.advance(30_000)
+    expect(await outcome).toMatchObject({ reason: 'Unavailable' })
+    expect(http.calls()).toBe(6)
+    expect(clock.pendingTimers).toBe(0)
   })
 
   it('CC2 a heartbeat is tried once', async () => {

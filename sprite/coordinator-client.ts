@@ -28,7 +28,7 @@ export interface CoordinatorClient {
   announce(startedAtMs: number, version: string, signal: AbortSignal): Promise<AnnounceReply>
   /** One try: the next beat is the retry. */
   heartbeat(body: HeartbeatRequest, signal: AbortSignal): Promise<HeartbeatReply>
-  /** The task for this sprite; undefined when there is none. */
+  /** The task for this sprite; undefined when there is none. Unavailable after some tries: idle sprites ask again. */
   claim(signal: AbortSignal): Promise<Task | undefined>
   /** One try, and a failure is only logged: progress is for reading along. */
   progress(work: string, attempt: number, message: string): Promise<void>
@@ -46,6 +46,9 @@ export interface CoordinatorClient {
 
 const INBOX_BACKOFF: BackoffPolicy = { baseMs: 250, maxMs: 15_000, jitter: 0.8 }
 
+/** A work that cannot be given out must not keep a sprite from draining or idling out. */
+const CLAIM_TRIES_MAX = 6
+
 /** The Coordinator over HTTP. */
 export function createCoordinatorClient(ports: CallPorts & { readonly log: Log }): CoordinatorClient {
   const { http, log } = ports
@@ -56,7 +59,7 @@ export function createCoordinatorClient(ports: CallPorts & { readonly log: Log }
     heartbeat: async (body, signal) =>
       read(heartbeatReply, await calls.once(post(SPRITE_API.heartbeat, body, signal), 'sprite')),
     claim: async (signal) => {
-      const reply = await calls.repeat(post(SPRITE_API.claim, {}, signal), 'sprite')
+      const reply = await calls.repeat({ ...post(SPRITE_API.claim, {}, signal), triesMax: CLAIM_TRIES_MAX }, 'sprite')
       return reply.status === 204 ? undefined : read(taskSchema, reply)
     },
     progress: async (work, attempt, message) => {

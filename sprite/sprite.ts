@@ -221,7 +221,7 @@ export class Sprite {
       this.#dispatch(task ? { type: 'claimed', task } : { type: 'nothingToClaim' })
     } catch (error) {
       if (this.#ended(error)) return
-      log.error({ message: messageOf(error) }, 'claim refused')
+      log.error({ message: messageOf(error) }, 'claim failed')
       this.#dispatch({ type: 'nothingToClaim' })
     }
   }
