@@ -95,7 +95,9 @@ class ControllerManager implements Manager {
     const informer = this.#informerOf(options.kind)
     wakeOnOwnChanges(informer, options, loop)
     for (const watch of options.watches ?? []) {
-      this.#informerOf(watch.kind).onChange((object, previous, { isInitial }) => {
+      this.#informerOf(watch.kind).onChange((object, last, { type, isInitial }) => {
+        // A deletion is news to every map: with nothing to compare, none can find that nothing has changed.
+        const previous = type === 'DELETED' ? undefined : last
         for (const key of watch.map(object, previous)) loop.add(key, isInitial ? PRIORITY.startup : PRIORITY.change)
       })
     }
