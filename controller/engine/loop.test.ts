@@ -241,3 +241,21 @@ test('ER8 a failed pass logs who, what and why, with an id of its own', async ()
   expect(fields?.['reconcileId']).toMatch(/^[0-9a-f-]{36}$/)
   expect(new Set(lines.map((line) => line.fields['reconcileId'])).size).toBe(2)
 })
+
+test('ER9 a long run of passes that wait for nothing lets the rest of the process in between', async () => {
+  const { clock, loop } = setUp(answers(DONE))
+  let readMs = 0
+  // A clock on which each look takes a millisecond, as if passes computed for long.
+  clock.monotonic = () => readMs++
+  let turns = 0
+  const count = (): void => {
+    turns++
+    if (!loop.isIdle) setImmediate(count)
+  }
+  const idle = new Promise<void>((resolve) => loop.onIdle(resolve))
+  for (let n = 0; n < 500; n++) loop.add({ namespace: 'acme', name: `k${n}` }, PRIORITY.change)
+  setImmediate(count)
+  await idle
+  expect(loop.stats.reconciles).toBe(500)
+  expect(turns).toBeGreaterThan(50)
+})

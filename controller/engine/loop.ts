@@ -1,4 +1,5 @@
 /** Runs one controller: workers take keys, make passes, and requeue by outcome or error (docs/spec/engine.md, ER). */
+import { setImmediate as nextTurn } from 'node:timers/promises'
 import { ApiError, hasReason } from '../api/errors.ts'
 import { formatKey, type Key } from '../api/object.ts'
 import { backoffMs, KEY_BACKOFF, type BackoffPolicy } from '../../system/backoff.ts'
@@ -40,6 +41,11 @@ const RETRY_AFTER_MS_MAX = 300_000
 /** How long a pass may ignore its aborted signal before its worker leaves it alone and goes on with other keys. */
 const STUCK_GRACE_MS = 5_000
 
+/** Passes that wait for nothing follow one another without a turn of the event loop: after so long, one is let in. */
+const TURN_MS_MAX = 10
+
+type Pass = { readonly abort: AbortController; readonly ended: Promise<void> }
+
 /** Why a pass was cut off. */
 class PassTimeoutError extends Error {
   override readonly name = 'PassTimeoutError'
@@ -55,9 +61,8 @@ export class Loop {
   /** Failures in a row of each key that has any; forgotten on success, at the end of a terminal one, or when deleted. */
   readonly #failures = new Map<string, number>()
   readonly #results = new Map<PassResult, number>()
-  readonly #passes = new Map<Promise<void>, AbortController>()
+  readonly #passes = new Set<Pass>()
   #reconciles = 0
-  #workers: Promise<void>[] = []
   #onIdle: () => void = () => {}
 
   constructor(options: ControllerOptions, ports: LoopPorts) {
@@ -99,63 +104,72 @@ export class Loop {
 
   /** Lets the workers begin. */
   start(): void {
-    this.#workers = Array.from({ length: Math.max(1, this.#options.concurrency) }, () => this.#work())
+    // A worker ends when the queue is shut down, and never rejects: what a pass throws stays in the pass.
+    for (let worker = 0; worker < Math.max(1, this.#options.concurrency); worker++) void this.#work()
   }
 
   /** Takes no new key; passes that run may end within `graceMs`, then their signals are aborted, and it waits as long again. */
   async stop(graceMs: number): Promise<void> {
     this.queue.shutdown()
     await this.#passesEnd(graceMs)
-    for (const pass of this.#passes.values()) pass.abort(new Error('The control plane stops'))
+    for (const { abort } of this.#passes) abort.abort(new Error('The control plane stops'))
     await this.#passesEnd(graceMs)
     if (this.#passes.size > 0) this.#log.error({ passes: this.#passes.size }, 'Passes ignore their signal: left behind')
   }
 
   async #passesEnd(withinMs: number): Promise<void> {
     if (this.#passes.size === 0) return
-    await this.#settledWithin(Promise.allSettled([...this.#passes.keys(), ...this.#workers]), withinMs)
-  }
-
-  /** Waits for a promise, but no longer than `withinMs`; true when it has settled. */
-  async #settledWithin(promise: Promise<unknown>, withinMs: number): Promise<boolean> {
     const timer = new AbortController()
-    const ended = promise.then(() => true)
-    const timedOut = this.#ports.clock.sleep(withinMs, timer.signal).then(
-      () => false,
-      () => true,
-    )
-    const isSettled = await Promise.race([ended, timedOut])
+    const ended = Promise.allSettled([...this.#passes].map((pass) => pass.ended))
+    await Promise.race([ended, this.#ports.clock.sleep(withinMs, timer.signal).catch(() => {})])
     timer.abort()
-    return isSettled
   }
 
   async #work(): Promise<void> {
-    for (let key = await this.queue.take(); key !== undefined; key = await this.queue.take()) {
-      const abort = new AbortController()
-      const pass = this.#pass(key, abort)
-      this.#passes.set(pass, abort)
-      const ended = pass.then(() => this.#passes.delete(pass))
-      await this.#leaveWhenStuck(key, ended, abort)
+    const { clock } = this.#ports
+    let turnStartedAt = clock.monotonic()
+    for (;;) {
+      const isAtRest = this.queue.size === 0
+      const key = await this.queue.take()
+      if (key === undefined) return
+      if (isAtRest) turnStartedAt = clock.monotonic()
+      await this.#passOrLeave(key)
+      if (clock.monotonic() - turnStartedAt < TURN_MS_MAX) continue
+      await nextTurn()
+      turnStartedAt = clock.monotonic()
     }
   }
 
-  /** A pass that ignores its time-out keeps its key, so that nobody else works on it, but not the worker. */
-  async #leaveWhenStuck(key: Key, ended: Promise<unknown>, abort: AbortController): Promise<void> {
-    const aborted = new Promise<void>((resolve) => {
-      abort.signal.addEventListener('abort', () => resolve(), { once: true })
+  /**
+   * Resolves when the pass has ended, or has ignored its time-out for too long: then it keeps its key, so that nobody
+   * else works on that, but not the worker.
+   */
+  #passOrLeave(key: Key): Promise<void> {
+    const { clock } = this.#ports
+    const { timeoutMs } = this.#options
+    const abort = new AbortController()
+    return new Promise((leave) => {
+      let cancelTimer = clock.after(timeoutMs, () => {
+        cancelTimer = clock.after(STUCK_GRACE_MS, () => {
+          this.#log.error({ key: formatKey(key), tenant: tenantOfKey(key) }, 'A pass ignores its signal: left alone')
+          leave()
+        })
+        abort.abort(new PassTimeoutError(`The pass took longer than ${timeoutMs} ms`))
+      })
+      const ended = this.#pass(key, abort.signal).then(() => {
+        cancelTimer()
+        this.#passes.delete(pass)
+        leave()
+      })
+      const pass: Pass = { abort, ended }
+      this.#passes.add(pass)
     })
-    const isEnded = await Promise.race([ended.then(() => true), aborted.then(() => false)])
-    if (isEnded || (await this.#settledWithin(ended, STUCK_GRACE_MS))) return
-    this.#log.error({ key: formatKey(key), tenant: tenantOfKey(key) }, 'A pass ignores its signal: its worker goes on')
   }
 
   /** One pass; never rejects. */
-  async #pass(key: Key, abort: AbortController): Promise<void> {
+  async #pass(key: Key, signal: AbortSignal): Promise<void> {
     const { clock, entropy } = this.#ports
     const startedAt = clock.monotonic()
-    const cancelTimeout = clock.after(this.#options.timeoutMs, () => {
-      abort.abort(new PassTimeoutError(`The pass took longer than ${this.#options.timeoutMs} ms`))
-    })
     const fields = {
       kind: this.#options.kind.kind,
       key: formatKey(key),
@@ -164,13 +178,12 @@ export class Loop {
     }
     let result: PassResult
     try {
-      const outcome = await this.#options.reconcile(key, abort.signal)
+      const outcome = await this.#options.reconcile(key, signal)
       result = this.#succeeded(key, outcome)
       this.#log.debug({ ...fields, result, ...outcome }, 'Pass ended')
     } catch (error) {
-      result = this.#failed(key, error, { fields, signal: abort.signal })
+      result = this.#failed(key, error, { fields, signal })
     } finally {
-      cancelTimeout()
       this.queue.done(key)
     }
     this.#reconciles++
