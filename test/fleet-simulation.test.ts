@@ -148,7 +148,7 @@ describe('random histories', () => {
   test.each(Array.from({ length: SEEDS }, (_, seed) => seed + 1))(
     'S1 S2 S5 L1 seed %i: limits hold at every instant and everything converges when faults end',
     async (seed) => {
-      const it = await fleetOf({ seed, limit: 2, retentionSeconds: seed % 3 === 0 ? 600 : 0 })
+      const it = await fleetOf({ seed, limit: 2, retentionSeconds: seed % 3 === 0 ? 200 : 0 })
       const random = (): number => it.entropy.random()
       it.failWork = 0.1
       for (const tenant of ['acme', 'beta'])
