@@ -104,7 +104,15 @@ export async function startHarness(options: HarnessOptions = {}): Promise<Harnes
   const token = (sprite = 'cara', incarnation = 2): string =>
     mintToken(MASTER_KEY, { tenant: TENANT, sprite, uid: `uid-${sprite}`, incarnation })
   return {
-    ...{ clock, client, bus, ledger, metrics, events, coordinator, url, token },
+    clock,
+    client,
+    bus,
+    ledger,
+    metrics,
+    events,
+    coordinator,
+    url,
+    token,
     ...seeds,
     send: (path, body = {}, send = {}) => sendTo(url + path, body, { token: token(), ...send }),
     close: async () => {
