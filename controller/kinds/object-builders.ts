@@ -24,7 +24,7 @@ export const TEST_AGENT_TYPES: ReadonlySet<string> = new Set(['director', 'strat
 
 type Over<O extends KubeObject> = {
   readonly metadata?: Partial<ObjectMeta>
-  readonly spec?: Partial<O['spec']>
+  readonly spec?: O extends KubeObject<infer Spec> ? Partial<Spec> : never
   readonly status?: O['status']
 }
 

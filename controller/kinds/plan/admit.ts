@@ -17,7 +17,7 @@ export const planAdmission = admissionOf<Plan>({
       .map((tenant) => tenant.metadata.name)
       .sort()
     if (tenants.length === 0) return []
-    const message = `Cannot delete plan "${name}": ${tenants.length} tenants have it (${quoteList(tenants)}); move them to another plan first`
+    const message = `Cannot delete plan "${name}": tenants have it (${quoteList(tenants)}); move them to another plan first`
     return [forbidden('metadata.name', message)]
   },
 })

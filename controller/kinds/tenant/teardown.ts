@@ -48,7 +48,8 @@ const deletions = (left: readonly Leftover[]): readonly TenantAction[] =>
 function messageFor(left: readonly Leftover[]): string {
   const names = nameList(left.map((object) => `${object.kind} ${object.metadata.name}`))
   const machines = left.some((object) => object.kind === 'Sprite') ? ': their machines are being removed' : ''
-  return `Waits for ${left.length} objects to go, ${names}${machines}`
+  const count = left.length === 1 ? '1 object' : `${left.length} objects`
+  return `Waits for ${count} to go, ${names}${machines}`
 }
 
 function step(world: TenantWorld, actions: readonly TenantAction[], message: string): TenantDecision {
