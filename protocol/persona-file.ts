@@ -49,12 +49,15 @@ export function parsePersona(text: string, file: string): Result<Persona, readon
   return ok(persona.data)
 }
 
-const problem = (field: string, message: string, line = 1, column = 1): PersonaProblem => ({
-  line,
-  column,
+const problem = (field: string, message: string, at: { readonly line?: number } = {}): PersonaProblem => ({
+  line: at.line ?? 1,
+  column: 1,
   field,
   message,
 })
+
+/** Where the front matter begins: the line after the dashes. */
+const FRONT = { line: 2 }
 
 const inOrder = (problems: readonly PersonaProblem[]): PersonaProblem[] =>
   problems.toSorted((a, b) => a.line - b.line || a.column - b.column)
@@ -64,7 +67,7 @@ function splitFrontMatter(text: string): Result<Split, readonly PersonaProblem[]
   if (lines[0]?.trimEnd() !== '---')
     return err([problem('', 'Begin the file with a line of three dashes, front matter, and a line of three dashes')])
   const end = lines.findIndex((line, index) => index > 0 && line.trimEnd() === '---')
-  if (end < 0) return err([problem('', 'Close the front matter with a line of three dashes', lines.length)])
+  if (end < 0) return err([problem('', 'Close the front matter with a line of three dashes', { line: lines.length })])
   const yaml = lines.slice(1, end).join('\n')
   if (yaml.length > FRONT_MATTER_CHARACTERS_MAX)
     return err([problem('', `Shorten the front matter to "${FRONT_MATTER_CHARACTERS_MAX}" characters`)])
@@ -91,13 +94,13 @@ function readFrontMatter(yaml: string): Result<FrontMatter, readonly PersonaProb
     const where = at(syntaxError.pos[0])
     return err([{ ...where, field: '', message: `Mend the YAML: ${firstLine(syntaxError.message)}` }])
   }
-  if (!isMap(document.contents)) return err([problem('', 'Write the front matter as `key: value` lines', 2)])
+  if (!isMap(document.contents)) return err([problem('', 'Write the front matter as `key: value` lines', FRONT)])
   const map = document.contents
   if (map.items.length > FRONT_MATTER_KEYS_MAX)
-    return err([problem('', `Use at most "${FRONT_MATTER_KEYS_MAX}" keys, there are "${map.items.length}"`, 2)])
+    return err([problem('', `Use at most "${FRONT_MATTER_KEYS_MAX}" keys, there are "${map.items.length}"`, FRONT)])
   const locate = (path: readonly PropertyKey[]): { line: number; column: number } => at(offsetOf(document, path))
   const fields = fieldsOf(document)
-  if (fields === undefined) return err([problem('', 'Write the front matter without aliases and anchors', 2)])
+  if (fields === undefined) return err([problem('', 'Write the front matter without aliases and anchors', FRONT)])
   const problems = [...duplicateKeys(map, at), ...fieldProblems(fields, { map, at, locate })]
   return ok({ fields, problems, locate })
 }

@@ -1,4 +1,5 @@
 /** Pure: how long a server asks to wait before the next try, from its Retry-After headers. */
+import { parseTimestamp } from '../system/timestamp.ts'
 
 /** Reads one header by its lower-case name. */
 export type ReadHeader = (name: string) => string | null | undefined
@@ -13,8 +14,8 @@ export function retryAfterMs(header: ReadHeader, nowMs: number): number | undefi
   const text = header('retry-after')
   const inSeconds = positive(text)
   if (inSeconds !== undefined) return inSeconds * 1_000
-  const atMs = text ? Date.parse(text) : NaN
-  return Number.isNaN(atMs) ? undefined : Math.max(0, atMs - nowMs)
+  const atMs = parseTimestamp(text ?? undefined)
+  return atMs === undefined ? undefined : Math.max(0, atMs - nowMs)
 }
 
 function positive(text: string | null | undefined): number | undefined {

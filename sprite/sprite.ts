@@ -180,7 +180,7 @@ export class Sprite {
     const terms = await coordinator.announce(startedAtMs, version, this.#lifetime.signal)
     this.#terms = terms
     coordinator.setLostAfter(terms.lostAfterMs)
-    log.info({ agentType: terms.agentType, incarnation: terms.incarnation }, 'announced')
+    log.info({ agentType: terms.agentType }, 'announced')
     this.#dispatch({ type: 'announced' })
   }
 
