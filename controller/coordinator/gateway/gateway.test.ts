@@ -163,6 +163,27 @@ describe('gateway', () => {
     expect(await balance()).toEqual({ spent: 53, reserved: 0 })
   })
 
+  it('GW5 pings while the model says nothing', async () => {
+    let go = (): void => {}
+    let silent = (): void => {}
+    const isSilent = new Promise<void>((resolve) => (silent = resolve))
+    const events = (async function* (): AsyncGenerator<StreamEvent> {
+      yield START
+      silent()
+      await new Promise<void>((resolve) => (go = resolve))
+      yield DELTA
+      yield STOP
+    })()
+    await start({ kind: 'stream', rehearsal: false, events })
+    const reply = ask(body({ stream: true }))
+    await isSilent
+    await settle()
+    await h.clock.advance(15_000)
+    go()
+    expect((await reply).body).toContain('event: ping')
+    expect((await balance()).spent).toBe(53)
+  })
+
   it.each([
     ['throws', [START, { type: 'cut' }]],
     ['ends before message_stop', [START, DELTA]],

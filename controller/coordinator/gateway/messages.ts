@@ -121,7 +121,7 @@ async function passOn(
     sendJson(response, 200, reply.message)
     return { usage: usageOf(reply.message['usage']), ...modelOf(reply.message['model']), rehearsal }
   }
-  const { usage, error } = await relay(reply.events, response, signal)
+  const { usage, error } = await relay(reply.events, response, { clock: ports.clock, signal })
   countCall(ports, error === undefined ? 'answered' : 'cut')
   const known = error === undefined ? usageOf(usage.raw) : undefined
   return { usage: known, ...modelOf(usage.model), rehearsal }

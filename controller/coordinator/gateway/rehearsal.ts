@@ -33,7 +33,8 @@ async function* streamOf(events: readonly StreamEvent[]): AsyncGenerator<StreamE
 
 function messageOf(request: MessagesRequest, inputUsage: Readonly<Record<string, number>>): WholeMessage {
   const answer = answerTo(request)
-  const id = digest(JSON.stringify(request)).slice(0, 24)
+  // Streamed or not, it is the same answer.
+  const id = digest(JSON.stringify({ ...request, stream: false })).slice(0, 24)
   const outputChars = answer.blocks.reduce((sum, block) => sum + JSON.stringify(block).length, 0)
   return {
     id: `msg_rehearsal_${id}`,

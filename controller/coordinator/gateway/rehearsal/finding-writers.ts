@@ -32,6 +32,9 @@ export const analyst: Writer = (facts) => ({
   name: 'measurement-plan',
   content: `# ${facts.project}: measurement plan
 
+## The promise under test
+*${nth(facts.points, 0, facts.product)}*
+
 ## Decisions that the numbers serve
 ${list(facts.goals)}
 
@@ -47,7 +50,7 @@ ${table(
 )}
 
 ## Timing
-First reading three days after ${facts.dates[0] ?? 'launch'}; decision a week later. ${facts.dates.length > 1 ? `Last reading on ${facts.dates.at(-1)}.` : ''}
+First reading three days after ${facts.dates[0] ?? 'launch'}; decision a week later.
 
 ## What not to conclude
 - Nothing from fewer than 200 visits a variant.
