@@ -46,7 +46,7 @@ export function metadataFlaws(metadata: Json | undefined, resource: ResourceDefi
     return [{ steps: ['metadata'], message: 'Required value is missing', fix: 'add metadata.name' }]
   }
   if (!isObject(metadata)) {
-    return [{ steps: ['metadata'], message: 'Wrong type: expected object', received: shownValue(metadata) }]
+    return [{ steps: ['metadata'], message: `Wrong type ${shownValue(metadata)}: expected object` }]
   }
   return [
     ...unknownFlaws(metadata),

@@ -31,13 +31,15 @@ type Context = {
   readonly anchors: Map<string, Sized>
   /** Anchors of the nodes that are being read: an alias to one of them would contain itself. */
   readonly open: Set<string>
+  /** Whether it was told that aliases expand to too much: once is enough. */
+  isTooLarge: boolean
 }
 
 type Path = readonly (string | number)[]
 
 /** The document as JSON; `faults` is empty when it is right. Expects a tree that is within `bounds.ts`. */
 export function toJson(document: Document.Parsed): { readonly value: Json; readonly faults: readonly Fault[] } {
-  const context: Context = { faults: [], anchors: new Map(), open: new Set() }
+  const context: Context = { faults: [], anchors: new Map(), open: new Set(), isTooLarge: false }
   const { value } = convert(document.contents, [], context)
   return { value, faults: context.faults }
 }
@@ -60,9 +62,10 @@ function convert(node: ParsedNode | null | undefined, path: Path, context: Conte
 
 function convertContent(node: ParsedNode, path: Path, context: Context): Sized {
   const sized = collect(node, path, context)
-  if (sized.chars <= JSON_CHARS_MAX) return sized
+  if (sized.chars <= JSON_CHARS_MAX || context.isTooLarge) return sized
+  context.isTooLarge = true
   fault(context, { node, path }, { message: `Too large: aliases expand to more than ${JSON_CHARS_MAX} characters` })
-  // What is too large is not carried on, so that it is reported once.
+  // What is too large is not carried on.
   return { value: null, chars: 4 }
 }
 

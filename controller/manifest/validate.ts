@@ -75,11 +75,21 @@ function objectFlaws(value: ManifestDocument['value'], resource: ResourceDefinit
     flaws.push(unknownField(steps, nodeAt(schema, value, steps).value, known))
   }
   const object = applyDefaults(schema, pruned.value)
-  const causes = validate(schema, object)
+  // What is wrong with metadata is told already, in words of its own.
+  const causes = validate(schema, object).filter(({ field }) => stepsOf(field ?? '')[0] !== 'metadata')
   // Rules at the root look at the name, whose absence is told already.
   const canRun = !blocksRules(causes) && !flaws.some(({ steps }) => steps[0] === 'metadata')
-  const all = canRun ? [...causes, ...rulesOf(schema)(object, undefined)] : causes
+  const all = canRun ? [...causes, ...rulesOf(schema)(withName(object), undefined)] : causes
   return [...flaws, ...all.map((cause) => causeFlaw(cause, schema, value))]
+}
+
+/** The object with the name that the server would make of generateName, for rules that look at it. */
+function withName(object: ManifestDocument['value']): ManifestDocument['value'] {
+  const metadata = own(object, 'metadata')
+  const prefix = isObject(metadata) ? metadata['generateName'] : undefined
+  if (!isObject(metadata) || metadata['name'] !== undefined || typeof prefix !== 'string') return object
+  return { ...object, metadata: { ...metadata, name: `${prefix}xxxxx` } }
+}
 }
 
 /** Rules are parsed once a schema. */
@@ -111,7 +121,7 @@ function causeFlaw({ reason, field = '', message }: Cause, root: StructuralSchem
     case 'FieldValueTypeInvalid':
       return {
         ...withValue,
-        message: `Wrong type ${received}: expected ${schema?.format ?? schema?.type ?? 'another'}`,
+        message: `Wrong type ${received}: expected ${expectedType(schema)}`,
       }
     default:
       // Kubernetes repeats the path within the message; here it stands in front already.
