@@ -18,8 +18,8 @@ const OUTPUT: OutputOptions = { format: 'esm', minify: true, chunkFileNames: '[n
 
 /**
  * Bundles the sprite into `folder`; returns the file names. The SDK is a file apart, loaded at the first task: a start
- * took 90 ms and 66 MiB against 108 ms and 71 MiB with all in one file (bare Node 29 ms and 44 MiB, source 236 ms and
- * 108 MiB, on the same machine; bench/sprite-start.ts measures it).
+ * took 2.5 times the time of bare Node and 60 MiB, with all in one file 3.0 times and 67 MiB, from source 8.6 times and
+ * 101 MiB (bare Node 36 ms and 44 MiB; bench/sprite-start.ts measures it). A compile cache gained nothing that showed.
  */
 export function buildSprite(folder: string): Promise<readonly string[]> {
   return bundle(join(ROOT, 'sprite/main.ts'), {

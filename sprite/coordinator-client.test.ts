@@ -23,7 +23,7 @@ afterEach(async () => {
 
 async function connected(): Promise<{ fake: FakeCoordinator; client: CoordinatorClient; waits: number[] }> {
   const fake = await startFakeCoordinator(createFakeMessages([]))
-  const http = await createHttp({ baseUrl: fake.url, token: TOKEN, clock: realClock })
+  const http = createHttp({ baseUrl: fake.url, token: TOKEN, clock: realClock })
   closing.push(fake, http)
   const waits: number[] = []
   const clock: Clock = {
@@ -210,7 +210,7 @@ describe('http', () => {
       if (request.method === 'GET') response.end('x'.repeat(5_000))
       else sendJson(response, 200, 'x'.repeat(5_000))
     })
-    const http = await createHttp({ baseUrl: server.url, token: TOKEN, clock: realClock, sizeBytesMax: 1_000 })
+    const http = createHttp({ baseUrl: server.url, token: TOKEN, clock: realClock, sizeBytesMax: 1_000 })
     closing.push(http)
     await expect(http.call({ method: 'POST', path: '/', body: {} })).rejects.toMatchObject({ reason: 'TooLarge' })
     const stream = { path: '/', signal, onOpen: () => {}, onLine: () => {} }
@@ -224,7 +224,7 @@ describe('http', () => {
       else arrived[0].resolve()
     })
     const clock = new TestClock()
-    const http = await createHttp({ baseUrl: server.url, token: TOKEN, clock })
+    const http = createHttp({ baseUrl: server.url, token: TOKEN, clock })
     closing.push(http)
     const call = http.call({ method: 'POST', path: '/', body: {} }).catch((error: unknown) => error)
     await arrived[0].promise
@@ -244,7 +244,7 @@ describe('http', () => {
       paths.push(request.path)
       sendJson(response, 200, { connection: request.headers.connection })
     })
-    const http = await createHttp({ baseUrl: `${server.url}/base/`, token: TOKEN, clock: realClock })
+    const http = createHttp({ baseUrl: `${server.url}/base/`, token: TOKEN, clock: realClock })
     closing.push(http)
     for (let call = 0; call < 3; call++) {
       const reply = await http.call({ method: 'POST', path: '/sprite', body: {} })
@@ -256,7 +256,7 @@ describe('http', () => {
   it('CC7 says Unreachable when nobody listens', async () => {
     const server = await listen(() => {})
     await server.close()
-    const http = await createHttp({ baseUrl: server.url, token: TOKEN, clock: realClock })
+    const http = createHttp({ baseUrl: server.url, token: TOKEN, clock: realClock })
     closing.push(http)
     await expect(http.call({ method: 'POST', path: '/', body: {} })).rejects.toMatchObject({ reason: 'Unreachable' })
   })

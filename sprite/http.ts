@@ -1,6 +1,12 @@
 /** Talks HTTP to one origin over kept-alive connections: JSON calls and one line stream, each bounded in time and size. */
-import * as http from 'node:http'
+import type * as http from 'node:http'
 import type { Clock } from '../system/clock.ts'
+
+/**
+ * Not imported: an import of node:http reads each of its exports, and one of them loads undici, which takes 50 ms and
+ * 14 MiB of a start.
+ */
+const NODE_HTTP = process.getBuiltinModule('node:http')
 
 export type HttpReply = { readonly status: number; readonly headers: http.IncomingHttpHeaders; readonly text: string }
 
@@ -71,10 +77,10 @@ type Connection = {
 }
 
 /** HTTP to `baseUrl` with the sprite's bearer token on each request. http: and https: only. */
-export async function createHttp(options: HttpOptions): Promise<Http> {
+export function createHttp(options: HttpOptions): Http {
   const base = new URL(options.baseUrl)
   // node:tls costs start-up time that a Coordinator on a private network does not need.
-  const client = base.protocol === 'https:' ? await import('node:https') : http
+  const client = base.protocol === 'https:' ? process.getBuiltinModule('node:https') : NODE_HTTP
   const agent = new client.Agent({ keepAlive: true, maxSockets: SOCKETS_MAX, maxFreeSockets: SOCKETS_MAX })
   const streamAgent = new client.Agent({ keepAlive: false })
   const connection: Connection = {

@@ -38,7 +38,7 @@ async function main(): Promise<number> {
   process.on('uncaughtException', onCrash).on('unhandledRejection', onCrash)
   const system = { clock: realClock, entropy: realEntropy, log }
   const token = boot.SPRITE_TOKEN
-  const http = await createHttp({ baseUrl: boot.SPRITE_COORDINATOR_URL, token, clock: realClock })
+  const http = createHttp({ baseUrl: boot.SPRITE_COORDINATOR_URL, token, clock: realClock })
   const llm = createAnthropicLlm(system, { coordinatorUrl: boot.SPRITE_COORDINATOR_URL, token })
   const sprite = new Sprite(
     {

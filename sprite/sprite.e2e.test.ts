@@ -110,7 +110,7 @@ describe('a sprite’s process', () => {
   it('SP3 gives the task back when it cannot finish within the stop timeout', async () => {
     const coordinator = await coordinatorWith([{ hang: true }])
     coordinator.tasks.push(fakeTask())
-    const sprite = spawnSprite(coordinator.url, { SPRITE_STOP_TIMEOUT_MS: '1000' })
+    const sprite = spawnSprite(coordinator.url, { SPRITE_STOP_TIMEOUT_MS: '3000' })
     await coordinator.until(() => coordinator.seen.paths.includes('/gateway/v1/messages'))
     sprite.child.kill('SIGTERM')
     expect(await sprite.exited).toBe(SPRITE_EXIT.done)

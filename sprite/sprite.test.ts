@@ -242,6 +242,22 @@ describe('a sprite', () => {
     await exits(world, SPRITE_EXIT.done)
   })
 
+  it('SH4 shares a short stop timeout: half for the task, a quarter for the report', async () => {
+    const world = createWorld({ SPRITE_STOP_TIMEOUT_MS: 2_000 })
+    world.tasks.push(fakeTask())
+    world.answer = () => new Promise(() => {})
+    await started(world)
+    world.sprite.stop()
+    await world.clock.advance(1_000)
+    expect(world.reports).toHaveLength(1)
+    let code: number | undefined
+    void world.sprite.done.then((given) => (code = given))
+    await world.clock.advance(499)
+    expect(code).toBeUndefined()
+    await world.clock.advance(1)
+    await exits(world, SPRITE_EXIT.done)
+  })
+
   it('SH4 has the stop timeout less 1 s for the report', async () => {
     const world = createWorld({ SPRITE_STOP_TIMEOUT_MS: 30_000 })
     world.tasks.push(fakeTask())

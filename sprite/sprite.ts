@@ -128,10 +128,13 @@ export class Sprite {
   #armDrainTimer(until: 'task' | 'report'): void {
     const { clock } = this.#ports
     const limitMs = this.#options.boot.SPRITE_STOP_TIMEOUT_MS ?? STOP_TIMEOUT_MS_DEFAULT
-    const marginMs = until === 'task' ? REPORT_MARGIN_MS : EXIT_MARGIN_MS
     const elapsedMs = clock.monotonic() - (this.#stopAskedAt ?? clock.monotonic())
-    // A short stop timeout still leaves half of it to the task.
-    const delayMs = Math.max(limitMs - marginMs, limitMs / 2) - elapsedMs
+    // A short stop timeout still leaves half of it to the task, and a quarter to its report.
+    const untilMs =
+      until === 'task'
+        ? Math.max(limitMs - REPORT_MARGIN_MS, limitMs / 2)
+        : Math.max(limitMs - EXIT_MARGIN_MS, limitMs * 0.75)
+    const delayMs = untilMs - elapsedMs
     this.#timers.set('drain', delayMs, () => this.#dispatch({ type: 'drainTimeout' }))
   }
 
