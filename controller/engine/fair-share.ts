@@ -51,8 +51,8 @@ export class FairShare<T extends HeapItem> {
     tenant.waiting.push(item)
     this.#size++
     if (tenant.waiting.size > 1) return
+    // One that rests has a start in the future, a new one has now: neither gains by having been away.
     this.#resting.remove(tenant)
-    tenant.startAt = Math.max(tenant.startAt, this.#virtualNow)
     this.#active.push(tenant)
   }
 

@@ -2,6 +2,7 @@
 import { afterEach, expect, test } from 'vitest'
 import { ApiError } from '../api/errors.ts'
 import type { Key, KubeObject } from '../api/object.ts'
+import type { Reader } from '../client/client.ts'
 import { seededEntropy } from '../../system/entropy.ts'
 import { silentLog, type Log } from '../../system/log.ts'
 import { settle, TestClock } from '../../system/test-clock.ts'
@@ -152,6 +153,36 @@ test('EI5 a server that ends every watch at once is asked a bounded number of ti
   expect(client.count('watch')).toBeLessThan(25)
 })
 
+test('EI5 a server that ends every watch soon and without an error is not flooded either', async () => {
+  const clock = new TestClock()
+  let watches = 0
+  const client: Pick<Reader, 'list' | 'watch'> = {
+    list: () => Promise.resolve({ items: [], resourceVersion: '1' }),
+    async *watch(_kind, _query, signal) {
+      watches++
+      await clock.sleep(10, signal)
+      yield* []
+    },
+  }
+  const entropy = seededEntropy(3)
+  const informer = new Informer({ kind: widgetKind, client, clock, entropy, log: silentLog, relistMs: 0 })
+  running.push({ informer, clock })
+  informer.start()
+  await clock.advance(120_000)
+  expect(watches).toBeLessThan(25)
+  expect(watches).toBeGreaterThan(5)
+})
+
+test('EI7 before the first list nothing is known to be alive', async () => {
+  const { client, informer, told } = setUp()
+  const [late] = client.seed(widget('a'))
+  client.vanish(widgetKind, key('a'))
+  if (late !== undefined) informer.observe(late)
+  informer.start()
+  await settle()
+  expect([informer.size, told.length]).toEqual([0, 0])
+})
+
 test('EI6 EI8 observe takes an own write in at once, and its repetition by the watch tells nobody', async () => {
   const { client, informer, told, sizes, resize } = setUp()
   client.seed(widget('a'))
@@ -201,7 +232,7 @@ test('EI7 an object that is gone is not brought back by a late observe', async (
 })
 
 test('EI7 the late deletion of an object does not take its namesake away', async () => {
-  const { client, informer } = setUp()
+  const { client, informer, told } = setUp()
   client.seed(widget('a'))
   informer.start()
   await settle()
@@ -211,6 +242,7 @@ test('EI7 the late deletion of an object does not take its namesake away', async
   client.muteWatches(false)
   await settle()
   expect(informer.get(key('a'))).toBe(client.peek(widgetKind, key('a')))
+  expect(told).toEqual(['ADDED a at first', 'MODIFIED a after 2'])
 })
 
 test('EI9 a handler that throws disturbs nobody', async () => {

@@ -131,6 +131,16 @@ test('EL3 remainingMs counts from before the renewal was asked for, and ends 10 
   expect([a.remainingMs(), a.isLeader, a.epoch()]).toEqual([0, false, undefined])
 })
 
+test('EL3 a process that was stopped for long knows at once that it leads no more, before any timer has fired', async () => {
+  const { clock, candidate } = setUp()
+  const a = candidate('a')
+  await clock.advance(100)
+  expect(a.isLeader).toBe(true)
+  const monotonic = clock.monotonic.bind(clock)
+  clock.monotonic = () => monotonic() + 10_000
+  expect([a.remainingMs(), a.isLeader, a.epoch()]).toEqual([0, false, undefined])
+})
+
 test('EL4 EL5 a lease that is given back is taken at the next try, with the next epoch', async () => {
   const { clock, candidate } = setUp()
   const a = candidate('a')

@@ -179,6 +179,22 @@ test('ER5 a pass that ignores its signal keeps its key, but its worker goes on, 
   ends.shift()?.()
 })
 
+test('ER5 a pass that is cut off by stop is no failure and warns nobody', async () => {
+  const lines: Line[] = []
+  const cutOff: Reconciler = (_key, signal) =>
+    new Promise((_resolve, reject) => {
+      signal.addEventListener('abort', () => reject(signal.reason as Error), { once: true })
+    })
+  const { clock, loop } = setUp(cutOff, { log: memoryLog(lines) })
+  wake(loop)
+  await settle()
+  const stopped = loop.stop(100)
+  await clock.advance(200)
+  await stopped
+  expect(loop.stats.results).toEqual({ cancelled: 1 })
+  expect(lines).toEqual([])
+})
+
 test('ER6 a key whose reconciler throws at once does not end its worker', async () => {
   const { clock, loop, startedAt } = setUp((one) => {
     if (one.name === 'a') throw new TypeError('a bug')

@@ -58,7 +58,7 @@ export class Loop {
   readonly #ports: LoopPorts
   readonly #log: Log
   readonly #instruments: EngineInstruments
-  /** Failures in a row of each key that has any; forgotten on success, at the end of a terminal one, or when deleted. */
+  /** Failures in a row of each key that has any; forgotten when a pass goes well or ends for good. */
   readonly #failures = new Map<string, number>()
   readonly #results = new Map<PassResult, number>()
   readonly #passes = new Set<Pass>()
@@ -95,11 +95,6 @@ export class Loop {
   /** Sets who is told when the loop has become idle. */
   onIdle(listener: () => void): void {
     this.#onIdle = listener
-  }
-
-  /** Forgets the failures of a key, because its object is gone. */
-  forget(key: Key): void {
-    this.#failures.delete(formatKey(key))
   }
 
   /** Lets the workers begin. */
@@ -193,7 +188,7 @@ export class Loop {
   }
 
   #succeeded(key: Key, outcome: Outcome): PassResult {
-    this.forget(key)
+    this.#failures.delete(formatKey(key))
     const { requeueAfterMs } = outcome
     if (requeueAfterMs === undefined) return 'success'
     if (!Number.isFinite(requeueAfterMs))
@@ -206,7 +201,7 @@ export class Loop {
     const isTimeout = pass.signal.reason instanceof PassTimeoutError
     if (pass.signal.aborted && !isTimeout) return 'cancelled'
     if (error instanceof TerminalError) {
-      this.forget(key)
+      this.#failures.delete(formatKey(key))
       this.#log.error({ ...pass.fields, error: error.message }, 'Pass failed for good: waiting for a change')
       return 'terminal'
     }

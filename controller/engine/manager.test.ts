@@ -1,7 +1,7 @@
 /** Tests of the manager: the engine as a whole over the fake client. */
 import { afterEach, expect, test } from 'vitest'
 import { ApiError } from '../api/errors.ts'
-import type { Key } from '../api/object.ts'
+import { keyOf, type Key } from '../api/object.ts'
 import { seededEntropy } from '../../system/entropy.ts'
 import { silentLog } from '../../system/log.ts'
 import { createMetrics } from '../../system/metrics.ts'
@@ -156,8 +156,8 @@ test('EM5 a change of a watched kind wakes the keys that it maps to, once each',
     },
     {
       watches: [
-        watchOf(gadgetKind, (gadget) =>
-          world.manager.cache.list(widgetKind).map((one) => ({ ...one.metadata, namespace: gadget.spec.gadget ?? '' })),
+        watchOf(gadgetKind, ({ spec }) =>
+          world.manager.cache.list(widgetKind).flatMap((one) => [keyOf(one), keyOf(one)].slice(0, spec.size)),
         ),
       ],
     },
@@ -165,9 +165,40 @@ test('EM5 a change of a watched kind wakes the keys that it maps to, once each',
   await world.manager.start()
   await world.idle()
   seen.length = 0
-  await world.client.create(gadgetKind, { metadata: { name: 'g' }, spec: { size: 1, gadget: 'acme' } })
+  await world.client.create(gadgetKind, { metadata: { name: 'g' }, spec: { size: 2 } })
   await world.idle()
   expect(seen.sort()).toEqual(['a', 'b'])
+})
+
+test('EM5 the end of an object wakes its key, and the pass sees it gone', async () => {
+  const world = setUp()
+  world.client.seed(widget('a'))
+  const seen: (number | undefined)[] = []
+  world.add((key) => {
+    seen.push(world.manager.cache.get(widgetKind, key)?.spec.size)
+    return Promise.resolve(DONE)
+  })
+  await world.manager.start()
+  await world.idle()
+  await world.client.delete(widgetKind, { namespace: 'acme', name: 'a' })
+  await world.idle()
+  expect(seen).toEqual([1, undefined])
+})
+
+test('EM5 the first list of a watched kind wakes keys that have no object of their own yet', async () => {
+  const world = setUp()
+  world.client.seed({ ...widget('g'), kind: 'Gadget' })
+  const seen: string[] = []
+  world.add(
+    (key) => {
+      seen.push(key.name)
+      return Promise.resolve(DONE)
+    },
+    { watches: [watchOf(gadgetKind, () => [{ namespace: 'acme', name: 'made-of-g' }])] },
+  )
+  await world.manager.start()
+  await world.idle()
+  expect(seen).toEqual(['made-of-g'])
 })
 
 test('EM6 controllers share one informer for a kind', async () => {
@@ -254,7 +285,7 @@ test('EM11 reading a kind that nobody watches is a bug; observing one is not', (
   expect(() => world.manager.cache.list(gadgetKind)).toThrow('Cannot read "Gadget"')
 })
 
-test('EM12 passes are counted by controller and result, with no tenant in any label', async () => {
+test('ER7 passes are counted by controller and result, with no tenant in any label', async () => {
   const world = setUp()
   world.client.seed(widget('a'))
   world.add(statusFollowsSpec(world))

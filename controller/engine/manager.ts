@@ -200,7 +200,6 @@ function wakeOnOwnChanges(informer: Informer, controller: ControllerOptions, loo
   const wakes = controller.wakes ?? wakesOwnKey
   informer.onChange((object, previous, { type, isInitial }) => {
     const key = keyOf(object)
-    if (type === 'DELETED') loop.forget(key)
     if (type === 'DELETED' || wakes(object, previous)) loop.add(key, isInitial ? PRIORITY.startup : PRIORITY.change)
   })
 }

@@ -74,6 +74,18 @@ test('EI6 EI7 property: with observes and lists of any age between the changes, 
   )
 })
 
+test('EI10 an up-to-date list brings what a watch has failed to tell, a stale one does not bring the dead back', () => {
+  const cache = new ObjectCache()
+  cache.replace([objectAt('a', 'u', 5), objectAt('b', 'w', 6)], '6')
+  cache.remove(objectAt('b', 'w', 8))
+  cache.advance('10')
+  cache.replace([objectAt('a', 'u', 5), objectAt('b', 'w', 6)], '7')
+  expect(cache.list().map((object) => object.metadata.name)).toEqual(['a'])
+  cache.replace([objectAt('a', 'u', 5), objectAt('c', 'v', 7)], '11')
+  expect(cache.list().map((object) => object.metadata.name)).toEqual(['a', 'c'])
+  expect(cache.resourceVersion).toBe('11')
+})
+
 test('EI6 revisions compare as the decimal integers that they are, past 2^53 too', () => {
   const bigint = fc.bigInt({ min: 0n, max: 2n ** 70n })
   fc.assert(

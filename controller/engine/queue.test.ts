@@ -52,6 +52,17 @@ test('EQ3 a taker that waits gets the next key at once', async () => {
   expect([queue.size, queue.working]).toEqual([0, 1])
 })
 
+test('EQ1 what is added in one turn is de-duplicated and ordered even while workers wait', async () => {
+  const { queue, add } = setUp()
+  const taken = queue.take()
+  add('acme/a', PRIORITY.resync)
+  add('acme/b', PRIORITY.resync)
+  add('acme/b', PRIORITY.change)
+  expect(await taken).toEqual(keyNamed('acme/b'))
+  queue.done(keyNamed('acme/b'))
+  expect([queue.size, queue.known]).toEqual([1, 1])
+})
+
 test('EQ4 within a tenant priority goes before age, and a higher one raises a key', async () => {
   const { add, drain } = setUp()
   add('acme/startup', PRIORITY.startup)
@@ -154,6 +165,22 @@ test('EQ7 property: no waiting tenant is passed over longer than its weight expl
   )
 })
 
+test('EQ6 a tenant that adds its next key only after its last turn gets its share and no more', async () => {
+  const { queue, add } = setUp({ weightOf: (tenant) => (tenant === 'heavy' ? 10 : 1) })
+  for (let n = 0; n < 2_000; n++) add(`heavy/k${n}`)
+  let light = 0
+  add('light/only')
+  for (let turn = 0; turn < 1_100; turn++) {
+    const key = (await queue.take()) ?? keyNamed('')
+    queue.done(key)
+    if (key.namespace !== 'light') continue
+    light++
+    add('light/only')
+  }
+  expect(light).toBeGreaterThanOrEqual(99)
+  expect(light).toBeLessThanOrEqual(101)
+})
+
 test.each([Number.NaN, Infinity, -3, 0])('EQ6 a weight of %s counts as one within the bounds', async (weight) => {
   const { queue, add } = setUp({ weightOf: () => weight })
   for (let n = 0; n < 10; n++) add(`t${n % 2}/k${n}`)
@@ -170,7 +197,7 @@ test('EQ8 an empty queue keeps nothing and sets no timer', async () => {
   await drain()
   await clock.advance(10)
   await drain()
-  expect([queue.size, queue.working, queue.delayed, clock.pendingTimers]).toEqual([0, 0, 0, 0])
+  expect([queue.size, queue.working, queue.delayed, queue.known, clock.pendingTimers]).toEqual([0, 0, 0, 0, 0])
   expect(Math.max(...sizes)).toBe(1_000)
   expect(sizes.at(-1)).toBe(0)
 })

@@ -50,6 +50,7 @@ export class WorkQueue {
   readonly #delayed = new Heap<Entry>(isDueBefore)
   /** One for each worker that has nothing to do. */
   readonly #takers: ((key: Key | undefined) => void)[] = []
+  #isServing = false
   #working = 0
   #order = 0
   #cancelTimer: CancelTimer | undefined
@@ -76,6 +77,11 @@ export class WorkQueue {
   /** Keys whose time has not come. */
   get delayed(): number {
     return this.#delayed.size
+  }
+
+  /** Keys that are kept for any reason: they wait, are delayed or are worked on. */
+  get known(): number {
+    return this.#entries.size
   }
 
   /** Lets a key wait for a worker, once; a higher priority than before raises it, and a delay of it is over. */
@@ -171,9 +177,16 @@ export class WorkQueue {
     entry.isWaiting = true
     entry.order = ++this.#order
     this.#waiting.push(entry.tenant, entry)
-    const taker = this.#takers.shift()
-    if (taker === undefined) this.#onSize(this.size)
-    else taker(this.#next())
+    this.#onSize(this.size)
+    if (this.#takers.length === 0 || this.#isServing) return
+    // Not at once: what else is added in this turn may be the same key, or a more urgent one.
+    this.#isServing = true
+    queueMicrotask(() => this.#serve())
+  }
+
+  #serve(): void {
+    this.#isServing = false
+    while (this.#takers.length > 0 && this.size > 0) this.#takers.shift()?.(this.#next())
   }
 
   #next(): Key | undefined {
