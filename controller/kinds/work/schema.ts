@@ -258,6 +258,7 @@ export const workKind = defineKind({
     ModelUnavailable: 'The model cannot be reached; tried again.',
     Suspended: 'Its tenant or project is suspended.',
     AgentTypeNotAllowed: 'The plan or the tenant does not allow its agent type.',
+    Fenced: 'A report of a late attempt was refused.',
   },
 })
 
