@@ -90,7 +90,6 @@ function withName(object: ManifestDocument['value']): ManifestDocument['value'] 
   if (!isObject(metadata) || metadata['name'] !== undefined || typeof prefix !== 'string') return object
   return { ...object, metadata: { ...metadata, name: `${prefix}xxxxx` } }
 }
-}
 
 /** Rules are parsed once a schema. */
 const ruleChecks = new WeakMap<StructuralSchema, RuleCheck>()
