@@ -4,6 +4,7 @@ import type { CancelTimer, Clock } from '../../system/clock.ts'
 import type { Log } from '../../system/log.ts'
 import { ProviderError, type Machine, type MachineProvider } from './machines.ts'
 
+/** What a feed looks at, how often, and whom it tells. */
 export type MachineFeedOptions = {
   readonly provider: Pick<MachineProvider, 'list'>
   readonly clock: Clock
@@ -29,6 +30,7 @@ export type MachinePicture = {
   readonly error?: ProviderError
 }
 
+/** The last picture of every tenant, kept fresh by polling. */
 export interface MachineFeed {
   /** The last picture; undefined before the first answer of any kind. */
   read(tenant: string): MachinePicture | undefined

@@ -34,7 +34,7 @@ export function stopMachine(
 ): void {
   if (!record) throw notFound('stop', at.ref)
   const state = record.machine.state
-  if (state === 'stopped' || state === 'stopping' || state === 'destroying') return
+  if (state === 'stopped' || state === 'stopping' || state === 'destroying' || state === 'failed') return
   if (state === 'created' || state === 'creating' || state === 'replacing') throw notReady('stop', at.ref, state)
   const exit: MachineExit = { atMs: at.nowMs, code: 0, requested: true }
   world.move(record, { via: 'stopping', to: record.autoDestroy ? 'destroyed' : 'stopped', exit })

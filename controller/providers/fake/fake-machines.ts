@@ -13,6 +13,7 @@ import { createOrAdopt, destroyMachine, findMachine, startMachine, stopMachine }
 import { FakeWorld, holdsName, type FakeRecord, type FakeTransition } from './fake-world.ts'
 import { createFaultPlan, isWrongTruth, type FakeCall, type FakeFault, type FaultPlan } from './faults.ts'
 
+/** Time, seed and pace of a fake provider. */
 export type FakeMachinesOptions = {
   readonly clock: Clock
   readonly entropy: Entropy

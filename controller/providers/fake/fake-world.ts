@@ -29,6 +29,7 @@ export const countsAsRunning = (state: MachineState): boolean => state !== 'stop
 /** True while a machine of this state holds its name. */
 export const holdsName = (state: MachineState): boolean => state !== 'destroyed'
 
+/** Time, ids and pace, as functions. */
 export type FakeWorldPorts = {
   readonly nowMs: () => number
   readonly hexId: () => string

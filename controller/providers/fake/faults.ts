@@ -28,8 +28,10 @@ export const isWrongTruth = (
 ): fault is Extract<FakeFault, { kind: 'stale' | 'partial' | 'lossy' | 'empty' }> =>
   fault !== undefined && ['stale', 'partial', 'lossy', 'empty'].includes(fault.kind)
 
+/** A fault that calls meet by chance. */
 export type FaultRate = { readonly call: FakeCall; readonly fault: FakeFault; readonly probability: number }
 
+/** Which faults are still to come. */
 export interface FaultPlan {
   /** The next `times` (1) calls of this kind meet the fault. */
   next(call: FakeCall, fault: FakeFault, times?: number): void

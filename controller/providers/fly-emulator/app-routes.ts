@@ -6,6 +6,7 @@ import { createAppSchema, readBody } from './request-body.ts'
 import { appOf, machinesOf, type Route, type RouteContext, type RouteRequest } from './routes.ts'
 import { answer, appJson, feedRow, refusalAnswer, type Answer } from './wire.ts'
 
+/** Routes of apps, feed and token. */
 export const APP_ROUTES: readonly Route[] = [
   { method: 'POST', path: '/apps', action: 'createApp', run: createApp },
   { method: 'GET', path: '/apps', action: 'listApps', run: listApps },

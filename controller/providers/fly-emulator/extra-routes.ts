@@ -8,6 +8,7 @@ import { answer, holdJson, refusalAnswer, type Answer } from './wire.ts'
 
 const MACHINE = '/apps/:app/machines/:machine'
 
+/** Routes of metadata, holds and wait. */
 export const EXTRA_ROUTES: readonly Route[] = [
   { method: 'GET', path: `${MACHINE}/metadata`, action: 'getMetadata', run: getMetadata },
   { method: 'PATCH', path: `${MACHINE}/metadata`, action: 'patchMetadata', run: patchMetadata },

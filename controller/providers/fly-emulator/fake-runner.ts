@@ -2,6 +2,7 @@
 import type { ProcessExit, RunToken } from './model.ts'
 import type { MachineRunner, OnExit, Runnable } from './runner.ts'
 
+/** What a test sees and does with machines that nothing runs. */
 export interface FakeRunner extends MachineRunner {
   /** Machines whose process lives, by id. */
   readonly running: ReadonlyMap<string, Runnable>

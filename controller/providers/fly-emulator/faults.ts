@@ -38,12 +38,14 @@ export type FaultRule = {
   readonly machine?: string
 }
 
+/** What a rule is matched with. */
 export type FaultSubject = {
   readonly action: string
   readonly app?: string | undefined
   readonly machine?: string | undefined
 }
 
+/** The rules that are still to be met. */
 export interface FaultScript {
   add(rule: FaultRule): void
   clear(): void

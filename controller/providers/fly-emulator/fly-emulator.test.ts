@@ -316,17 +316,22 @@ describe('a file of its own', () => {
     await call('POST', '/apps', { name: 'a1', org_slug: 'personal' })
     const living = await create({ name: 'living' })
     const dead = await create({ name: 'dead' })
+    const resting = await create({ name: 'resting', skip_launch: true })
     await clock.advance(10_000)
     const young = await create({ name: 'young' })
     expect(statSync(databasePath).mode & 0o077).toBe(0)
     expect(() => open({ databasePath })).toThrow('locked')
+    const before = await shown(resting.id)
     await emulator.close({ kill: false })
+    // A process that ends after the emulator let go of it changes no record: the next one will see.
+    runner.exit(living.id)
 
     runner = createFakeRunner({ survivors: [living.id] })
     emulator = open({ databasePath, latency: 'fly' })
     expect((await shown(living.id)).state).toBe('started')
     expect(await shown(dead.id)).toMatchObject({ state: 'stopped', events: [{ type: 'exit' }, {}, {}, {}] })
     expect((await shown(young.id)).state).toBe('created')
+    expect(await shown(resting.id)).toEqual(before)
     await clock.advance(10_000)
     expect((await shown(young.id)).state).toBe('started')
     expect(await call('POST', '/apps/a1/machines', { name: 'living', config: { image: 'x' } })).toMatchObject({

@@ -14,6 +14,7 @@ import type { MachineRunner } from './runner.ts'
 import { refusalAnswer, type Answer } from './wire.ts'
 import { EmulatedWorld, type MachineListener } from './world.ts'
 
+/** Where an emulator keeps its machines, what runs them, and how slow and faulty it is. */
 export type FlyEmulatorOptions = {
   /** File that keeps apps and machines; undefined keeps them in memory. */
   readonly databasePath?: string | undefined
@@ -42,6 +43,7 @@ export type JournalEntry = {
   status?: number
 }
 
+/** A running emulator. */
 export interface FlyEmulator {
   /** Answers a request without a socket; rejects with ConnectionCut where a fault cuts the connection. */
   request(request: Request): Promise<Response>

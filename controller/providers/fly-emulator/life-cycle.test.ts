@@ -123,6 +123,17 @@ describe('life cycle', () => {
     expect(told(startRequested(stopped, at(13_000)))).toBe('starting spawn')
   })
 
+  it('EL5 a machine keeps its last 50 events', () => {
+    let now = machine({ run: RUN })
+    for (let turn = 0; turn < 40; turn++) {
+      now = exited(now, at(turn * 10_000), { code: turn }).machine
+      const again = startRequested(now, at(turn * 10_000 + 5_000))
+      if (!isRefusal(again)) now = { ...again.machine, run: RUN }
+    }
+    expect(now.events).toHaveLength(50)
+    expect(now.events[1]?.request?.exit_event.exit_code).toBe(39)
+  })
+
   it('EL5 any history keeps: one process at most, events bounded and newest first, destroyed is for ever', () => {
     const verbs = fc.constantFrom('start', 'stop', 'destroy', 'force', 'exit', 'step')
     fc.assert(

@@ -16,6 +16,7 @@ export type Change = { readonly machine: EmulatedMachine; readonly effects: read
 /** A refusal in Fly's words; `status` is the HTTP status. */
 export type Refusal = { readonly refused: true; readonly status: number; readonly text: string; readonly code?: string }
 
+/** True for a refusal. */
 export const isRefusal = (outcome: Change | Refusal): outcome is Refusal => 'refused' in outcome
 
 /** Events that a machine keeps. */

@@ -1,6 +1,7 @@
 /** Serves a Request → Response function over node:http; a rejected answer cuts the connection. */
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http'
 
+/** An HTTP listener on one port. */
 export interface Listener {
   /** Gives the base URL; rejects where the port is taken. */
   listen(port: number, host: string): Promise<string>

@@ -15,6 +15,7 @@ import { appOf, machineOf, machinesOf, type Route, type RouteContext, type Route
 import { answer, machineJson, refusalAnswer, type Answer } from './wire.ts'
 import { durationMs } from './world.ts'
 
+/** Routes of machines. */
 export const MACHINE_ROUTES: readonly Route[] = [
   { method: 'POST', path: '/apps/:app/machines', action: 'createMachine', run: createMachine },
   { method: 'GET', path: '/apps/:app/machines', action: 'listMachines', run: listMachines },

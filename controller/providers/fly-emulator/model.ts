@@ -11,6 +11,7 @@ export type EmulatedState =
   | 'destroyed'
   | 'failed'
 
+/** How a process ended, in Fly’s words. */
 export type ExitEvent = {
   readonly exit_code?: number
   readonly guest_exit_code?: number
@@ -44,6 +45,7 @@ export type EmulatedConfig = {
   readonly [field: string]: unknown
 }
 
+/** An app; its name is unique among all. */
 export type EmulatedApp = {
   readonly id: string
   readonly name: string
@@ -55,6 +57,7 @@ export type EmulatedApp = {
 /** What a runner gave for a process, so that it can be found again after a restart of the emulator. */
 export type RunToken = { readonly pid: number; readonly startedAt: string }
 
+/** Fly’s lease on a machine. */
 export type MachineHold = {
   readonly nonce: string
   readonly expiresAtMs: number
@@ -62,6 +65,7 @@ export type MachineHold = {
   readonly description: string
 }
 
+/** A machine with its config, its past and what is due. */
 export type EmulatedMachine = {
   readonly id: string
   readonly app: string
@@ -101,6 +105,7 @@ export type Effect =
 
 /** How long things take, in ms; each is drawn evenly between `min` and `max`. */
 export type Range = { readonly min: number; readonly max: number }
+/** The pace of an emulator. */
 export type Latency = {
   readonly launch: Range
   readonly boot: Range
@@ -126,7 +131,10 @@ const FLY: Latency = {
   startRefusedMs: 3_000,
 }
 
+/** Paces by name. */
 export const LATENCIES = { instant: INSTANT, fly: FLY } as const
+/** A pace’s name. */
 export type LatencyProfile = keyof typeof LATENCIES
 
+/** How a process ended; all absent when nobody saw it. */
 export type ProcessExit = { readonly code?: number; readonly signal?: number; readonly error?: string }

@@ -9,6 +9,7 @@ import type { EmulatedConfig, ProcessExit, RunToken } from './model.ts'
 import { groupLeadersWith, signalGroup, startedAt } from './process-table.ts'
 import type { MachineRunner, OnExit, Runnable } from './runner.ts'
 
+/** What a machine’s process is, and where its output goes. */
 export type ProcessRunnerOptions = {
   /** What to run for a machine; its image names no file here. */
   readonly command: (config: EmulatedConfig) => { readonly file: string; readonly args: readonly string[] }
@@ -24,6 +25,7 @@ export type ProcessRunnerOptions = {
   readonly graceMs?: number
 }
 
+/** A runner whose machines are local processes. */
 export interface ProcessRunner extends MachineRunner {
   /** Where a machine's output goes. */
   logPath(machineId: string): string

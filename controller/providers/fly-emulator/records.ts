@@ -3,6 +3,7 @@ import { chmodSync } from 'node:fs'
 import { DatabaseSync } from 'node:sqlite'
 import type { EmulatedApp, EmulatedMachine } from './model.ts'
 
+/** What is stored, with the same at hand in memory. */
 export interface EmulatorRecords {
   readonly apps: Map<string, EmulatedApp>
   readonly machines: Map<string, EmulatedMachine>

@@ -41,10 +41,15 @@ export const createAppSchema = z
   })
   .transform((body) => ({ name: body.name ?? body.app_name ?? '', orgSlug: body.org_slug, network: body.network }))
 
+/** Body of stop; absent fields are the machine’s own. */
 export const stopSchema = z.object({ signal: z.string().optional(), timeout: z.string().optional() })
+/** Body of signal. */
 export const signalSchema = z.object({ signal: z.string().min(1) })
+/** Body of a lease; `ttl` in seconds. */
 export const holdSchema = z.object({ ttl: z.coerce.number().optional(), description: z.string().optional() })
+/** Body of one metadata key. */
 export const valueSchema = z.object({ value: z.string().max(65_536) })
+/** Body of a metadata patch; null removes. */
 export const metadataSchema = z.object({
   metadata: z.record(z.string().max(512), z.string().max(65_536).nullable()),
   machine_version: z.string().optional(),

@@ -7,6 +7,7 @@ import type { Clock } from '../../../system/clock.ts'
 import type { Entropy } from '../../../system/entropy.ts'
 
 /** What every route may use. */
+/** One method and path, and what answers it. */
 export type RouteContext = {
   readonly world: EmulatedWorld
   readonly records: EmulatorRecords
@@ -16,6 +17,7 @@ export type RouteContext = {
   readonly closing: AbortSignal
 }
 
+/** A request as a route sees it: parts of the path that it has not are "". */
 export type RouteRequest = {
   readonly app: string
   readonly machine: string

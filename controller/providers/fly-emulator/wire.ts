@@ -58,6 +58,7 @@ export const feedRow = (machine: EmulatedMachine): object => ({
   config: { image: machine.config.image, guest: machine.config.guest, metadata: machine.config.metadata },
 })
 
+/** An app. */
 export const appJson = (app: EmulatedApp, machineCount: number): object => ({
   id: app.id,
   name: app.name,

@@ -8,6 +8,7 @@ import type { EmulatedMachine, Effect, Latency, ProcessExit } from './model.ts'
 import type { EmulatorRecords } from './records.ts'
 import type { MachineRunner, Runnable } from './runner.ts'
 
+/** What the world stores in, runs with and tells time by. */
 export type WorldPorts = {
   readonly records: EmulatorRecords
   readonly runner: MachineRunner

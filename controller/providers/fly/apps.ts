@@ -4,6 +4,7 @@ import { ProviderError } from '../machines.ts'
 import { flyError, isAbsent, type FlyCall, type FlyHttp, type FlyReply } from './http.ts'
 import { appSchema } from './replies.ts'
 
+/** The apps of our organization, as far as creates and removals need them. */
 export interface FlyApps {
   /** Resolves when the app exists and belongs to our organization; NameConflict when another holds the name. */
   ensure(app: string, signal?: AbortSignal): Promise<void>
@@ -18,6 +19,7 @@ export interface FlyApps {
 const FRESH_MS = 60_000
 const KNOWN_APPS_MAX = 20_000
 
+/** What the apps are asked through. */
 export type FlyAppsOptions = { readonly http: FlyHttp; readonly orgSlug: string; readonly clock: Clock }
 
 /** Apps of one organization; what it has seen to exist it does not ask again. */

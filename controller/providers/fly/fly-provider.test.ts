@@ -1,61 +1,25 @@
-/** The adapter on the wire, request by request, against recorded answers of the Machines API. */
+/** The adapter on the wire: how machines are created and read, against recorded answers of the Machines API. */
+import { describe, expect, it } from 'vitest'
 import nock from 'nock'
-import { afterAll, afterEach, beforeEach, describe, expect, it } from 'vitest'
-import { settle, TestClock } from '../../../system/test-clock.ts'
+import { settle } from '../../../system/test-clock.ts'
 import { specFor } from '../contract.ts'
-import type { MachineProvider } from '../machines.ts'
-import { createFlyProvider, type FlyProviderOptions } from './fly-provider.ts'
 import { createRequest } from './machine-config.ts'
+import {
+  api,
+  APP,
+  BASE,
+  clock,
+  flyMachine,
+  ID,
+  MACHINES,
+  onlyNock,
+  provider,
+  REF,
+  SPEC,
+  TAKEN,
+} from './wire-fixture.ts'
 
-const BASE = 'https://api.machines.dev'
-const SPEC = specFor('acme', 'writer', { controlPlane: 'cp' })
-const MACHINES = '/v1/apps/highera-acme/machines'
-const ID = '5683d474f4658e'
-const REF = { tenant: 'acme', id: ID }
-const APP = { name: 'highera-acme', network: 'highera-acme', organization: { slug: 'personal' } }
-const TAKEN = `already_exists: unique machine name violation, machine ID ${ID} already exists with name "${SPEC.name}"`
-
-const flyMachine = (change: object = {}): object => ({
-  id: ID,
-  name: SPEC.name,
-  state: 'started',
-  region: 'iad',
-  instance_id: '01JD0000000000000000000000',
-  created_at: '2026-01-15T12:00:00Z',
-  updated_at: '2026-01-15T12:00:01.5Z',
-  config: createRequest(SPEC).config,
-  events: [],
-  host_status: 'ok',
-  brand_new_field: { any: 'thing' },
-  ...change,
-})
-
-const clock = new TestClock()
-const provider = (options: Partial<FlyProviderOptions> = {}): MachineProvider =>
-  createFlyProvider({
-    baseUrl: BASE,
-    token: 'fm2_token',
-    orgSlug: 'personal',
-    appTemplate: 'highera-{tenant}',
-    controlPlaneId: 'cp',
-    clock,
-    paced: false,
-    ...options,
-  })
-const api = (): nock.Scope => nock(BASE, { reqheaders: { authorization: 'FlyV1 fm2_token' } })
-
-beforeEach(() => {
-  nock.disableNetConnect()
-})
-afterEach(() => {
-  const pending = nock.pendingMocks()
-  nock.cleanAll()
-  expect(pending).toEqual([])
-})
-afterAll(() => {
-  nock.enableNetConnect()
-  nock.restore()
-})
+onlyNock()
 
 describe('create on the wire', () => {
   it('FW1 asks for the app, makes it in a network of its own, then posts the machine', async () => {
@@ -111,6 +75,18 @@ describe('create on the wire', () => {
     api().post(MACHINES).twice().reply(200, flyMachine())
     const fly = provider()
     await fly.create(SPEC)
+    await fly.create(SPEC)
+  })
+
+  it('FW1 calls at once ask for the app once; after a 404 it is asked for again', async () => {
+    api().get('/v1/apps/highera-acme').once().reply(200, APP)
+    api().post(MACHINES).twice().reply(200, flyMachine())
+    const fly = provider()
+    await Promise.all([fly.create(SPEC), fly.create(SPEC)])
+    api().post(MACHINES).reply(404, { error: 'not_found: app not found' })
+    await expect(fly.create(SPEC)).rejects.toMatchObject({ reason: 'NotReady' })
+    api().get('/v1/apps/highera-acme').reply(200, APP)
+    api().post(MACHINES).reply(200, flyMachine())
     await fly.create(SPEC)
   })
 
@@ -182,6 +158,14 @@ describe('create on the wire', () => {
       .post(MACHINES)
       .replyWithError(Object.assign(new Error('refused'), { code: 'ECONNREFUSED' }))
     await expect(provider().create(SPEC)).rejects.toMatchObject({ reason: 'Unavailable' })
+  })
+
+  it('FW3 an answer too large to read leaves a create unknown', async () => {
+    api().get('/v1/apps/highera-acme').reply(200, APP)
+    api()
+      .post(MACHINES)
+      .reply(200, `"${'x'.repeat(10 * 1024 * 1024)}"`)
+    await expect(provider().create(SPEC)).rejects.toMatchObject({ reason: 'OutcomeUnknown' })
   })
 
   it('FW3 429 carries Retry-After', async () => {
@@ -285,133 +269,5 @@ describe('reads on the wire', () => {
     await expect(provider().get(REF, AbortSignal.abort())).rejects.toMatchObject({ reason: 'Unavailable' })
     nock.abortPendingRequests()
     expect(clock.pendingTimers).toBe(0)
-  })
-})
-
-describe('changes on the wire', () => {
-  /** A provider that has seen the machine to be ours, so that no look-up comes first. */
-  const knowing = async (): Promise<MachineProvider> => {
-    api().get(MACHINES).reply(200, [flyMachine()])
-    const fly = provider()
-    await fly.list('acme')
-    return fly
-  }
-
-  it('FW8 start: 412 of a started machine is success, of another one NotReady', async () => {
-    const fly = await knowing()
-    api().post(`${MACHINES}/${ID}/start`).reply(200, { previous_state: 'stopped' })
-    await fly.start(REF)
-    api().post(`${MACHINES}/${ID}/start`).twice().reply(412, { error: 'unable to start machine' })
-    api()
-      .get(`${MACHINES}/${ID}`)
-      .reply(200, flyMachine({ state: 'started' }))
-    await fly.start(REF)
-    api()
-      .get(`${MACHINES}/${ID}`)
-      .reply(200, flyMachine({ state: 'replacing' }))
-    await expect(fly.start(REF)).rejects.toMatchObject({ reason: 'NotReady' })
-  })
-
-  it('FW8 start: 200 with status error is a failure, with its reason', async () => {
-    const fly = await knowing()
-    api().post(`${MACHINES}/${ID}/start`).reply(200, { status: 'error', message: 'insufficient memory available' })
-    await expect(fly.start(REF)).rejects.toMatchObject({ reason: 'NoCapacity' })
-    api().post(`${MACHINES}/${ID}/start`).reply(200, { status: 'error', message: 'something new' })
-    await expect(fly.start(REF)).rejects.toMatchObject({ reason: 'NotReady' })
-  })
-
-  it('FW9 stop posts an empty body, so that the machine’s own stop_config holds', async () => {
-    const fly = await knowing()
-    api().post(`${MACHINES}/${ID}/stop`, {}).reply(200, { ok: true })
-    await fly.stop(REF)
-    api().post(`${MACHINES}/${ID}/stop`).reply(412, { error: 'failed_precondition' })
-    api()
-      .get(`${MACHINES}/${ID}`)
-      .reply(200, flyMachine({ state: 'stopped' }))
-    await fly.stop(REF)
-  })
-
-  it('FW10 destroy is forced; 404 is success', async () => {
-    const fly = await knowing()
-    api().delete(`${MACHINES}/${ID}`).query({ force: 'true' }).reply(200, { ok: true })
-    await fly.destroy(REF)
-    api().delete(`${MACHINES}/${ID}`).query({ force: 'true' }).reply(404, { error: 'not_found' })
-    await fly.destroy(REF)
-    api().delete(`${MACHINES}/${ID}`).query({ force: 'true' }).reply(502, 'bad gateway')
-    await expect(fly.destroy(REF)).rejects.toMatchObject({ reason: 'OutcomeUnknown' })
-  })
-
-  it('FW11 before a machine it has not seen is changed, its stamp is read', async () => {
-    api().get(`${MACHINES}/${ID}`).reply(200, flyMachine())
-    api().delete(`${MACHINES}/${ID}`).query({ force: 'true' }).reply(200, { ok: true })
-    await provider().destroy(REF)
-    api()
-      .get(`${MACHINES}/${ID}`)
-      .reply(200, flyMachine({ config: { image: 'x', metadata: {} } }))
-    await expect(provider().destroy(REF)).rejects.toMatchObject({ reason: 'NameConflict' })
-    api()
-      .get(`${MACHINES}/${ID}`)
-      .reply(200, flyMachine({ config: null, host_status: 'unreachable' }))
-    await expect(provider().destroy(REF)).rejects.toMatchObject({ reason: 'NotReady' })
-  })
-
-  it('FW11 in a shared app our stamp without our name shape is not enough', async () => {
-    const shared = '/v1/apps/one-app/machines'
-    api()
-      .get(`${shared}/${ID}`)
-      .reply(200, flyMachine({ name: 'forged' }))
-    await expect(provider({ appTemplate: 'one-app' }).destroy(REF)).rejects.toMatchObject({ reason: 'NameConflict' })
-  })
-
-  it('FW11 what was ours stays ours, though the workload has wiped its metadata', async () => {
-    const fly = await knowing()
-    api().delete(`${MACHINES}/${ID}`).query({ force: 'true' }).reply(200, { ok: true })
-    await fly.destroy(REF)
-  })
-
-  it('FW12 removeTenant deletes an empty app, and keeps one with machines in it', async () => {
-    api().get(MACHINES).reply(200, [])
-    api().delete('/v1/apps/highera-acme').reply(202)
-    await provider().removeTenant('acme')
-    api().get(MACHINES).reply(200, [flyMachine()])
-    await expect(provider().removeTenant('acme')).rejects.toMatchObject({ reason: 'NotReady' })
-    api()
-      .get(MACHINES)
-      .reply(200, [flyMachine({ config: { image: 'x' } })])
-    await provider().removeTenant('acme')
-    await provider({ appTemplate: 'one-app' }).removeTenant('acme')
-  })
-
-  it('FW13 ids are encoded: a path in an id does not leave its segment', async () => {
-    api().get(`${MACHINES}/..%2F..%2Fapps`).reply(404, { error: 'not_found' })
-    expect(await provider().get({ tenant: 'acme', id: '../../apps' })).toBeUndefined()
-  })
-})
-
-describe('pace', () => {
-  it('FW14 the fourth create of a burst waits, a further one is held back; gets have their own rate', async () => {
-    const fly = provider({ paced: true })
-    api().get('/v1/apps/highera-acme').reply(200, APP)
-    api().post(MACHINES).times(5).reply(200, flyMachine())
-    for (let count = 0; count < 3; count++) await fly.create(SPEC)
-    const waiting = [fly.create(SPEC), fly.create(SPEC)]
-    await settle()
-    const held = fly.create(SPEC)
-    await expect(held).rejects.toMatchObject({ reason: 'RateLimited', retryAfterMs: 3_000 })
-    api().get(`${MACHINES}/${ID}`).reply(200, flyMachine())
-    await fly.get(REF)
-    await clock.advance(2_000)
-    expect((await Promise.all(waiting)).map((machine) => machine.id)).toEqual([ID, ID])
-  })
-
-  it('FW14 after a 429 nothing of that kind is sent for as long as it asks', async () => {
-    const fly = provider({ paced: true })
-    api().get('/v1/apps/highera-acme').reply(200, APP)
-    api().post(MACHINES).reply(429, '', { 'retry-after': '30' })
-    await expect(fly.create(SPEC)).rejects.toMatchObject({ reason: 'RateLimited', retryAfterMs: 30_000 })
-    await expect(fly.create(SPEC)).rejects.toMatchObject({ reason: 'RateLimited', retryAfterMs: 30_000 })
-    await clock.advance(30_000)
-    api().post(MACHINES).reply(200, flyMachine())
-    expect((await fly.create(SPEC)).id).toBe(ID)
   })
 })

@@ -27,6 +27,7 @@ import { appName, createRequest, hasNameShape, isSharedApp, tenantFilter } from 
 import { createPace, unpaced } from './pace.ts'
 import { listSchema, machineSchema, startSchema, toMachine } from './replies.ts'
 
+/** Where the API is, who we are there, and within which bounds we call it. */
 export type FlyProviderOptions = {
   /** FLY_FLAPS_BASE_URL, else https://api.machines.dev. */
   readonly baseUrl: string
@@ -41,6 +42,8 @@ export type FlyProviderOptions = {
   readonly metrics?: Metrics
   /** Deadline of one request in ms; default 4,000. */
   readonly requestTimeoutMs?: number
+  /** Deadline of a whole call of the port, look-ups and waiting for its turn included; default twice the request's. */
+  readonly callTimeoutMs?: number
   readonly fetch?: typeof globalThis.fetch
   /** Keep to Fly's documented rates (default); false for an emulator. */
   readonly paced?: boolean
@@ -56,6 +59,7 @@ type Room = {
 }
 
 const OURS_MAX = 50_000
+const REQUEST_TIMEOUT_MS = 4_000
 
 /** A MachineProvider over the real API. Mutations are never repeated inside it. */
 export function createFlyProvider(options: FlyProviderOptions): MachineProvider {
@@ -66,20 +70,36 @@ export function createFlyProvider(options: FlyProviderOptions): MachineProvider 
     clock: options.clock,
     log,
     pace: options.paced === false ? unpaced : createPace(options.clock),
-    requestTimeoutMs: options.requestTimeoutMs ?? 4_000,
+    requestTimeoutMs: options.requestTimeoutMs ?? REQUEST_TIMEOUT_MS,
     fetch: options.fetch ?? globalThis.fetch,
     ...(options.metrics ? { metrics: options.metrics } : {}),
   })
   const apps = createFlyApps({ http, orgSlug: options.orgSlug, clock: options.clock })
   const room: Room = { http, apps, options, log, ours: new Set() }
   return {
-    list: (tenant, signal) => list(room, tenant, signal),
-    get: (ref, signal) => get(room, ref, signal),
-    create: (spec, signal) => create(room, spec, signal),
-    start: (ref, signal) => start(room, ref, signal),
-    stop: (ref, signal) => stop(room, ref, signal),
-    destroy: (ref, signal) => destroy(room, ref, signal),
-    removeTenant: (tenant, signal) => removeTenant(room, tenant, signal),
+    list: (tenant, signal) => within(room, signal, (bounded) => list(room, tenant, bounded)),
+    get: (ref, signal) => within(room, signal, (bounded) => get(room, ref, bounded)),
+    create: (spec, signal) => within(room, signal, (bounded) => create(room, spec, bounded)),
+    start: (ref, signal) => within(room, signal, (bounded) => start(room, ref, bounded)),
+    stop: (ref, signal) => within(room, signal, (bounded) => stop(room, ref, bounded)),
+    destroy: (ref, signal) => within(room, signal, (bounded) => destroy(room, ref, bounded)),
+    removeTenant: (tenant, signal) => within(room, signal, (bounded) => removeTenant(room, tenant, bounded)),
+  }
+}
+
+/** No request of a call leaves later than the call's deadline: its caller checked its lease when it began. */
+async function within<T>(
+  { options }: Room,
+  signal: AbortSignal | undefined,
+  call: (bounded: AbortSignal) => Promise<T>,
+): Promise<T> {
+  const deadline = new AbortController()
+  const timeoutMs = options.callTimeoutMs ?? 2 * (options.requestTimeoutMs ?? REQUEST_TIMEOUT_MS)
+  const cancel = options.clock.after(timeoutMs, () => deadline.abort(), { background: true })
+  try {
+    return await call(signal ? AbortSignal.any([deadline.signal, signal]) : deadline.signal)
+  } finally {
+    cancel()
   }
 }
 

@@ -7,6 +7,7 @@ import { classify, classifyTransport, isRead, retryAfterMs, type FlyAction } fro
 import type { Pace } from './pace.ts'
 import { authorization, errorSchema } from './replies.ts'
 
+/** What a sender needs: where, as whom, and within which bounds. */
 export type FlyHttpOptions = {
   readonly baseUrl: string
   readonly token: string
@@ -18,6 +19,7 @@ export type FlyHttpOptions = {
   readonly metrics?: Metrics
 }
 
+/** One request to be sent. */
 export type FlyCall = {
   readonly action: FlyAction
   readonly method: 'GET' | 'POST' | 'DELETE'

@@ -17,6 +17,7 @@ const MANAGED_BY = 'highera-sprites'
 /** The stamp again, in env: a workload can rewrite its own metadata from inside, but not its env. */
 const OWNER_ENV = 'HIGHERA_OWNER'
 
+/** The body of the create call, as we write it. */
 export type FlyCreateRequest = {
   readonly name: string
   readonly region: string

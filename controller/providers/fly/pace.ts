@@ -13,6 +13,7 @@ import {
   type BucketRate,
 } from './token-bucket.ts'
 
+/** Whose turn it is: asked before every request. */
 export interface Pace {
   /** Resolves when the call may be sent; RateLimited (with retryAfterMs) when that is further off than the limit. */
   turn(action: FlyAction, subject: string, signal?: AbortSignal): Promise<void>

@@ -42,18 +42,22 @@ export const machineSchema = z.object({
   incomplete_config: configSchema.nullish().catch(undefined),
   events: z.array(z.unknown()).nullish().catch(undefined),
 })
+/** A machine as the API tells it. */
 export type FlyMachine = z.infer<typeof machineSchema>
 
 /** The list of an app's machines; rows are read one by one, so that a bad one costs only itself. */
 export const listSchema = z.array(z.unknown())
 
+/** An app; only its name is required. */
 export const appSchema = z.object({
   name: z.string(),
   network: z.string().nullish(),
   organization: z.object({ slug: z.string().nullish() }).nullish(),
 })
+/** An app as the API tells it. */
 export type FlyApp = z.infer<typeof appSchema>
 
+/** The answer to a start, which may say `status: "error"` with a 200. */
 export const startSchema = z.object({ status: z.string().nullish(), message: z.string().nullish() })
 
 /** An error body; fly-go also reads `message`. */

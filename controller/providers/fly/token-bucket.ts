@@ -1,5 +1,6 @@
 /** Pure: a token bucket as a value: how long to wait for the next token, and what is left after taking it. */
 
+/** Tokens that come back per second, and the most that are kept. */
 export type BucketRate = { readonly perSecond: number; readonly burst: number }
 
 /** `tokens` may be negative: those are promised to calls that already wait. */
