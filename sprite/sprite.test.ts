@@ -30,6 +30,7 @@ type World = {
   inbox: InboxListener | undefined
   endInbox: () => void
   silentForMs: number
+  readonly inboxFailures: number[]
 }
 
 const done = finished({ deliverables: [], handOffs: [], reviews: [] }, 'All is done', fakeTask())
@@ -62,7 +63,10 @@ function createWorld(boot: SpriteOptions['boot'] = {}, idleTimeoutMs = 60_000): 
         signal.addEventListener('abort', () => reject(new CoordinatorError('Aborted', 'Stopped')))
         listener.onOpen()
       }),
-    pauseBeforeInbox: (_, signal) => clock.sleep(1_000, signal),
+    pauseBeforeInbox: (failures, signal) => {
+      world.inboxFailures.push(failures)
+      return clock.sleep(1_000, signal)
+    },
     silentForMs: () => world.silentForMs,
     setLostAfter: () => {},
   }
@@ -86,6 +90,7 @@ function createWorld(boot: SpriteOptions['boot'] = {}, idleTimeoutMs = 60_000): 
     inbox: undefined,
     endInbox: () => {},
     silentForMs: 0,
+    inboxFailures: [],
   }
   return world
 }
@@ -174,6 +179,16 @@ describe('a sprite', () => {
     await world.clock.advance(1_000)
     expect(world.seen.announced).toBe(2)
     expect(world.seen.claims).toBeGreaterThan(claims)
+  })
+
+  it('CC6 waits longer for an inbox that keeps closing, and starts anew after a steady one', async () => {
+    const world = await started(createWorld({}, 0))
+    for (const openMs of [100, 100, 30_000, 100]) {
+      await world.clock.advance(openMs)
+      world.endInbox()
+      await world.clock.advance(1_000)
+    }
+    expect(world.inboxFailures).toEqual([1, 2, 1, 2])
   })
 
   it('CC5 a result that the Coordinator refuses is reported as a failure', async () => {

@@ -43,6 +43,9 @@ const EXIT_MARGIN_MS = 1_000
 /** An idle sprite asks for work so often although no hint came: a lost hint costs this much time, or twice it. */
 const RECHECK_MS = 30_000
 
+/** An inbox that lasted so long was a good one. */
+const STEADY_INBOX_MS = 30_000
+
 type TimerName = 'idle' | 'drain' | 'heartbeat' | 'recheck' | 'deadline'
 
 /** One sprite from its start to its exit; it ends by itself when idle, drained, fenced, lost or past its deadline. */
@@ -189,21 +192,20 @@ export class Sprite {
 
   /** Bounded by the sprite's life: each ended connection waits, and silence of the Coordinator ends it. */
   async #listen(): Promise<void> {
-    const { coordinator, log } = this.#ports
+    const { clock, coordinator, log } = this.#ports
     const { signal } = this.#lifetime
-    let failures = 0
-    const onOpen = (): void => {
-      failures = 0
-      // Hints may have been lost before the stream was open.
-      this.#dispatch({ type: 'hint' })
-    }
+    // Hints may have been lost before the stream was open.
+    const onOpen = (): void => this.#dispatch({ type: 'hint' })
     const onMessage = (message: InboxMessage): void => this.#take(message)
+    let failures = 0
     while (!signal.aborted) {
+      const startedAt = clock.monotonic()
       await coordinator.inbox({ onOpen, onMessage }, signal).catch((error: unknown) => {
         if (!this.#ended(error)) log.warn({ message: messageOf(error) }, 'inbox failed')
       })
       if (signal.aborted) return
-      failures++
+      // A stream that opens only to close again is a failure too.
+      failures = clock.monotonic() - startedAt >= STEADY_INBOX_MS ? 1 : failures + 1
       await coordinator.pauseBeforeInbox(failures, signal)
       await this.#announce()
     }
