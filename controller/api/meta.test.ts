@@ -1,5 +1,5 @@
 /** Request metadata: what counts, what is ignored, what cannot be read. */
-import fc from 'fast-check'
+import * as fc from 'fast-check'
 import { expect, test } from 'vitest'
 import { metaCauses, readMeta } from './meta.ts'
 

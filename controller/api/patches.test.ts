@@ -1,5 +1,5 @@
 /** Patches: RFC 7396's own table, JSON patch within bounds, equality as a relation. */
-import fc from 'fast-check'
+import * as fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import type { Json } from './object.ts'
 import { isJsonObject, jsonEqual, jsonPatch, mergePatch } from './patches.ts'

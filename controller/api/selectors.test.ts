@@ -1,5 +1,5 @@
 /** Selectors: Kubernetes' grammar as tables. */
-import fc from 'fast-check'
+import * as fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import type { KubeObject } from './object.ts'
 import { fieldPredicate, labelPredicate, parseFieldSelector } from './selectors.ts'

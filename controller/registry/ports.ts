@@ -1,4 +1,4 @@
-/** What the rooms of the registry share: the store, the clock, the served resources. Pure: types only. */
+/** What the rooms of the registry share: the store, the clock, the served resources, and where objects lie. Pure. */
 import type { Clock } from '../../system/clock.ts'
 import type { Entropy } from '../../system/entropy.ts'
 import type { Log } from '../../system/log.ts'

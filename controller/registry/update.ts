@@ -12,7 +12,7 @@ import { checkPath, readRequest, type Request } from './request.ts'
 import { isLostRace } from './store-errors.ts'
 import { finalizedObject, isNoOp, statusObject, updatedObject } from './stamp.ts'
 import { mayGo } from './strategy.ts'
-import { checkSeen, commitStep, noteUnknown, readLive } from './write.ts'
+import { checkSeen, commitStep, countWrite, noteUnknown, readLive } from './write.ts'
 
 /** Reads of one patch at most when writers of other processes keep coming between. */
 const PATCH_TRIES_MAX = 10
@@ -97,7 +97,10 @@ async function store(
   { live, request, context }: Change,
 ): Promise<KubeObject> {
   const object = changedObject(resource, { live, request, subresource: context.subresource })
-  if (isNoOp(live, object)) return live
+  if (isNoOp(live, object)) {
+    countWrite(ports, resource, 'Unchanged')
+    return live
+  }
   const { name, resourceVersion } = live.metadata
   const causes = changeCauses(resource, object, live)
   if (causes.length > 0) throw invalid(resource, name, causes)

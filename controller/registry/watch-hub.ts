@@ -12,7 +12,7 @@ import { apiVersionOf } from './request.ts'
 import { expired, fromStore } from './store-errors.ts'
 import { Watcher, type Delivery } from './watcher.ts'
 
-/** How often a watch that allows bookmarks gets one; client-node gives up a watch that is silent for 30 s. */
+/** How often a watch that allows bookmarks gets one, in ms: its silence then tells a reader that it is dead. */
 const BOOKMARK_INTERVAL_MS = 5_000
 const BUFFER_EVENTS_MAX = 10_000
 /** Annotation of the bookmark that ends the initial events. */
@@ -49,6 +49,7 @@ export class WatchHub {
       isSelected: predicateOf(resource, options),
       allowBookmarks: options.allowBookmarks ?? false,
       bufferMax: this.#ports.watchBufferMax ?? BUFFER_EVENTS_MAX,
+      onSlow: () => this.#noteSlow(resource),
     })
     return this.#events({ resource, namespace: options.namespace ?? EVERYWHERE, watcher }, options, signal)
   }
@@ -113,6 +114,13 @@ export class WatchHub {
     if (options.sendInitialEvents === true)
       events.push(bookmarkOf(resource, { revision: page.revision, annotations: { [INITIAL_EVENTS_END]: 'true' } }))
     return { events, revision: page.revision }
+  }
+
+  #noteSlow(resource: ResourceDefinition): void {
+    this.#ports.log?.warn({ resource: resource.plural }, 'watch ended: its reader is too slow')
+    this.#ports.metrics
+      ?.counter('registry_slow_watches_total', 'Watches ended because their reader was too slow', ['resource'])
+      .add({ resource: resource.plural })
   }
 
   #add(subscription: Subscription): void {

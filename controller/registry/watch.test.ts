@@ -204,9 +204,8 @@ describe('watch', () => {
 
   test('RG29 a reader that is too slow gets Expired, and the others are not disturbed', async () => {
     const room = await testRegistry({ watchBufferMax: 3 })
-    const slow = room.registry
-      .watch(widgets, { resourceVersion: '0' }, new AbortController().signal)
-      [Symbol.asyncIterator]()
+    const lagging = room.registry.watch(widgets, { resourceVersion: '0' }, new AbortController().signal)
+    const slow = lagging[Symbol.asyncIterator]()
     await add(room, 'a')
     expect((await slow.next()).value).toMatchObject({ type: 'ADDED' })
     const quick = watching(room, { resourceVersion: '0' })

@@ -20,6 +20,7 @@ export type Delivery = {
 export class Watcher {
   readonly #isSelected: Predicate
   readonly #bufferMax: number
+  readonly #onSlow: () => void
   readonly allowBookmarks: boolean
   #buffer: RegistryEvent[] = []
   #held: Delivery[] | undefined = []
@@ -33,7 +34,10 @@ export class Watcher {
     readonly isSelected: Predicate
     readonly allowBookmarks: boolean
     readonly bufferMax: number
+    /** Told once when the reader is too slow for the buffer. */
+    readonly onSlow: () => void
   }) {
+    this.#onSlow = options.onSlow
     this.#isSelected = options.isSelected
     this.#bufferMax = options.bufferMax
     this.allowBookmarks = options.allowBookmarks
@@ -61,7 +65,7 @@ export class Watcher {
   deliver(delivery: Delivery): void {
     if (this.#held !== undefined) {
       this.#held.push(delivery)
-      if (this.#held.length > this.#bufferMax) this.fail(expired())
+      if (this.#held.length > this.#bufferMax) this.#overflow()
       return
     }
     const event = this.eventOf(delivery)
@@ -106,11 +110,16 @@ export class Watcher {
   #push(event: RegistryEvent): void {
     if (this.#isEnded) return
     if (this.#buffer.length >= this.#bufferMax) {
-      this.fail(expired())
+      this.#overflow()
       return
     }
     this.#buffer.push(event)
     this.#signal()
+  }
+
+  #overflow(): void {
+    if (!this.#isEnded) this.#onSlow()
+    this.fail(expired())
   }
 
   #signal(): void {

@@ -2,6 +2,7 @@
 import type { Key, KubeObject } from '../api/object.ts'
 import type { ResourceDefinition } from '../api/resource.ts'
 import type { SeenMeta } from '../api/meta.ts'
+import type { Change } from '../store/store.ts'
 import { ApiError } from '../api/errors.ts'
 import { storeKeyOf, type RegistryOptions } from './ports.ts'
 import { badRequest, conflict, notFound, stale, tooLarge } from './refusals.ts'
@@ -67,7 +68,19 @@ export async function commitStep(ports: RegistryOptions, step: Step): Promise<Ku
   )
   const [change] = changes
   if (change === undefined) throw new ApiError('InternalError', `Cannot store "${name}": the store made no change`)
+  countWrite(ports, resource, change.type)
   return objectOf(change.record)
+}
+
+/** Counts the outcome of a write: a change of the store, or none because nothing differed. */
+export function countWrite(
+  ports: RegistryOptions,
+  resource: ResourceDefinition,
+  outcome: Change['type'] | 'Unchanged',
+): void {
+  ports.metrics
+    ?.counter('registry_writes_total', 'Writes of objects by what they did to the store', ['resource', 'outcome'])
+    .add({ resource: resource.plural, outcome })
 }
 
 /** The object as a dry run answers it: a new one has no resourceVersion, so that clients can tell it is none yet. */

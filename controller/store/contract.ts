@@ -54,6 +54,7 @@ export function storeContract(name: string, makeStore: MakeStore): void {
     }
   }
   describe(`Store contract: ${name}`, () => {
+    revisions(withStore)
     commits(withStore)
     lists(withStore)
     windows(withStore)
@@ -64,7 +65,7 @@ export function storeContract(name: string, makeStore: MakeStore): void {
 
 type WithStore = (run: (store: Store) => Promise<void>, window?: WindowLimits) => () => Promise<void>
 
-function commits(withStore: WithStore): void {
+function revisions(withStore: WithStore): void {
   test(
     'ST1 an empty store has a revision of at least 1, and revisions grow with every change',
     withStore(async (store) => {
@@ -88,6 +89,9 @@ function commits(withStore: WithStore): void {
       expect(await store.revision()).toBe(before)
     }),
   )
+}
+
+function commits(withStore: WithStore): void {
   test(
     'ST2 a failed precondition names its key and reason, and changes nothing',
     withStore(async (store) => {
