@@ -7,11 +7,13 @@
  *  MP2 After an unknown outcome (OutcomeUnknown) the same call may be made again and gives the same machine.
  *  MP3 get gives undefined only when the provider says that the machine does not exist (404), or `destroyed`.
  *      Absence from a list proves nothing.
- *  MP4 start, stop and destroy are idempotent: what is already so is success; destroy of an unknown machine is success.
+ *  MP4 start, stop and destroy are idempotent: what is already so is success; destroy of an unknown machine is success,
+ *      start and stop of one are NotFound; a state that must pass first is NotReady.
  *  MP5 list gives the machines of one tenant; `complete: false` says that some may be missing (never conclude absence).
  *      A tenant without an app has an empty, complete list.
  *  MP6 No call is retried inside the adapter, except reads; every call honours its signal and a deadline of its own.
- *  MP7 Nothing that does not carry our control plane's stamp is ever started, stopped or destroyed.
+ *      A read that failed on the way is Unavailable: it has no outcome that could be unknown.
+ *  MP7 Nothing that does not carry our control plane's stamp is ever started, stopped or destroyed: NameConflict.
  */
 
 /** Fly's states; `unknown` stands for any word that we do not know. */
