@@ -233,6 +233,18 @@ test('EM7 a key that throws at once, rejects, hangs or fails for good disturbs n
   expect(working).toBe(1)
 })
 
+test('EM7 a weight that cannot be told, or a map that throws, ends no worker', async () => {
+  const broken = (): never => {
+    throw new TypeError('a bug')
+  }
+  const world = setUp({ weightOf: broken })
+  world.client.seed(widget('a'), widget('b'), { ...widget('g'), kind: 'Gadget' })
+  world.add(statusFollowsSpec(world), { concurrency: 1, watches: [watchOf(gadgetKind, broken)] })
+  await world.manager.start()
+  await world.idle()
+  expect(passes(world.manager)).toBe(2)
+})
+
 test('EM8 stop lets a pass end within its grace, aborts one that does not, and opens nothing again', async () => {
   const world = setUp({ stopGraceMs: 1_000 })
   world.client.seed(widget('quick'), widget('slow'))

@@ -90,7 +90,7 @@ class ControllerManager implements Manager {
   add(options: ControllerOptions): void {
     assert(!this.#isStarted, `Cannot add controller "${options.name}" now: add it before start`)
     assert(!this.#controllers.has(options.name), `Cannot add controller "${options.name}" twice: name it otherwise`)
-    const loop = new Loop(options, { ...this.#options, weightOf: this.#options.weightOf ?? (() => 1) })
+    const loop = new Loop(options, { ...this.#options, weightOf: (tenant) => this.#weightOf(tenant) })
     loop.onIdle(() => this.#noteIdle())
     const informer = this.#informerOf(options.kind)
     wakeOnOwnChanges(informer, options, loop)
@@ -159,6 +159,16 @@ class ControllerManager implements Manager {
       await Promise.race([synced, aborted.promise])
     } finally {
       signal?.removeEventListener('abort', onAbort)
+    }
+  }
+
+  /** A weight that cannot be told is the least one: a fault there must not end a worker. */
+  #weightOf(tenant: string): number {
+    try {
+      return this.#options.weightOf?.(tenant) ?? 1
+    } catch (error) {
+      this.#options.log.error({ tenant, error: String(error) }, 'Cannot tell the weight of a tenant')
+      return 1
     }
   }
 

@@ -91,6 +91,21 @@ test('EQ5 of several delays the earliest holds, and adding at once ends the dela
   expect(clock.pendingTimers).toBe(0)
 })
 
+test('EQ5 a delay of a key that waits already, or will wait again, changes nothing', async () => {
+  const { clock, queue, add, drain } = setUp()
+  add('acme/a')
+  queue.addAfter(keyNamed('acme/a'), 100, PRIORITY.retry)
+  expect(queue.delayed).toBe(0)
+  const key = (await queue.take()) ?? keyNamed('')
+  add('acme/a')
+  queue.addAfter(key, 100, PRIORITY.retry)
+  expect(queue.delayed).toBe(0)
+  queue.done(key)
+  expect(await drain()).toEqual(['acme/a'])
+  await clock.advance(1_000)
+  expect([queue.size, queue.known]).toEqual([0, 0])
+})
+
 test('EQ5 a delay that ends while the key is worked on makes it wait afterwards', async () => {
   const { clock, queue, add } = setUp()
   add('acme/a')
