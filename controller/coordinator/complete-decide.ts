@@ -23,11 +23,11 @@ export function completionPatch(completion: Completion): object {
   const phase = reviews.length === 0 ? 'Completed' : 'InReview'
   return {
     phase,
-    output: {
+    output: replacing(work.status?.output, {
       ...request.output,
       ...(request.verdict === undefined ? {} : { verdict: request.verdict }),
       summary: request.summary,
-    },
+    }),
     deliverables: deliverablesOf(request, completion.sha256),
     handOffs: completion.handOffs,
     reviews,
@@ -41,6 +41,22 @@ export function completionPatch(completion: Completion): object {
     ...(phase === 'Completed' ? { completionTime: now } : {}),
   }
 }
+
+/** The merge patch that turns the old object into the next: what an earlier round left is taken away (RFC 7396). */
+function replacing(old: unknown, next: Readonly<Record<string, unknown>>): Record<string, unknown> {
+  const removed = Object.keys(plainObject(old) ?? {}).filter((key) => !Object.hasOwn(next, key))
+  const entries = Object.entries(next).map(([key, value]): [string, unknown] => {
+    const inner = plainObject(value)
+    return [key, inner === undefined ? value : replacing(plainObject(old)?.[key], inner)]
+  })
+  return Object.fromEntries([...removed.map((key): [string, unknown] => [key, null]), ...entries])
+}
+
+const plainObject = (value: unknown): Readonly<Record<string, unknown>> | undefined =>
+  // An object that is neither null nor an array is a record of unknowns.
+  typeof value === 'object' && value !== null && !Array.isArray(value)
+    ? (value as Readonly<Record<string, unknown>>)
+    : undefined
 
 /** Deliverables by name; a name that comes again replaces the one before. */
 function deliverablesOf(request: CompleteRequest, sha256: Sha256): NonNullable<WorkStatus['deliverables']> {

@@ -49,6 +49,12 @@ describe('complete', () => {
     expect(h.client.count('patchStatus')).toBe(1)
   })
 
+  it('CO9 the output of an earlier round does not shine through', async () => {
+    h.seedWork('w1', { status: { ...IN_PROGRESS, output: { summary: 'Old', verdict: 'Approved', facts: { a: 1 } } } })
+    await h.send(SPRITE_API.complete, completion({ output: { facts: { b: 2 } } }))
+    expect(h.work('w1').status?.output).toEqual({ summary: 'Wrote it', facts: { b: 2 } })
+  })
+
   it('CO9 the same report again is accepted without a write', async () => {
     h.seedWork('w1', { status: IN_PROGRESS })
     await h.send(SPRITE_API.complete, completion())

@@ -47,7 +47,7 @@ export function factsOf(task: PromptContent): Facts {
     ),
     dates: datesOf(all),
     goals: goalsOf(sections, brief),
-    points: pointsOf(sectionsOf(`${task.project?.brief ?? task.description}\n# facts\n${brand}`)),
+    points: pointsOf(sectionsOf(`${task.project?.brief ?? ''}\n# facts\n${brand}\n${inputText(task.input)}`)),
     channels: channelsOf(all),
     voice:
       clip(unstopped(sentencesOf(task.brand.voice ?? '')[0] ?? plain(task.brand.voice ?? '')), 160) ||
