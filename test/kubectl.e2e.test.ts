@@ -34,9 +34,6 @@ function kubectls(): readonly string[] {
   return onPath === undefined ? [] : [onPath]
 }
 
-/** kubectl 1.27 and 1.28 cannot validate, create or apply without OpenAPI v2. */
-const needsOpenapiV2 = (kubectl: string): boolean => /1\.2[78]$/.test(kubectl)
-
 const found = kubectls()
 if (found.length === 0) it.skip('kubectl is not installed: nothing to test with')
 
@@ -128,7 +125,6 @@ describe.each(found)('%s', (kubectl) => {
     expect(`${code} ${out}`).toMatch(/^[1-9]/)
     return out
   }
-  const validate = needsOpenapiV2(kubectl) ? ' --validate=false' : ''
 
   it('SV9 discovers the kinds and the version', async () => {
     expect(await ok('version')).toContain('Server Version')
@@ -137,15 +133,15 @@ describe.each(found)('%s', (kubectl) => {
   })
 
   it('SV5 makes a namespace, by protobuf from 1.32 on', async () => {
-    expect(await ok(`create namespace acme${validate}`)).toContain('created')
+    expect(await ok(`create namespace acme`)).toContain('created')
     expect(await ok('get ns acme')).toContain('Active')
   })
 
   it('SV2 creates, reads and prints objects', async () => {
-    expect(await ok(`create -f -${validate}`, sprite('a', {}, { labels: { app: 'x' } }))).toContain(
+    expect(await ok(`create -f -`, sprite('a', {}, { labels: { app: 'x' } }))).toContain(
       'sprite.sprites.highera.com/a created',
     )
-    expect(await ok(`create -f -${validate}`, sprite('b', { agentType: 'editor' }))).toContain('created')
+    expect(await ok(`create -f -`, sprite('b', { agentType: 'editor' }))).toContain('created')
     expect(await ok('get sprites')).toMatch(/^NAME +AGENT +PHASE +READY +PROJECT +TASK +AGE\na +copywriter/)
     expect(await ok('get spr -A -o wide')).toMatch(/^NAMESPACE +NAME .*MACHINE/)
     expect(await ok('get sprite a -o yaml')).toContain('apiVersion: sprites.highera.com/v1alpha1')
@@ -163,18 +159,16 @@ describe.each(found)('%s', (kubectl) => {
 
   it('SV6 reports what is wrong in kubectl’s own words', async () => {
     expect(await fails('get sprite zzz')).toContain('sprites.sprites.highera.com "zzz" not found')
-    expect(await fails(`create -f -${validate}`, sprite('a'))).toContain('already exists')
-    expect(await fails(`create -f -${validate}`, sprite('c', { runPolicy: 'Sometimes' }))).toContain('spec.runPolicy')
-    if (!needsOpenapiV2(kubectl))
-      expect(await fails('create -f -', sprite('c', { zzz: 1 }))).toContain(
-        'strict decoding error: unknown field "spec.zzz"',
-      )
+    expect(await fails(`create -f -`, sprite('a'))).toContain('already exists')
+    expect(await fails(`create -f -`, sprite('c', { runPolicy: 'Sometimes' }))).toContain('spec.runPolicy')
+    expect(await fails('create -f -', sprite('c', { zzz: 1 }))).toContain(
+      'strict decoding error: unknown field "spec.zzz"',
+    )
     const other = { ...sprite('c', {}, { namespace: 'nowhere' }) }
-    expect(await fails(`create -n nowhere -f -${validate}`, other)).toContain('namespaces "nowhere" not found')
+    expect(await fails(`create -n nowhere -f -`, other)).toContain('namespaces "nowhere" not found')
   })
 
   it('SV5 applies from the client, and again without a change', async () => {
-    if (needsOpenapiV2(kubectl)) return
     expect(await ok('apply -f -', sprite('d', { idleTimeoutSeconds: 10 }))).toContain('created')
     expect(await ok('apply -f -', sprite('d', { idleTimeoutSeconds: 10 }))).toContain('unchanged')
     expect((await world.k(['diff', '-f', '-'], sprite('d', { idleTimeoutSeconds: 11 }))).code).toBe(1)
@@ -193,16 +187,15 @@ describe.each(found)('%s', (kubectl) => {
     expect(await ok('label sprite a team=red')).toContain('labeled')
     expect(await ok('annotate sprite a note=hello')).toMatch(/annotated?\n$/)
     const live = JSON.parse(await ok('get sprite a -o json')) as Record<string, object>
-    expect(
-      await ok(`replace -f -${validate}`, { ...live, spec: { ...live['spec'], idleTimeoutSeconds: 30 } }),
-    ).toContain('replaced')
-    expect(
-      await fails(`replace -f -${validate}`, { ...live, spec: { ...live['spec'], idleTimeoutSeconds: 40 } }),
-    ).toContain('Conflict')
+    expect(await ok(`replace -f -`, { ...live, spec: { ...live['spec'], idleTimeoutSeconds: 30 } })).toContain(
+      'replaced',
+    )
+    expect(await fails(`replace -f -`, { ...live, spec: { ...live['spec'], idleTimeoutSeconds: 40 } })).toContain(
+      'Conflict',
+    )
   })
 
   it('SV10 explains kinds and fields', async () => {
-    if (needsOpenapiV2(kubectl)) return
     expect(await ok('explain sprites')).toMatch(/KIND: +Sprite/)
     expect(await ok('explain sprites.spec.idleTimeoutSeconds')).toContain('seconds')
     expect(await fails('explain sprites.spec.zzz')).toContain('does not exist')
@@ -212,7 +205,7 @@ describe.each(found)('%s', (kubectl) => {
     const watching = world.k(['get', 'sprites', '-w', '--output-watch-events', '--request-timeout=4s'])
     await realClock.sleep(1_500)
     await ok('patch sprite b --type=merge -p {"spec":{"idleTimeoutSeconds":50}}')
-    await ok(`create -f -${validate}`, sprite('w'))
+    await ok(`create -f -`, sprite('w'))
     await ok('delete sprite w --wait=false')
     const { out } = await watching
     expect(out).toMatch(/MODIFIED +b[^]*ADDED +w[^]*DELETED +w/)
@@ -251,7 +244,7 @@ describe.each(found)('%s', (kubectl) => {
       lastTimestamp: '2026-01-01T00:00:00Z',
       source: { component: 'test' },
     }
-    await ok(`create -f -${validate}`, event)
+    await ok(`create -f -`, event)
     expect(await ok('describe sprite a')).toMatch(/Events:[^]*Tested/)
     expect(await ok('get events')).toContain('Tested')
     expect(await ok('events --for sprite/a')).toContain('Tested')

@@ -1,4 +1,5 @@
 /** Prints how long ago something was, as kubectl does. Pure. */
+import { parseTimestamp } from '../../system/timestamp.ts'
 
 const MINUTE_S = 60
 const HOUR_S = 3600
@@ -33,6 +34,6 @@ const twoParts = (large: number, largeUnit: string, small: number, smallUnit: st
 /** The age of an RFC 3339 instant at `nowMs`; `<unknown>` without one, `<invalid>` when it is none. */
 export function ageOf(instant: string | undefined, nowMs: number): string {
   if (instant === undefined || instant === '') return '<unknown>'
-  const atMs = Date.parse(instant)
-  return Number.isNaN(atMs) ? '<invalid>' : humanDuration(nowMs - atMs)
+  const atMs = parseTimestamp(instant)
+  return atMs === undefined ? '<invalid>' : humanDuration(nowMs - atMs)
 }

@@ -123,6 +123,22 @@ describe('OpenAPI v3', () => {
     expect(pick(sprite, '.properties.spec.properties.idleTimeoutSeconds.description')[0]).toContain('seconds')
   })
 
+  it('SV10 OpenAPI v2 resolves every reference too, under the names that clients look up', () => {
+    const v2 = bodyOf(ask({ at: 'openapiV2' }))
+    const names = Object.keys(pick(v2, '.definitions')[0] ?? {})
+    expect(refsOf(v2).filter((ref) => !names.includes(ref.replace('#/definitions/', '')))).toEqual([])
+    expect(names).toContain('io.k8s.apimachinery.pkg.apis.meta.v1.ObjectMeta')
+    expect(JSON.stringify(v2)).not.toContain('x-kubernetes-validations')
+  })
+
+  it('SV10 OpenAPI v2 comes as protobuf to those who ask, under a Content-Type that Go can read', () => {
+    const asked = 'application/com.github.proto-openapi.spec.v2@v1.0+protobuf'
+    const response = ask({ at: 'openapiV2' }, asked)
+    expect(response.headers['Content-Type']).toBe(asked.replace('@', '.'))
+    // Document.swagger is field 1: tag 0x0a, three bytes, "2.0".
+    expect(Buffer.from(response.body as Uint8Array).subarray(0, 5)).toEqual(Buffer.from('\n\u00032.0'))
+  })
+
   it('SV10 model names reverse the group', () => {
     expect(modelName(namespaces)).toBe('io.k8s.api.core.v1.Namespace')
     expect(modelName({ group: 'coordination.k8s.io', version: 'v1', kind: 'Lease' })).toBe(

@@ -1,8 +1,7 @@
 /** Answers the questions about the API itself: versions, discovery, OpenAPI. Documents are made once. */
 import { createHash } from 'node:crypto'
-import { ApiError } from '../api/errors.ts'
 import type { ResourceDefinition } from '../api/resource.ts'
-import { discoveryVersionOf } from './accept.ts'
+import { discoveryVersionOf, parseMediaTypes } from './accept.ts'
 import {
   aggregatedDiscovery,
   coreVersions,
@@ -13,6 +12,8 @@ import {
   type DiscoveredResource,
 } from './discovery.ts'
 import { jsonResponse, notServed, type ApiRequest, type ApiResponse } from './exchange.ts'
+import { encodeOpenapiV2, OPENAPI_V2_ANSWERED, OPENAPI_V2_ASKED } from './openapi-v2-protobuf.ts'
+import { openapiV2 } from './openapi-v2.ts'
 import { groupVersionsOf, openapiDocument, specPath } from './openapi-v3.ts'
 import type { Route } from './route.ts'
 
@@ -42,6 +43,7 @@ export function createCatalog(
 ): Catalog {
   const all = [...resources, ...virtual]
   const documents = once(() => openapiDocuments(resources))
+  const whole = once(() => wholeDocuments(resources))
   return (route, { headers }) => {
     const accept = headers.get('accept')
     switch (route.at) {
@@ -62,7 +64,7 @@ export function createCatalog(
       case 'openapiDocument':
         return documentResponse(documents().get(specPath(route.group, route.version)))
       case 'openapiV2':
-        throw new ApiError('NotFound', 'OpenAPI v2 is not served; read /openapi/v3')
+        return wholeDocument(whole(), accept)
     }
   }
 }
@@ -91,6 +93,19 @@ function documentResponse(document: Document | undefined): ApiResponse {
   return { status: 200, headers, body: document.json }
 }
 
+type WholeDocument = { readonly json: string; readonly protobuf: Buffer }
+
+function wholeDocuments(resources: readonly ResourceDefinition[]): WholeDocument {
+  const document = openapiV2(resources)
+  return { json: JSON.stringify(document), protobuf: encodeOpenapiV2(document) }
+}
+
+function wholeDocument({ json, protobuf }: WholeDocument, accept: string | undefined): ApiResponse {
+  const isProtobuf = parseMediaTypes(accept ?? '')[0]?.type === OPENAPI_V2_ASKED
+  const headers = { 'Content-Type': isProtobuf ? OPENAPI_V2_ANSWERED : 'application/json', Vary: 'Accept' }
+  return { status: 200, headers, body: isProtobuf ? protobuf : json }
+}
+
 function aggregated(
   all: readonly DiscoveredResource[],
   space: 'core' | 'groups',
@@ -114,6 +129,7 @@ const rootPaths = (all: readonly DiscoveredResource[]): readonly string[] => [
   '/healthz',
   '/livez',
   '/metrics',
+  '/openapi/v2',
   '/openapi/v3',
   '/readyz',
   '/version',

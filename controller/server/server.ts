@@ -93,6 +93,8 @@ export function createApiServer(options: ApiServerOptions): ApiServer {
   async function open(server: Server, at: { readonly host: string; readonly port: number }): Promise<number> {
     server.maxConnections = CONNECTIONS_MAX
     const port = await listening(server, at)
+    // Such as no file left for another connection: the listener goes on when there is.
+    server.on('error', (error) => options.log.error({ why: error.message }, 'Listener failed'))
     servers.push(server)
     return port
   }
