@@ -93,6 +93,14 @@ describe('JSON patch', () => {
   })
 })
 
+describe('JSON patch that nests', () => {
+  test('PA5 copies that nest deeper and deeper end without a crash', () => {
+    const nest = Array.from({ length: 18 }, (_, n) => ({ op: 'copy', from: '', path: '/k'.repeat(2 ** n) }))
+    const result = jsonPatch({ k: {} }, nest)
+    expect(result.ok || result.error.reason !== 'BadRequest').toBe(true)
+  })
+})
+
 describe('equality', () => {
   test('PA6 is that of sorted JSON text, and undefined members are absent', () => {
     fc.assert(

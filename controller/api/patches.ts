@@ -90,7 +90,14 @@ const isPointer = (value: unknown): value is string =>
   (value === '' || value.startsWith('/')) &&
   !value.split('/').some((token) => UNSAFE_TOKENS.has(token))
 
-const sizeOfCopy = (root: Json, from: string): number => JSON.stringify(Pointer.fromJSON(from).get(root) ?? null).length
+/** Infinite for what is nested too deep to be written down. */
+function sizeOfCopy(root: Json, from: string): number {
+  try {
+    return JSON.stringify(Pointer.fromJSON(from).get(root) ?? null).length
+  } catch {
+    return Infinity
+  }
+}
 
 /** Applies one operation in place under `root.value`; returns why it failed. */
 function applyOne(root: { value: Json }, operation: Operation): string | undefined {

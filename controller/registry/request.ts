@@ -25,8 +25,7 @@ export const apiVersionOf = (resource: ResourceDefinition): string =>
 /** Reads a body of the resource; throws BadRequest when it cannot be one. */
 export function readRequest(resource: ResourceDefinition, body: unknown): Request {
   if (!isJsonObject(body)) throw badRequest('Cannot read the body: a JSON object is expected')
-  if (isDeeperThan(body, DEPTH_MAX))
-    throw badRequest(`Cannot read the body: it is nested deeper than ${DEPTH_MAX} levels`)
+  checkDepth(body)
   checkType(resource, body)
   const { requested, seen, unknown, wrong } = readMeta(body['metadata'])
   if (wrong.length > 0) throw badRequest(`Cannot read the ${resource.kind}: ${wrong.slice(0, 20).join(', ')}`)
@@ -36,6 +35,12 @@ export function readRequest(resource: ResourceDefinition, body: unknown): Reques
   // An object stays one under pruning.
   const value = isJsonObject(pruned.value) ? pruned.value : {}
   return { meta: requested, seen, content: value, unknown: [...unknown, ...pruned.unknown] }
+}
+
+/** Throws BadRequest for a body that recursion must not walk. */
+export function checkDepth(body: unknown): void {
+  if (!isDeeperThan(body, DEPTH_MAX)) return
+  throw badRequest(`Cannot read the body: it is nested deeper than ${DEPTH_MAX} levels`)
 }
 
 /** Built-in kinds may come without apiVersion and kind, as typed clients send them; our own may not. */

@@ -169,6 +169,13 @@ describe('patch', () => {
     await expect(registry.patch(widgets, KEY, { type, body }, CONTEXT)).rejects.toMatchObject({ reason })
   })
 
+  test.each(['merge', 'json'] as const)('RG16 a %s patch that is nested too deep is BadRequest', async (type) => {
+    const { registry } = await withWidget()
+    const value: unknown = JSON.parse(`${'['.repeat(100_000)}${']'.repeat(100_000)}`)
+    const body = type === 'merge' ? { spec: { tags: value } } : [{ op: 'add', path: '/spec/tags', value }]
+    await expect(registry.patch(widgets, KEY, { type, body }, CONTEXT)).rejects.toMatchObject({ reason: 'BadRequest' })
+  })
+
   test('RG16 an unknown field of a patch is Invalid under Strict', async () => {
     const { registry } = await withWidget()
     const context = { ...CONTEXT, fieldValidation: 'Strict' as const }

@@ -8,7 +8,7 @@ import { changeCauses } from './check.ts'
 import type { RegistryOptions } from './ports.ts'
 import { badRequest, invalid } from './refusals.ts'
 import type { PatchType, Subresource, WriteContext } from './registry.ts'
-import { checkPath, readRequest, type Request } from './request.ts'
+import { checkDepth, checkPath, readRequest, type Request } from './request.ts'
 import { isLostRace } from './store-errors.ts'
 import { finalizedObject, isNoOp, statusObject, updatedObject } from './stamp.ts'
 import { mayGo } from './strategy.ts'
@@ -48,6 +48,7 @@ export async function patch(
   },
 ): Promise<KubeObject> {
   const { key, context } = write
+  checkDepth(write.patch.body)
   for (let tries = 1; ; tries++) {
     context.signal?.throwIfAborted()
     const live = await readLive(ports, resource, key)
