@@ -3,7 +3,7 @@ import type { CST } from 'yaml'
 import { Lexer, Parser } from 'yaml'
 
 /** The most tokens of a file, all documents together. */
-export const TOKENS_MAX = 100_000
+export const TOKENS_MAX = 60_000
 /** The most keys of a map, or fields of an object. */
 export const KEYS_MAX = 2000
 /** The deepest nesting of a document, in levels. */
