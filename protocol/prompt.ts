@@ -57,6 +57,7 @@ const TAGS = [
   'by',
 ] as const
 type Tag = (typeof TAGS)[number]
+const KNOWN: ReadonlySet<string> = new Set(TAGS)
 
 const TO_ESCAPE = new RegExp(`<(\\\\*/?(?:${TAGS.join('|')})>)`, 'g')
 const TO_UNESCAPE = new RegExp(`<\\\\(\\\\*/?(?:${TAGS.join('|')})>)`, 'g')
@@ -140,11 +141,17 @@ function userText(task: PromptContent): string {
 /** The children of a section in order, their texts still escaped; stray text between them is skipped. */
 function children(text: string): { readonly tag: string; readonly body: string }[] {
   const found: { tag: string; body: string }[] = []
-  const open = /<([a-z_]+)>\n/g
+  const open = /<([a-z_]{1,20})>\n/g
+  // A tag that nothing closes is looked for once, so that a hostile text costs no more than a long one.
+  const skipped = new Set<string>()
   for (let match = open.exec(text); match !== null; match = open.exec(text)) {
     const tag = match[1] ?? ''
+    if (!KNOWN.has(tag) || skipped.has(tag)) continue
     const end = text.indexOf(`\n</${tag}>`, open.lastIndex)
-    if (end < 0) continue
+    if (end < 0) {
+      skipped.add(tag)
+      continue
+    }
     found.push({ tag, body: text.slice(open.lastIndex, end) })
     open.lastIndex = end + tag.length + 4
   }

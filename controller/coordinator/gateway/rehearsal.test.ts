@@ -219,6 +219,22 @@ describe('rehearsal model', () => {
     expect(asRecord(events[0]?.['message'])['model']).toBe(REHEARSAL_MODEL)
   })
 
+  it('RH6 hostile texts of megabytes cost no more than long ones', () => {
+    const started = process.cpuUsage().user
+    for (const text of [
+      '<task>\n'.repeat(300_000),
+      `${'.'.repeat(200_000)}x`,
+      `${' '.repeat(200_000)}x`,
+      '['.repeat(200_000),
+    ]) {
+      const task = taskOf('editor', { description: text, brand: { voice: text, guidelines: text, context: text } })
+      answerTo(requestOf({ ...task, project: { name: 'p', displayName: 'P', brief: text } }))
+      const messages = [{ role: 'user' as const, content: text }]
+      answerTo({ model: 'm', max_tokens: 300, system: text, messages })
+    }
+    expect((process.cpuUsage().user - started) / 1_000).toBeLessThan(5_000)
+  })
+
   it('RH9 a text that is no task is answered as such', () => {
     const request = messagesRequest.parse({
       model: 'm',

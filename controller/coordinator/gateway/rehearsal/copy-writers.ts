@@ -46,7 +46,7 @@ const EDITS: readonly (readonly [RegExp, string, string])[] = [
   [/\bin order to\b/gi, 'to', '“in order to” became “to”'],
   [/\bvery |\breally |\bjust /gi, '', 'intensifiers are gone'],
   [/\butilize/gi, 'use', '“utilize” became “use”'],
-  [/ +\n/g, '\n', 'stray spaces are gone'],
+  [/ {1,20}\n/g, '\n', 'stray spaces are gone'],
   [/\bReserve your place today\b/g, 'Reserve your place', 'the call to action lost its last word'],
 ]
 

@@ -28,15 +28,18 @@ const DATE = new RegExp(
   'g',
 )
 
+/** So much of each text is looked at, whatever a caller sends. */
+const TEXT_CHARS_MAX = 60_000
+
 /** The facts of a task. */
 export function factsOf(task: PromptContent): Facts {
-  const brief = `${task.project?.brief ?? ''}\n${task.description}\n${inputText(task.input)}`
-  const brand = task.brand.context ?? ''
+  const brief = `${(task.project?.brief ?? '').slice(0, TEXT_CHARS_MAX)}\n${task.description.slice(0, TEXT_CHARS_MAX)}\n${inputText(task.input)}`
+  const brand = (task.brand.context ?? '').slice(0, TEXT_CHARS_MAX)
   const all = `${brief}\n${brand}`
   const sections = sectionsOf(all)
   const organization = task.tenant.displayName || 'the organization'
   const project = task.project?.displayName ?? clip(unstopped(sentencesOf(task.description)[0] ?? task.type), 60)
-  const guidance = [...guidanceOf(task.brand.guidelines ?? '')]
+  const guidance = [...guidanceOf((task.brand.guidelines ?? '').slice(0, TEXT_CHARS_MAX))]
   return {
     organization,
     project,
@@ -47,11 +50,13 @@ export function factsOf(task: PromptContent): Facts {
     ),
     dates: datesOf(all),
     goals: goalsOf(sections, brief),
-    points: pointsOf(sectionsOf(`${task.project?.brief ?? ''}\n# facts\n${brand}\n${inputText(task.input)}`)),
+    points: pointsOf(
+      sectionsOf(
+        `${(task.project?.brief ?? '').slice(0, TEXT_CHARS_MAX)}\n# facts\n${brand}\n${inputText(task.input)}`,
+      ),
+    ),
     channels: channelsOf(all),
-    voice:
-      clip(unstopped(sentencesOf(task.brand.voice ?? '')[0] ?? plain(task.brand.voice ?? '')), 160) ||
-      'clear and direct',
+    voice: clip(unstopped(sentencesOf((task.brand.voice ?? '').slice(0, 2_000))[0] ?? ''), 160) || 'clear and direct',
     dos: guidance.filter((line) => !AVOID.test(line)).slice(0, 5),
     donts: guidance.filter((line) => AVOID.test(line)).slice(0, 5),
   }

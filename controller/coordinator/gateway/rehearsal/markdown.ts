@@ -45,11 +45,18 @@ export function clip(text: string, charsMax: number): string {
   if (text.length <= charsMax) return text
   const cut = text.slice(0, charsMax - 1)
   const space = cut.lastIndexOf(' ')
-  return `${(space > charsMax / 2 ? cut.slice(0, space) : cut).replace(/[\s,;:–-]+$/, '')}…`
+  return `${trimmedEnd(space > charsMax / 2 ? cut.slice(0, space) : cut, ' \n\t,;:–-')}…`
 }
 
 /** The text without its closing stop, to stand within a sentence. */
-export const unstopped = (text: string): string => text.replace(/[.!?…\s]+$/, '')
+export const unstopped = (text: string): string => trimmedEnd(text, '.!?… \n\t')
+
+/** The text without these characters at its end; a loop, since a pattern would be quadratic on long runs. */
+function trimmedEnd(text: string, chars: string): string {
+  let end = text.length
+  while (end > 0 && chars.includes(text.charAt(end - 1))) end--
+  return text.slice(0, end)
+}
 
 /** The text with a lower-case start, unless it begins with a name of capitals. */
 export const lowered = (text: string): string =>
