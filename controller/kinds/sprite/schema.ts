@@ -57,7 +57,7 @@ const spec = z.object({
     .meta({ 'x-kubernetes-list-type': 'atomic' }),
   idleTimeoutSeconds: z
     .int()
-    .min(5)
+    .min(1)
     .max(86400)
     .optional()
     .describe('Idle time in seconds after which its machine stops, at most the tenant’s.'),
@@ -101,6 +101,7 @@ const status = z.object({
   tokensUsed: countField('Tokens used by its finished work.').optional(),
   failures: countField('Machines in a row that never became ready.').optional(),
   retryTime: timeField('Not before then is a new machine tried.').optional(),
+  lastMachineId: z.string().max(63).optional().describe('Id of the last machine that it had; its log is kept under it.'),
   lastExit: z
     .object({
       incarnation: countField('Incarnation that ended.'),
@@ -216,6 +217,7 @@ export const spriteKind = defineKind({
     Deleting: 'It is being deleted; the message says what is awaited.',
     DestroyBrake: 'Many machines seem lost at once; none is destroyed until that is clear.',
     Paused: 'Annotation paused: hands off.',
+    Fenced: 'A late incarnation of its machine reported and was refused.',
   },
 })
 

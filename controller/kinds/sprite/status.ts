@@ -34,6 +34,7 @@ export function spriteStatus(world: SpriteWorld, decision: SpriteDecision, outco
     tokensUsed: world.tokensUsed === 0 ? before.tokensUsed : world.tokensUsed,
     failures: outcome.isBraked === true ? before.failures : (decision.failures ?? before.failures),
     retryTime: decision.retryTime,
+    lastMachineId: machine?.id ?? before.machine?.id ?? before.lastMachineId,
     lastExit: lastExit(world),
     lastHeartbeatTime: before.lastHeartbeatTime,
     blockers: decision.blockers === undefined ? undefined : [...decision.blockers],

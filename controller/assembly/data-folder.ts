@@ -1,0 +1,93 @@
+/** The data folder: what a control plane keeps on disk, and the secrets that it makes once. */
+import { constants } from 'node:fs'
+import { access, mkdir, readFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import { z } from 'zod'
+import { randomHex, type Entropy } from '../../system/entropy.ts'
+import { writeFileAtomically } from '../server/write-file.ts'
+
+/** Where things lie in the data folder. */
+export type DataPaths = {
+  readonly folder: string
+  /** Objects and token ledger: the one file of the store. */
+  readonly store: string
+  /** The emulator's own record of its machines. */
+  readonly fly: string
+  readonly machineLogs: string
+  readonly certificates: string
+  readonly kubeconfig: string
+  readonly identity: string
+  readonly log: string
+}
+
+/** The paths of a data folder. Pure. */
+export const dataPaths = (folder: string): DataPaths => ({
+  folder,
+  store: join(folder, 'control-plane.db'),
+  fly: join(folder, 'fly-emulator.db'),
+  machineLogs: join(folder, 'machines'),
+  certificates: join(folder, 'certificates'),
+  kubeconfig: join(folder, 'kubeconfig'),
+  identity: join(folder, 'identity.json'),
+  log: join(folder, 'control-plane.log'),
+})
+
+/** The data folder cannot be used; the message says why and what would do. */
+export class DataFolderError extends Error {
+  override readonly name = 'DataFolderError'
+}
+
+/** Makes the folder, for the owner alone, and proves that it can be written. Throws DataFolderError. */
+export async function openDataFolder(folder: string): Promise<DataPaths> {
+  try {
+    await mkdir(folder, { recursive: true, mode: 0o700 })
+    await access(folder, constants.R_OK | constants.W_OK | constants.X_OK)
+  } catch (error) {
+    const why = error instanceof Error && 'code' in error ? String(error.code) : String(error)
+    throw new DataFolderError(
+      `Cannot write to the data folder "${folder}" (${why}): choose another with --data, or change its owner`,
+      { cause: error },
+    )
+  }
+  return dataPaths(folder)
+}
+
+const identitySchema = z.object({
+  /** Stamped on every machine: which control plane made it. */
+  controlPlaneId: z.string().regex(/^cp-[0-9a-f]{12}$/),
+  /** Hex of 32 bytes; sprites' tokens are derived from it. */
+  masterKey: z.string().regex(/^[0-9a-f]{64}$/),
+  /** Where sprites reached the Coordinator last: kept, so that those that still run find it again. */
+  httpPort: z.number().int().min(1).max(65535).optional(),
+})
+
+export type Identity = Readonly<z.infer<typeof identitySchema>>
+
+/** The identity of this control plane, made at first start. Throws DataFolderError when the file is damaged. */
+export async function readIdentity(paths: DataPaths, entropy: Entropy): Promise<Identity> {
+  const text = await readFile(paths.identity, 'utf8').catch((error: NodeJS.ErrnoException) => {
+    if (error.code === 'ENOENT') return undefined
+    throw new DataFolderError(`Cannot read "${paths.identity}": ${error.message}`, { cause: error })
+  })
+  if (text === undefined) {
+    const made = { controlPlaneId: `cp-${randomHex(entropy, 6)}`, masterKey: randomHex(entropy, 32) }
+    await writeIdentity(paths, made)
+    return made
+  }
+  const read = identitySchema.safeParse(jsonOf(text))
+  if (read.success) return read.data
+  throw new DataFolderError(
+    `Cannot use "${paths.identity}": it is damaged; restore it from a backup, or start with another --data`,
+  )
+}
+
+export const writeIdentity = (paths: DataPaths, identity: Identity): Promise<void> =>
+  writeFileAtomically(paths.identity, `${JSON.stringify(identity, undefined, 2)}\n`, { mode: 0o600 })
+
+function jsonOf(text: string): unknown {
+  try {
+    return JSON.parse(text)
+  } catch {
+    return undefined
+  }
+}

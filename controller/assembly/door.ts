@@ -1,0 +1,111 @@
+/** Opens the API's listeners, with a local CA, and writes the kubeconfig by which clients come in. */
+import { ensureCertificates } from '../server/certificates.ts'
+import { KubeconfigError, readKubeconfig, writeKubeconfig } from '../server/kubeconfig.ts'
+import type { ApiServer } from '../server/server.ts'
+import { mintToken, recordOf, type TokenSet } from '../server/tokens.ts'
+import type { Clock } from '../../system/clock.ts'
+import type { Entropy } from '../../system/entropy.ts'
+import type { DataPaths } from './data-folder.ts'
+
+export type DoorOptions = {
+  /** Loopback unless said otherwise. */
+  readonly host: string
+  /** For kubectl and spritectl; 0 takes a free one. */
+  readonly httpsPort: number
+  /** For a person's browser, for curl and for local sprites; 0 takes a free one, the last one if it is free. */
+  readonly httpPort: number
+}
+
+export type Door = {
+  readonly httpsUrl: string
+  readonly httpUrl: string
+  readonly httpPort: number
+  readonly kubeconfig: string
+}
+
+/** A listener could not be opened: EADDRINUSE, EACCES and the like are in `code`. */
+export class ListenError extends Error {
+  override readonly name = 'ListenError'
+  readonly code: string
+  readonly port: number
+  readonly flag: '--port' | '--http-port'
+
+  constructor(code: string, port: number, flag: '--port' | '--http-port') {
+    super(`Cannot listen on port ${port} (${code}): choose another with ${flag}, 0 takes a free one`)
+    this.code = code
+    this.port = port
+    this.flag = flag
+  }
+}
+
+const ADMIN = { name: 'admin', groups: ['system:masters'] } as const
+
+/** Opens both listeners and writes the kubeconfig. Throws ListenError. */
+export async function openDoor(ports: {
+  readonly server: ApiServer
+  readonly tokens: TokenSet
+  readonly paths: DataPaths
+  readonly clock: Clock
+  readonly entropy: Entropy
+  readonly options: DoorOptions
+  readonly lastHttpPort: number | undefined
+}): Promise<Door> {
+  const { server, paths, clock, entropy, options } = ports
+  const { caCert, cert, key } = await ensureCertificates({ folder: paths.certificates, clock, entropy })
+  const token = await adminToken(ports)
+  const { host } = options
+  const httpPort = await listenOn(
+    '--http-port',
+    options.httpPort,
+    async (port) => {
+      const opened = await server.listen({ http: { host, port } })
+      return opened.httpPort ?? port
+    },
+    ports.lastHttpPort,
+  )
+  const httpsPort = await listenOn('--port', options.httpsPort, async (port) => {
+    const opened = await server.listen({ https: { host, port, cert, key } })
+    return opened.httpsPort ?? port
+  })
+  const httpsUrl = `https://${host}:${httpsPort}`
+  await writeKubeconfig(paths.kubeconfig, { server: httpsUrl, caCert, token })
+  return { httpsUrl, httpUrl: `http://${host}:${httpPort}`, httpPort, kubeconfig: paths.kubeconfig }
+}
+
+/** The token of the kubeconfig that is there, or a new one: it is kept nowhere else. */
+async function adminToken(ports: Parameters<typeof openDoor>[0]): Promise<string> {
+  const known = await readKubeconfig(ports.paths.kubeconfig).catch((error: unknown) => {
+    if (error instanceof KubeconfigError) return undefined
+    throw error
+  })
+  const record = known === undefined ? undefined : recordOf(known.token, ADMIN)
+  if (known !== undefined && record !== undefined) {
+    ports.tokens.add(record)
+    return known.token
+  }
+  const made = mintToken(ADMIN, ports.entropy)
+  ports.tokens.add(made.record)
+  return made.token
+}
+
+/** Opens on the port asked for; for 0 the last one is tried first, so that sprites that still run find us. */
+async function listenOn(
+  flag: '--port' | '--http-port',
+  port: number,
+  listen: (port: number) => Promise<number>,
+  lastPort?: number,
+): Promise<number> {
+  if (port === 0 && lastPort !== undefined) {
+    try {
+      return await listen(lastPort)
+    } catch {
+      // Taken by now: any free one will do.
+    }
+  }
+  try {
+    return await listen(port)
+  } catch (error) {
+    if (error instanceof Error && 'code' in error) throw new ListenError(String(error.code), port, flag)
+    throw error
+  }
+}

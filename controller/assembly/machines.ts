@@ -1,0 +1,92 @@
+/** Assembles where machines run: at Fly.io, or on the emulator in this process; the adapter is the same. */
+import { fileURLToPath } from 'node:url'
+import type { Environment } from '../config.ts'
+import { createFlyEmulator, type FlyEmulator } from '../providers/fly-emulator/fly-emulator.ts'
+import { createProcessRunner } from '../providers/fly-emulator/process-runner.ts'
+import { createFlyProvider } from '../providers/fly/fly-provider.ts'
+import type { MachineProvider } from '../providers/machines.ts'
+import type { Clock } from '../../system/clock.ts'
+import { randomHex, type Entropy } from '../../system/entropy.ts'
+import type { Log } from '../../system/log.ts'
+import type { Metrics } from '../../system/metrics.ts'
+import type { DataPaths } from './data-folder.ts'
+
+export type Machines = {
+  readonly provider: MachineProvider
+  /** Where a machine's log lies; undefined where the provider keeps it. */
+  readonly logPath: (machineId: string) => string | undefined
+  /** Calls back with the tenant's app when one of its machines moved; never at Fly, where the feed must do. */
+  readonly onMove: (listener: (app: string) => void) => void
+  readonly isEmulated: boolean
+  /** Ends every local machine's process (none at Fly). */
+  readonly close: () => Promise<void>
+}
+
+export type MachinePorts = {
+  readonly environment: Environment
+  readonly paths: DataPaths
+  readonly controlPlaneId: string
+  readonly clock: Clock
+  readonly entropy: Entropy
+  readonly log: Log
+  readonly metrics: Metrics
+}
+
+/** The sprite's entry point: its source in a checkout, the bundle in a package. */
+const spriteEntry = (): string => {
+  const isSource = import.meta.url.endsWith('.ts')
+  return fileURLToPath(new URL(isSource ? '../../sprite/main.ts' : '../sprite/sprite.mjs', import.meta.url))
+}
+
+/** Opens the provider; the emulator finds its machines of an earlier run again. */
+export async function openMachines(ports: MachinePorts): Promise<Machines> {
+  const { environment } = ports
+  if (environment.FLY_API_TOKEN === undefined) return await openEmulated(ports)
+  const provider = providerOf(ports, environment.FLY_FLAPS_BASE_URL, environment.FLY_API_TOKEN)
+  return { provider, logPath: () => undefined, onMove: () => {}, isEmulated: false, close: async () => {} }
+}
+
+async function openEmulated(ports: MachinePorts): Promise<Machines> {
+  const { clock, entropy, paths } = ports
+  const log = ports.log.child({ part: 'fly-emulator' })
+  const runner = createProcessRunner({
+    command: () => ({ file: process.execPath, args: ['--disable-warning=ExperimentalWarning', spriteEntry()] }),
+    logFolder: paths.machineLogs,
+    clock,
+    log,
+  })
+  const token = `emulator-${randomHex(entropy, 16)}`
+  const emulator: FlyEmulator = createFlyEmulator({
+    databasePath: paths.fly,
+    clock,
+    entropy,
+    runner,
+    log,
+    tokens: [token],
+    orgSlug: ports.environment.FLY_ORG,
+  })
+  const baseUrl = await emulator.listen(0)
+  return {
+    provider: providerOf(ports, baseUrl, token),
+    logPath: (machineId) => runner.logPath(machineId),
+    onMove: (listener) => {
+      emulator.onChange((_id, machine) => {
+        if (machine !== undefined) listener(machine.app)
+      })
+    },
+    isEmulated: true,
+    close: () => emulator.close({ kill: true }),
+  }
+}
+
+const providerOf = (ports: MachinePorts, baseUrl: string, token: string): MachineProvider =>
+  createFlyProvider({
+    baseUrl,
+    token,
+    orgSlug: ports.environment.FLY_ORG,
+    appTemplate: ports.environment.FLY_APP,
+    controlPlaneId: ports.controlPlaneId,
+    clock: ports.clock,
+    log: ports.log.child({ part: 'fly' }),
+    metrics: ports.metrics,
+  })

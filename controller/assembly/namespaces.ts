@@ -1,0 +1,41 @@
+/** The Namespaces port of the Tenant controller, over the registry. */
+import { CONTROLLER_ACTOR } from '../api/admission.ts'
+import { API_VERSION } from '../api/define-kind.ts'
+import { hasReason } from '../api/errors.ts'
+import type { Namespaces } from '../kinds/tenant/observe.ts'
+import { namespaceResource } from '../registry/core.ts'
+import type { Registry } from '../registry/registry.ts'
+
+/** One core Namespace per tenant, owned by it. Throws ApiError. */
+export function createNamespaces(registry: Registry): Namespaces {
+  const context = { actor: CONTROLLER_ACTOR, fieldManager: 'tenant-controller' }
+  const keyOf = (name: string) => ({ namespace: '', name })
+  const exists = async (name: string): Promise<boolean> => {
+    try {
+      await registry.get(namespaceResource, keyOf(name))
+      return true
+    } catch (error) {
+      if (hasReason(error, 'NotFound')) return false
+      throw error
+    }
+  }
+  return {
+    exists,
+    ensure: async (name, tenantUid) => {
+      const ownerReferences = [{ apiVersion: API_VERSION, kind: 'Tenant', name, uid: tenantUid }]
+      const metadata = { name, ownerReferences }
+      try {
+        await registry.create(namespaceResource, '', { apiVersion: 'v1', kind: 'Namespace', metadata }, context)
+      } catch (error) {
+        if (!hasReason(error, 'AlreadyExists')) throw error
+      }
+    },
+    remove: async (name) => {
+      try {
+        await registry.delete(namespaceResource, keyOf(name), {}, context)
+      } catch (error) {
+        if (!hasReason(error, 'NotFound')) throw error
+      }
+    },
+  }
+}

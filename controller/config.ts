@@ -1,0 +1,45 @@
+/** Reads the control plane's settings from the environment: the only place that looks at process.env. */
+import { z } from 'zod'
+
+const environmentSchema = z.object({
+  /** With it, sprites talk to Claude; without it, the rehearsal model answers. */
+  ANTHROPIC_API_KEY: z.string().min(1).optional(),
+  ANTHROPIC_BASE_URL: z.url().default('https://api.anthropic.com'),
+  /** Claude model for personas that name none. */
+  SPRITE_MODEL: z.string().min(1).optional(),
+  /** With it, machines run at Fly.io; without it, on the emulator in this process. */
+  FLY_API_TOKEN: z.string().min(1).optional(),
+  FLY_FLAPS_BASE_URL: z.url().default('https://api.machines.dev'),
+  FLY_ORG: z.string().min(1).default('personal'),
+  /** `highera-{tenant}` gives each tenant an app and a network of its own; a plain name is one app for all. */
+  FLY_APP: z.string().min(1).max(40).default('highera-{tenant}'),
+  /** Regions that sprites without spec.regions run in, in order of preference, separated by commas. */
+  FLY_REGIONS: z.string().min(2).default('iad,any'),
+  /** Image that sprites without spec.image run; best pinned by digest. */
+  SPRITE_IMAGE: z.string().min(1).default('registry.fly.io/highera-sprites:latest'),
+  /** Where sprites reach this Coordinator; needed when machines run at Fly.io. */
+  COORDINATOR_URL: z.url().optional(),
+})
+
+export type Environment = Readonly<z.infer<typeof environmentSchema>>
+
+/** A setting that cannot be used; the message names the variable and what would do. */
+export class ConfigError extends Error {
+  override readonly name = 'ConfigError'
+}
+
+/** The settings, checked; empty variables count as absent. Throws ConfigError. */
+export function readEnvironment(variables: Readonly<Record<string, string | undefined>> = process.env): Environment {
+  const given = Object.fromEntries(Object.entries(variables).filter(([, value]) => value !== undefined && value !== ''))
+  const read = environmentSchema.safeParse(given)
+  if (!read.success) {
+    const issue = read.error.issues[0]
+    const name = String(issue?.path[0] ?? '')
+    throw new ConfigError(`Check the environment variable ${name}: ${issue?.message ?? 'it cannot be used'}`)
+  }
+  if (read.data.FLY_API_TOKEN !== undefined && read.data.COORDINATOR_URL === undefined)
+    throw new ConfigError(
+      'Set COORDINATOR_URL to where machines at Fly.io reach this Coordinator: FLY_API_TOKEN is set',
+    )
+  return read.data
+}

@@ -1,0 +1,90 @@
+/** The composition root of the command line: brings a whole control plane up, applies folders, shows it at work. */
+import { createWriteStream } from 'node:fs'
+import { once } from 'node:events'
+import { startControlPlane, type ControlPlane } from './assembly/control-plane.ts'
+import { dataPaths, openDataFolder } from './assembly/data-folder.ts'
+import { stateOf, isAllOver } from './assembly/fleet-state.ts'
+import { readEnvironment } from './config.ts'
+import { createProgress, summaryLines } from './cli/progress.ts'
+import { applyManifests } from './cli/apply.ts'
+import { realClock } from '../system/clock.ts'
+import { realEntropy } from '../system/entropy.ts'
+import { createLog } from '../system/log.ts'
+
+export type UpOptions = {
+  readonly dataFolder: string
+  readonly personasFolder: string
+  readonly host: string
+  readonly httpsPort: number
+  readonly httpPort: number
+  /** Files or folders of manifests to apply once it is up. */
+  readonly apply: readonly string[]
+  readonly exitWhenDone: boolean
+  readonly logLevel: string
+  readonly write: (text: string) => void
+  readonly isTty: boolean
+  readonly columns: () => number
+  readonly rows: () => number
+  /** Aborted by SIGINT or SIGTERM: stop, gracefully. */
+  readonly signal: AbortSignal
+}
+
+/** How often progress is looked at, in ms. */
+const LOOK_EVERY_MS = 200
+
+/** Runs until stopped, or until all work is over; gives the exit code. Rejects when it cannot start. */
+export async function runUp(options: UpOptions): Promise<number> {
+  const environment = readEnvironment()
+  await openDataFolder(options.dataFolder)
+  const logFile = createWriteStream(dataPaths(options.dataFolder).log, { flags: 'a', mode: 0o600 })
+  const log = createLog({ level: options.logLevel, destination: { write: (line) => void logFile.write(line) } })
+  try {
+    const plane = await startControlPlane({ ...options, environment, clock: realClock, entropy: realEntropy, log })
+    try {
+      return await live(plane, options)
+    } finally {
+      await plane.stop()
+    }
+  } finally {
+    logFile.end()
+    await once(logFile, 'finish')
+  }
+}
+
+async function live(plane: ControlPlane, options: UpOptions): Promise<number> {
+  const { write } = options
+  write(`The control plane is up: ${plane.httpsUrl} (kubeconfig: ${plane.kubeconfig})\n`)
+  if (plane.isRehearsal) write('No ANTHROPIC_API_KEY is set: the rehearsal model answers, and says so.\n')
+  for (const path of options.apply) {
+    const exitCode = await applyManifests({ paths: [path], kubeconfig: plane.kubeconfig, write, clock: realClock })
+    if (exitCode !== 0) return exitCode
+  }
+  const isOver = await watchProgress(plane, options)
+  for (const line of summaryLines(stateOf(plane.manager.cache), plane)) write(`${line}\n`)
+  if (options.exitWhenDone || !isOver) return 0
+  write('It stays up; Ctrl-C stops it.\n')
+  await untilAborted(options.signal)
+  return 0
+}
+
+/** Shows progress until all work is over; false when it was stopped before. */
+async function watchProgress(plane: ControlPlane, options: UpOptions): Promise<boolean> {
+  const read = () => stateOf(plane.manager.cache)
+  const progress = createProgress({ ...options, read, clock: realClock })
+  try {
+    while (!options.signal.aborted) {
+      progress.update()
+      if (isAllOver(read())) return true
+      await realClock.sleep(LOOK_EVERY_MS, options.signal).catch(() => {})
+    }
+    return false
+  } finally {
+    progress.finish()
+  }
+}
+
+const untilAborted = (signal: AbortSignal): Promise<void> =>
+  new Promise((resolve) => {
+    if (signal.aborted) resolve()
+    else signal.addEventListener('abort', () => resolve(), { once: true })
+  })
