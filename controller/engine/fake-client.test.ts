@@ -113,6 +113,7 @@ test('EF1 CL6 CL7 finalizers hold a deletion, which moves generation once, and l
     generation: 2,
     deletionTimestamp: '2026-01-15T12:00:00Z',
   })
+  await failsWith(client.patchMetadata(widgetKind, key('a'), { finalizers: ['x/hold', 'x/new'] }), 'Invalid')
   await client.patchMetadata(widgetKind, key('a'), { finalizers: [] })
   await failsWith(client.get(widgetKind, key('a')), 'NotFound')
   await settle()
@@ -155,6 +156,18 @@ test('EF1 CL9 a watch yields what comes after its version, in order, and ends wi
   first.abort.abort()
   await settle()
   expect([first.ending.isOver, first.ending.error, client.openWatches]).toEqual([true, undefined, 0])
+})
+
+test('EF1 CL9 what enters a selection is ADDED, what leaves it DELETED', async () => {
+  const { client, watch } = setUp()
+  const { events } = watch('1', { labelSelector: 'tier=gold' })
+  await client.create(widgetKind, created('a'))
+  await client.patchMetadata(widgetKind, key('a'), { labels: { tier: 'gold' } })
+  await client.patchStatus(widgetKind, key('a'), { size: 1 })
+  await client.patchMetadata(widgetKind, key('a'), { labels: { tier: null } })
+  await client.delete(widgetKind, key('a'))
+  await settle()
+  expect(events).toEqual(['ADDED a', 'MODIFIED a', 'DELETED a'])
 })
 
 test('EF1 CL9 a watch from before what is kept ends Expired, at its start and when it is too slow', async () => {

@@ -3,8 +3,12 @@ import { ApiError } from '../api/errors.ts'
 import { formatKey, isDeleting, keyOf, type Key, type KubeObject, type ObjectMeta } from '../api/object.ts'
 import { jsonEqual } from '../api/patches.ts'
 
-/** One change of one object, at the revision in its metadata. */
-export type FakeChange = { readonly type: 'ADDED' | 'MODIFIED' | 'DELETED'; readonly object: KubeObject }
+/** One change of one object, at the revision in its metadata; `previous` is the object before it. */
+export type FakeChange = {
+  readonly type: 'ADDED' | 'MODIFIED' | 'DELETED'
+  readonly object: KubeObject
+  readonly previous: KubeObject | undefined
+}
 
 /** How many changes are kept for watches; what is older is gone, as with a real server. */
 const CHANGES_MAX = 100_000
@@ -86,9 +90,10 @@ export class FakeObjects {
     const stored = deepFreeze({ ...object, metadata })
     const objects = this.#byKind.get(kind) ?? new Map<string, KubeObject>()
     this.#byKind.set(kind, objects)
+    const previous = objects.get(formatKey(keyOf(stored)))
     if (type === 'DELETED') objects.delete(formatKey(keyOf(stored)))
     else objects.set(formatKey(keyOf(stored)), stored)
-    this.#changes.push({ type, object: stored })
+    this.#changes.push({ type, object: stored, previous })
     if (this.#changes.length > CHANGES_MAX) this.#drop(CHANGES_MAX / 2)
     for (const listener of this.#listeners) listener()
     return stored

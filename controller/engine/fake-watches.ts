@@ -1,7 +1,7 @@
 /** The watches of the fake client: changes in order, bookmarks, endings and silence on demand. */
 import type { KubeObject } from '../api/object.ts'
 import type { WatchEvent } from '../client/client.ts'
-import type { FakeObjects } from './fake-objects.ts'
+import type { FakeChange, FakeObjects } from './fake-objects.ts'
 
 type OpenWatch = { wake: () => void; ending: { readonly error?: Error } | undefined; bookmarks: number }
 
@@ -52,7 +52,8 @@ export class FakeWatches {
         const change = this.#isMuted ? undefined : this.#objects.changeAt(position)
         if (change !== undefined) {
           position++
-          if (isSelected(change.object)) yield change
+          const event = eventOf(change, isSelected)
+          if (event !== undefined) yield event
         } else if (open.bookmarks > 0 && !this.#isMuted) {
           open.bookmarks--
           yield { type: 'BOOKMARK', resourceVersion: String(this.#objects.revision) }
@@ -71,6 +72,17 @@ export class FakeWatches {
   #wakeAll(): void {
     for (const open of this.#open) open.wake()
   }
+}
+
+/** What enters the selection is ADDED to who watches it, what leaves it DELETED. */
+function eventOf(
+  { type, object, previous }: FakeChange,
+  isSelected: (object: KubeObject) => boolean,
+): WatchEvent<KubeObject> | undefined {
+  const was = previous !== undefined && isSelected(previous)
+  const is = type !== 'DELETED' && isSelected(object)
+  if (is) return { type: was ? 'MODIFIED' : 'ADDED', object }
+  return was ? { type: 'DELETED', object } : undefined
 }
 
 function hasEnded({ ending }: OpenWatch): boolean {

@@ -60,12 +60,14 @@ export function createFakeWrites(objects: FakeObjects, clock: Clock): FakeWrites
       const old = current(kind, keyOf(next))
       expectRevision(old, next.metadata.resourceVersion)
       expectUid(old, next.metadata.uid)
+      expectNoNewFinalizer(old, next.metadata.finalizers)
       return objects.put(kind.kind, updated(old, asOnTheWire(next)))
     },
     patchMetadata: (kind, key, { patch, resourceVersion }) => {
       const old = current(kind, key)
       expectRevision(old, resourceVersion)
       const metadata = merged(old.metadata, patch)
+      expectNoNewFinalizer(old, metadata.finalizers)
       return objects.put(kind.kind, { ...old, metadata })
     },
     patchStatus: (kind, key, { status, resourceVersion }) => {
@@ -130,6 +132,12 @@ function expectRevision(old: KubeObject, wanted: string | undefined): void {
   const { name, resourceVersion } = old.metadata
   if (wanted === undefined || wanted === '' || wanted === resourceVersion) return
   throw new ApiError('Conflict', `Cannot write "${name}" at version "${wanted}": it is at "${resourceVersion}" now`)
+}
+
+function expectNoNewFinalizer(old: KubeObject, wanted: readonly string[] = []): void {
+  const added = wanted.find((finalizer) => !(old.metadata.finalizers ?? []).includes(finalizer))
+  if (!isDeleting(old) || added === undefined) return
+  throw new ApiError('Invalid', `Cannot add finalizer "${added}" to "${old.metadata.name}": it is being deleted`)
 }
 
 function expectUid(old: KubeObject, wanted: string | undefined): void {

@@ -170,6 +170,29 @@ test('EM5 a change of a watched kind wakes the keys that it maps to, once each',
   expect(seen.sort()).toEqual(['a', 'b'])
 })
 
+test('EM5 the end of an object of a watched kind is news to every map, with nothing before it', async () => {
+  const world = setUp()
+  world.client.seed({ ...widget('g'), kind: 'Gadget' })
+  const mapped: [string, boolean][] = []
+  world.add(() => Promise.resolve(DONE), {
+    watches: [
+      watchOf(gadgetKind, (object, previous) => {
+        mapped.push([object.metadata.name, previous !== undefined])
+        return []
+      }),
+    ],
+  })
+  await world.manager.start()
+  await world.client.patchStatus(gadgetKind, { namespace: 'acme', name: 'g' }, { size: 1 })
+  await world.client.delete(gadgetKind, { namespace: 'acme', name: 'g' })
+  await settle()
+  expect(mapped).toEqual([
+    ['g', false],
+    ['g', true],
+    ['g', false],
+  ])
+})
+
 test('EM5 the end of an object wakes its key, and the pass sees it gone', async () => {
   const world = setUp()
   world.client.seed(widget('a'))
