@@ -1,5 +1,7 @@
 /** Decides names: deterministic ones for objects that we make, and the nearest known one to a misspelt name. Pure. */
 
+import { editDistance } from '../api/schema/nearest.ts'
+
 const HASH_CHARS = 8
 
 /** FNV-1a, 32 bits, as 8 hex digits: spreads names, protects nothing. */
@@ -19,13 +21,17 @@ export const boundedName = (text: string, charsMax: number): string =>
 export const hashedName = (text: string, seed: string, charsMax: number): string =>
   `${text.slice(0, charsMax - HASH_CHARS - 1).replace(/-+$/, '')}-${shortHash(seed)}`
 
+const COMPARED_CHARS_MAX = 64
+
 /** How many names a suggestion lists. */
 const SUGGESTIONS_MAX = 5
 
 /** Ends a refusal of an unknown name: the nearest known ones, or else what there is. */
 export function suggestion(name: string, known: Iterable<string>): string {
   const all = [...new Set(known)].sort()
-  const near = all
+  // Names are bounded by their fields: long ones are not compared.
+  const near = (name.length > COMPARED_CHARS_MAX ? [] : all)
+    .filter((candidate) => candidate.length <= COMPARED_CHARS_MAX)
     .map((candidate) => ({ candidate, distance: editDistance(name, candidate) }))
     .filter(({ candidate, distance }) => distance <= Math.max(2, Math.floor(candidate.length / 3)))
     .sort((a, b) => a.distance - b.distance || (a.candidate < b.candidate ? -1 : 1))
@@ -47,23 +53,4 @@ export function nameList(names: Iterable<string>): string {
   const sorted = [...new Set(names)].sort()
   const shown = sorted.slice(0, 3).join(', ')
   return sorted.length > 3 ? `${shown} and ${sorted.length - 3} more` : shown
-}
-
-/** Names are short (≤ 40 characters where it matters); longer ones are compared by their beginning. */
-const COMPARED_CHARS_MAX = 64
-
-/** Levenshtein distance of two short names. */
-export function editDistance(left: string, right: string): number {
-  const a = left.slice(0, COMPARED_CHARS_MAX)
-  const b = right.slice(0, COMPARED_CHARS_MAX)
-  let previous = Array.from({ length: b.length + 1 }, (_, column) => column)
-  for (let row = 1; row <= a.length; row++) {
-    const current = [row]
-    for (let column = 1; column <= b.length; column++) {
-      const swap = (previous[column - 1] ?? 0) + (a[row - 1] === b[column - 1] ? 0 : 1)
-      current.push(Math.min(swap, (previous[column] ?? 0) + 1, (current[column - 1] ?? 0) + 1))
-    }
-    previous = current
-  }
-  return previous[b.length] ?? 0
 }

@@ -4,7 +4,7 @@ import { describe, expect, test } from 'vitest'
 import { findCondition } from '../api/conditions.ts'
 import { isRemoval, moved } from './changes.ts'
 import { faultsOf } from './decision-checks.ts'
-import { boundedName, editDistance, hashedName, shortHash, suggestion } from './names.ts'
+import { boundedName, hashedName, shortHash, suggestion } from './names.ts'
 import { personaOf, planOf, TEST_NOW, userOf, workOf } from './object-builders.ts'
 import { decidePersona } from './persona/decide.ts'
 import { personaKind } from './persona/schema.ts'
@@ -88,16 +88,7 @@ describe('names', () => {
   test('NM2 the hash is FNV-1a', () => {
     expect([shortHash(''), shortHash('a'), shortHash('foobar')]).toEqual(['811c9dc5', 'e40c292c', 'bf9cf968'])
   })
-  test('NM3 distance counts edits, whichever way', () => {
-    expect([editDistance('kitten', 'sitting'), editDistance('', 'abc'), editDistance('abc', 'abc')]).toEqual([3, 3, 0])
-    fc.assert(
-      fc.property(labels, labels, (a, b) => {
-        expect(editDistance(a, b)).toBe(editDistance(b, a))
-        expect(editDistance(a, b) === 0).toBe(a.slice(0, 64) === b.slice(0, 64))
-      }),
-    )
-  })
-  test('NM4 a suggestion names at most three near names, or a few of what there is', () => {
+  test('NM3 a suggestion names at most three near names, or a few of what there is', () => {
     expect(suggestion('editr', ['editor', 'edit', 'director'])).toBe('did you mean "edit", "editor"?')
     expect(suggestion('zzz', [])).toBe('there is none')
     expect(suggestion('zzzzzz', ['a1', 'b', 'c', 'd', 'e', 'f'])).toBe('there is "a1", "b", "c", "d", "e" and 1 more')
