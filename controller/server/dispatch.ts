@@ -8,6 +8,7 @@ import { contentTypeOf, parseBody } from './body.ts'
 import { createCatalog } from './catalog.ts'
 import { CHALLENGES, credentialOf, refuseUntrusted, unauthorized } from './credentials.ts'
 import type { DiscoveredResource } from './discovery.ts'
+import { EMPTY_COLLECTIONS, emptyList } from './empty-collections.ts'
 import {
   errorResponse,
   jsonResponse,
@@ -19,6 +20,8 @@ import {
   type ApiResponse,
 } from './exchange.ts'
 import { answerReview, REVIEWS } from './reviews.ts'
+import { isWatch } from './params.ts'
+import { present } from './present.ts'
 import { routeOf, type ResourcePath, type Route } from './route.ts'
 import type { Authenticate } from './tokens.ts'
 import { runVerb, verbOf, type Call, type Verb, type VerbPorts } from './verbs.ts'
@@ -46,8 +49,9 @@ type Trace = {
 
 /** Builds the dispatch over its ports. */
 export function createDispatch(ports: DispatchPorts): Dispatch {
-  const catalog = createCatalog(ports.registry.resources, REVIEWS)
+  const catalog = createCatalog(ports.registry.resources, [...EMPTY_COLLECTIONS, ...REVIEWS])
   const reviews = new Map(REVIEWS.map((review) => [pathKey(review), review]))
+  const empties = new Map(EMPTY_COLLECTIONS.map((empty) => [pathKey(empty), empty]))
   const resources = new Map(ports.registry.resources.map((resource) => [pathKey(resource), resource]))
   const account = accountWith(ports)
   const verbs: VerbPorts = { ...ports, onWatch: watchGauge(ports.metrics), onStreamError: streamErrorLog(ports.log) }
@@ -70,6 +74,8 @@ export function createDispatch(ports: DispatchPorts): Dispatch {
     const review = reviews.get(pathKey(path))
     if (review !== undefined && trace.actor !== undefined)
       return serveReview(request, path, { review, actor: trace.actor })
+    const empty = empties.get(pathKey(path))
+    if (empty !== undefined) return serveEmpty(request, path, empty)
     if (resource === undefined) throw notServed()
     trace.path = path
     trace.verb = verbOf(request, resource, path)
@@ -77,6 +83,17 @@ export function createDispatch(ports: DispatchPorts): Dispatch {
     const actor = trace.actor ?? ANONYMOUS
     const call: Call = { request, resource, path, actor, warn: (text) => addWarning(trace.warnings, text) }
     return runVerb(verbs, trace.verb, call)
+  }
+
+  async function serveEmpty(request: ApiRequest, path: ResourcePath, empty: DiscoveredResource): Promise<ApiResponse> {
+    if (request.method !== 'GET' || isWatch(request.url.searchParams)) throw methodNotAllowed()
+    const { group, plural } = empty
+    const details = present({ name: path.name, group: group || undefined, kind: plural })
+    if (path.name !== undefined) throw new ApiError('NotFound', `${plural} "${path.name}" not found`, details)
+    const [first] = ports.registry.resources
+    if (first === undefined) throw notServed()
+    const { resourceVersion } = await ports.registry.list(first, { limit: 1 })
+    return jsonResponse(200, emptyList(empty, resourceVersion))
   }
 
   async function serveReview(

@@ -69,6 +69,12 @@ describe('protobuf', () => {
     expect(secret['data']).toEqual({ k: 'dg==' })
   })
 
+  it('SV5 a map that fills the body is read in time', () => {
+    const entries = Array.from({ length: 200_000 }, (_, at) => bytes(2, text(1, String(at))))
+    const { data } = decodeProtobuf(envelope('v1', 'ConfigMap', Buffer.concat(entries)))
+    expect(Object.keys(data ?? {})).toHaveLength(200_000)
+  })
+
   it('SV5 instants agree with the calendar', () => {
     fc.assert(
       fc.property(fc.integer({ min: 1, max: 253_402_300_799 }), (seconds) => {

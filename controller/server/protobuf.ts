@@ -83,6 +83,9 @@ function decodeMessage(bytes: Uint8Array, name: MessageName, depth: number): Rec
     const field = Object.hasOwn(fields, number) ? fields[number] : undefined
     if (field) store(decoded, field, { wire, depth })
   }
+  for (const [name, value] of Object.entries(decoded))
+    // Keys are texts: storeEntry sets no others.
+    if (value instanceof Map) decoded[name] = Object.fromEntries(value as Map<string, unknown>)
   return decoded
 }
 
@@ -102,9 +105,9 @@ function store(
     if (value !== undefined && value !== '' && value !== 0) decoded[name] = value
     return
   }
-  // Only this function writes lists.
-  const list = (decoded[name] ?? []) as unknown[]
-  decoded[name] = [...list, value]
+  const list = decoded[name]
+  if (Array.isArray(list)) list.push(value)
+  else decoded[name] = [value]
 }
 
 function storeEntry(
@@ -113,11 +116,11 @@ function storeEntry(
   { wire, isBytes }: { readonly wire: bigint | Uint8Array; readonly isBytes: boolean },
 ): void {
   const entry = decodeMessage(bytesOf(wire), isBytes ? 'BytesEntry' : 'TextEntry', 0)
-  const value = entry['value'] ?? (isBytes ? new Uint8Array() : '')
+  const { key, value = isBytes ? new Uint8Array() : '' } = entry
   const text = value instanceof Uint8Array ? Buffer.from(value).toString('base64') : value
-  // Only this function writes maps; defineProperty-like safety for `__proto__` comes from fromEntries.
-  const map = Object.entries((decoded[name] ?? {}) as Record<string, unknown>)
-  decoded[name] = Object.fromEntries([...map, [String(entry['key'] ?? ''), text]])
+  // A Map until the message is whole: growing an object entry by entry is quadratic, and `__proto__` is a key too.
+  const map = decoded[name] instanceof Map ? decoded[name] : new Map<unknown, unknown>()
+  decoded[name] = map.set(typeof key === 'string' ? key : '', text)
 }
 
 function bytesOf(wire: bigint | Uint8Array): Uint8Array {
