@@ -33,7 +33,7 @@ export function usageOf(world: TenantWorld, budgetTokens: number | null): UsageV
   return { usage: isDue || published === undefined ? current : published, isFresh: isDue && differs, isMoving }
 }
 
-/** Machines are counted by this process: within a month the count does not go back when the process is another. */
+/** Machines are counted in memory: within a month the count does not go back after a restart. */
 function currentUsage(world: TenantWorld, published: Usage | undefined): Usage {
   const spawnedBefore = published?.month === world.month ? published.spritesSpawned : 0
   return {

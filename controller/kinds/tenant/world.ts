@@ -22,7 +22,7 @@ export type TenantWorld = {
   readonly balance: Balance
   /** Machines created in the month. */
   readonly spawned: number
-  /** Ms since this process last published usage; undefined before the first time. */
+  /** Ms since usage was last published; undefined before the first time since the start. */
   readonly usageAgeMs: number | undefined
   /** Whether work of the tenant is in a sprite's hands, so that tokens move. */
   readonly isAtWork: boolean
