@@ -183,6 +183,7 @@ async function start(options: ControlPlaneOptions, undo: ReturnType<typeof creat
       if (machine === undefined) manager.trigger('slots', { namespace: '', name: tenant })
     },
   })
+  const namespaces = createNamespaces(registry)
   addControllers(manager, {
     client,
     clock,
@@ -193,11 +194,12 @@ async function start(options: ControlPlaneOptions, undo: ReturnType<typeof creat
     ledger,
     provider: machines.provider,
     feed,
-    namespaces: createNamespaces(registry),
+    namespaces,
     builtinAgentTypes,
     defaults: { image: environment.SPRITE_IMAGE, regions: environment.FLY_REGIONS.split(',') },
     controlPlaneId: identity.controlPlaneId,
     masterKey,
+    stopTimeoutSeconds: machines.stopTimeoutSeconds,
     coordinatorUrl: () => environment.COORDINATOR_URL ?? door.httpUrl,
   })
   presence.onChange((tenant, sprite) => manager.trigger('sprite', { namespace: tenant, name: sprite }))
@@ -205,6 +207,8 @@ async function start(options: ControlPlaneOptions, undo: ReturnType<typeof creat
     refreshTenantOf(manager, environment.FLY_APP, { app, refresh: (tenant) => feed.refresh(tenant) }),
   )
 
+  // Events of cluster-scoped objects lie there, as in every cluster.
+  await namespaces.ensure('default')
   await ensureBuiltinPlans(client)
   const collector = createGarbageCollector({ registry, store, clock, log })
   await collector.start()

@@ -44,6 +44,8 @@ export type ControllerPorts = {
   readonly defaults: MachineDefaults
   readonly controlPlaneId: string
   readonly masterKey: Uint8Array
+  /** Seconds between SIGTERM and SIGKILL at a stop. */
+  readonly stopTimeoutSeconds: number
   /** Where machines reach the Coordinator; known once it listens. */
   readonly coordinatorUrl: () => string
 }
@@ -67,6 +69,7 @@ export function addControllers(manager: Manager, ports: ControllerPorts): void {
     SPRITE_UID: identity.uid,
     SPRITE_INCARNATION: String(identity.incarnation),
     SPRITE_TOKEN: mintToken(ports.masterKey, identity),
+    SPRITE_STOP_TIMEOUT_MS: String(ports.stopTimeoutSeconds * 1_000),
   })
   manager.add(planController(common))
   manager.add(tenantController({ ...common, spawnCount }))

@@ -18,6 +18,8 @@ export type Machines = {
   /** Calls back with the tenant's app when one of its machines moved; never at Fly, where the feed must do. */
   readonly onMove: (listener: (app: string) => void) => void
   readonly isEmulated: boolean
+  /** Seconds that a sprite has between SIGTERM and SIGKILL. */
+  readonly stopTimeoutSeconds: number
   /** Ends every local machine's process (none at Fly). */
   readonly close: () => Promise<void>
 }
@@ -32,6 +34,9 @@ export type MachinePorts = {
   readonly metrics: Metrics
 }
 
+/** A person who stops the whole thing does not wait for long; what a sprite cannot finish by then it gives back. */
+const LOCAL_STOP_SECONDS = 5
+
 /** The sprite's entry point: its source in a checkout, the bundle in a package. */
 const spriteEntry = (): string => {
   const isSource = import.meta.url.endsWith('.ts')
@@ -43,7 +48,14 @@ export async function openMachines(ports: MachinePorts): Promise<Machines> {
   const { environment } = ports
   if (environment.FLY_API_TOKEN === undefined) return await openEmulated(ports)
   const provider = providerOf(ports, environment.FLY_FLAPS_BASE_URL, environment.FLY_API_TOKEN)
-  return { provider, logPath: () => undefined, onMove: () => {}, isEmulated: false, close: async () => {} }
+  return {
+    provider,
+    logPath: () => undefined,
+    onMove: () => {},
+    isEmulated: false,
+    stopTimeoutSeconds: 30,
+    close: async () => {},
+  }
 }
 
 async function openEmulated(ports: MachinePorts): Promise<Machines> {
@@ -52,6 +64,7 @@ async function openEmulated(ports: MachinePorts): Promise<Machines> {
   const runner = createProcessRunner({
     command: () => ({ file: process.execPath, args: ['--disable-warning=ExperimentalWarning', spriteEntry()] }),
     logFolder: paths.machineLogs,
+    graceMs: LOCAL_STOP_SECONDS * 1_000,
     clock,
     log,
   })
@@ -75,6 +88,7 @@ async function openEmulated(ports: MachinePorts): Promise<Machines> {
       })
     },
     isEmulated: true,
+    stopTimeoutSeconds: LOCAL_STOP_SECONDS,
     close: () => emulator.close({ kill: true }),
   }
 }

@@ -7,7 +7,9 @@ import { namespaceResource } from '../registry/core.ts'
 import type { Registry } from '../registry/registry.ts'
 
 /** One core Namespace per tenant, owned by it. Throws ApiError. */
-export function createNamespaces(registry: Registry): Namespaces {
+export function createNamespaces(registry: Registry): Namespaces & {
+  ensure(name: string, tenantUid?: string): Promise<void>
+} {
   const context = { actor: CONTROLLER_ACTOR, fieldManager: 'tenant-controller' }
   const keyOf = (name: string) => ({ namespace: '', name })
   const exists = async (name: string): Promise<boolean> => {
@@ -21,9 +23,9 @@ export function createNamespaces(registry: Registry): Namespaces {
   }
   return {
     exists,
-    ensure: async (name, tenantUid) => {
-      const ownerReferences = [{ apiVersion: API_VERSION, kind: 'Tenant', name, uid: tenantUid }]
-      const metadata = { name, ownerReferences }
+    ensure: async (name: string, tenantUid?: string) => {
+      const owner = { apiVersion: API_VERSION, kind: 'Tenant', name, uid: tenantUid }
+      const metadata = { name, ...(tenantUid === undefined ? {} : { ownerReferences: [owner] }) }
       try {
         await registry.create(namespaceResource, '', { apiVersion: 'v1', kind: 'Namespace', metadata }, context)
       } catch (error) {

@@ -166,6 +166,7 @@ export class Fleet {
         personaExists: () => true,
         brake,
         bootEnv: () => ({}),
+        stopTimeoutSeconds: 5,
       }),
     )
     manager.add(slotController(common))

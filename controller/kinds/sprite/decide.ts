@@ -71,7 +71,7 @@ function withoutMachine(world: SpriteWorld, want: Want): SpriteDecision {
     actions: [],
     phase: 'Starting',
     machine,
-    conditions: reconciling('Starting', `Creates machine ${machine.name}`),
+    conditions: startingUp(machine),
     requeueAfterMs: 0,
     requeueReason: 'intent-stored',
   }
@@ -100,10 +100,16 @@ const withoutPersona = (world: SpriteWorld): SpriteDecision => ({
   ),
 })
 
+/** The same words from the intent to the first heartbeat: what happens in between is in the machine's state. */
+const startingUp = (machine: SpriteMachine): ConditionPatch[] =>
+  reconciling('Starting', `Starts machine ${machine.name}; its first heartbeat is awaited`)
+
 /** Waits for a slot; says its place, who holds the slots, and what a person could do. */
 export function queued(world: SpriteWorld, machine: SpriteMachine | undefined): SpriteDecision {
   const { position, limit, holders } = world.slot
-  const place = position === undefined ? 'Waits for a slot' : `Waits for a slot at position ${position}`
+  // The ledger has not heard of the wish yet: its answer follows at once and is then said.
+  if (position === undefined) return { ...base(world, machine), ...blockersOf(world) }
+  const place = `Waits for a slot at position ${position}`
   const running = limit === null ? '' : `: ${holders.length} of ${limit} run (${holders.join(', ')})`
   const fix = 'stop one of them, wait until one is idle, or choose a plan that runs more sprites at once'
   return {
@@ -118,7 +124,7 @@ export function queued(world: SpriteWorld, machine: SpriteMachine | undefined): 
         used: holders.length,
         requested: 1,
         holders: holders.slice(0, 50),
-        ...(position === undefined ? {} : { position }),
+        position,
         fix: `Declared is more than the plan runs at once: ${fix}`,
       },
     ],
@@ -135,7 +141,7 @@ function unanswered(world: SpriteWorld, want: Want, machine: SpriteMachine): Spr
       actions: [],
       phase: 'Starting',
       machine: known,
-      conditions: reconciling('Starting', `Machine ${machine.name} starts`),
+      conditions: startingUp(machine),
       requeueAfterMs: 0,
       requeueReason: 'machine-adopted',
     }
@@ -145,7 +151,7 @@ function unanswered(world: SpriteWorld, want: Want, machine: SpriteMachine): Spr
       actions: [],
       phase: 'Starting',
       machine,
-      conditions: reconciling('Starting', `Creates machine ${machine.name}`),
+      conditions: startingUp(machine),
       requeueAfterMs: world.deadlines.confirmMs,
       requeueReason: 'create-unanswered',
     })
@@ -211,7 +217,10 @@ function withMachine(world: SpriteWorld, want: Want, machine: KnownMachine): Spr
   }
 }
 
-const base = (world: SpriteWorld, machine: SpriteMachine): SpriteDecision => ({
+const blockersOf = (world: SpriteWorld): Pick<SpriteDecision, 'blockers'> =>
+  world.sprite.status?.blockers === undefined ? {} : { blockers: world.sprite.status.blockers }
+
+const base = (world: SpriteWorld, machine: SpriteMachine | undefined): SpriteDecision => ({
   actions: [],
   phase: world.sprite.status?.phase ?? 'Pending',
   machine,
@@ -298,7 +307,7 @@ function wakeUp(world: SpriteWorld, want: Want, machine: KnownMachine): SpriteDe
     actions: [],
     phase: 'Starting',
     machine: { ...rest, intent: 'Start', since: world.now, attemptTime: world.now },
-    conditions: reconciling('Starting', `Starts machine ${machine.name}`),
+    conditions: startingUp(machine),
     requeueAfterMs: 0,
     requeueReason: 'intent-stored',
   }
@@ -346,7 +355,7 @@ function starting(world: SpriteWorld, machine: KnownMachine): SpriteDecision {
     actions: [],
     phase: 'Starting',
     machine,
-    conditions: reconciling('Starting', `Machine ${machine.name} starts; its first heartbeat is awaited`),
+    conditions: startingUp(machine),
     requeueAfterMs: Math.max(1, Math.min(world.deadlines.confirmMs, readyLeftMs(world, machine))),
     requeueReason: 'starting',
   }

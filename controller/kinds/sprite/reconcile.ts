@@ -24,6 +24,8 @@ export type SpritePorts = SpriteReadPorts & {
   readonly bus: Bus
   readonly recorder: Recorder
   readonly brake: DestroyBrake
+  /** Seconds between SIGTERM and SIGKILL at a stop. */
+  readonly stopTimeoutSeconds: number
   /** The environment of a sprite's machine, with its boot token. */
   readonly bootEnv: (identity: {
     readonly tenant: string
@@ -32,9 +34,6 @@ export type SpritePorts = SpriteReadPorts & {
     readonly incarnation: number
   }) => Readonly<Record<string, string>>
 }
-
-/** Seconds between SIGTERM and SIGKILL at a stop. */
-const STOP_TIMEOUT_SECONDS = 30
 
 /** The controller `sprite`. */
 export function spriteController(ports: SpritePorts): ControllerOptions {
@@ -212,7 +211,7 @@ async function create(ports: SpritePorts, step: CreateStep, signal: AbortSignal)
     regions: config.regions,
     env: ports.bootEnv(identity),
     autoDestroy: config.autoDestroy,
-    stopTimeoutSeconds: STOP_TIMEOUT_SECONDS,
+    stopTimeoutSeconds: ports.stopTimeoutSeconds,
   }
   return { created: await ports.provider.create(spec, signal) }
 }

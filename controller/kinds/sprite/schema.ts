@@ -101,7 +101,11 @@ const status = z.object({
   tokensUsed: countField('Tokens used by its finished work.').optional(),
   failures: countField('Machines in a row that never became ready.').optional(),
   retryTime: timeField('Not before then is a new machine tried.').optional(),
-  lastMachineId: z.string().max(63).optional().describe('Id of the last machine that it had; its log is kept under it.'),
+  lastMachineId: z
+    .string()
+    .max(63)
+    .optional()
+    .describe('Id of the last machine that it had; its log is kept under it.'),
   lastExit: z
     .object({
       incarnation: countField('Incarnation that ended.'),

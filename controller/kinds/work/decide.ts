@@ -152,13 +152,13 @@ function waiting(world: WorkWorld): WorkDecision {
       blockers: [{ reason: 'NoSprite', requested: 1, fix: message }],
     }
   }
-  const names = able.map((sprite) => `${sprite.metadata.name} (${sprite.status?.phase ?? 'Pending'})`).sort()
-  const none = able.some((sprite) => isAvailable(sprite)) ? 'Waits until one is free' : 'Waits until one can work'
+  // Names alone: the sprites' phases come and go, and each would be a write.
+  const names = able.map((sprite) => sprite.metadata.name).sort()
   const changes = lastAttempt(work)?.outcome === 'InReview'
   return {
     actions: [],
     change: {},
-    conditions: reconciling(changes ? 'ChangesRequested' : 'Waiting', `${none}: ${names.join(', ')}`),
+    conditions: reconciling(changes ? 'ChangesRequested' : 'Waiting', `Waits for a free sprite: ${names.join(', ')}`),
     blockers: [
       {
         reason: 'Waiting',
