@@ -4,26 +4,12 @@ import type { Metrics } from '../../system/metrics.ts'
 import type { Actor } from '../api/admission.ts'
 import { ApiError } from '../api/errors.ts'
 import type { ResourceDefinition } from '../api/resource.ts'
-import { contentTypeOf, parseBody } from './body.ts'
 import { createCatalog } from './catalog.ts'
 import { CHALLENGES, credentialOf, refuseUntrusted, unauthorized } from './credentials.ts'
-import type { DiscoveredResource } from './discovery.ts'
-import { EMPTY_COLLECTIONS, emptyList } from './empty-collections.ts'
-import {
-  errorResponse,
-  jsonResponse,
-  methodNotAllowed,
-  notServed,
-  textResponse,
-  toApiError,
-  type ApiRequest,
-  type ApiResponse,
-} from './exchange.ts'
-import { answerReview, REVIEWS } from './reviews.ts'
-import { isWatch } from './params.ts'
-import { present } from './present.ts'
-import { routeOf, type ResourcePath, type Route } from './route.ts'
+import { errorResponse, notServed, textResponse, toApiError, type ApiRequest, type ApiResponse } from './exchange.ts'
+import { pathKey, routeOf, type ResourcePath, type Route } from './route.ts'
 import type { Authenticate } from './tokens.ts'
+import { createVirtual, VIRTUAL_RESOURCES } from './virtual.ts'
 import { runVerb, verbOf, type Call, type Verb, type VerbPorts } from './verbs.ts'
 
 export type DispatchPorts = Omit<VerbPorts, 'onWatch' | 'onStreamError'> & {
@@ -49,9 +35,8 @@ type Trace = {
 
 /** Builds the dispatch over its ports. */
 export function createDispatch(ports: DispatchPorts): Dispatch {
-  const catalog = createCatalog(ports.registry.resources, [...EMPTY_COLLECTIONS, ...REVIEWS])
-  const reviews = new Map(REVIEWS.map((review) => [pathKey(review), review]))
-  const empties = new Map(EMPTY_COLLECTIONS.map((empty) => [pathKey(empty), empty]))
+  const catalog = createCatalog(ports.registry.resources, VIRTUAL_RESOURCES)
+  const virtual = createVirtual(ports.registry)
   const resources = new Map(ports.registry.resources.map((resource) => [pathKey(resource), resource]))
   const account = accountWith(ports)
   const verbs: VerbPorts = { ...ports, onWatch: watchGauge(ports.metrics), onStreamError: streamErrorLog(ports.log) }
@@ -60,6 +45,8 @@ export function createDispatch(ports: DispatchPorts): Dispatch {
     const route = routeOf(request.url.pathname)
     if (route.at === 'health') return health(route.check, ports.readiness)
     if (route.at === 'version' && request.method === 'GET') return catalog(route, request)
+    // Known before the caller is, so that a denial's log line says what was asked for.
+    if (route.at === 'resource') trace.path = route.path
     trace.actor = await authenticated(request, ports.authenticate)
     if (route.at === 'resource') return serveResource(request, route.path, trace)
     if (route.at === 'nothing' || route.at === 'elsewhere') throw notServed()
@@ -70,41 +57,15 @@ export function createDispatch(ports: DispatchPorts): Dispatch {
   }
 
   async function serveResource(request: ApiRequest, path: ResourcePath, trace: Trace): Promise<ApiResponse> {
-    const resource = resources.get(pathKey(path))
-    const review = reviews.get(pathKey(path))
-    if (review !== undefined && trace.actor !== undefined)
-      return serveReview(request, path, { review, actor: trace.actor })
-    const empty = empties.get(pathKey(path))
-    if (empty !== undefined) return serveEmpty(request, path, empty)
-    if (resource === undefined) throw notServed()
-    trace.path = path
-    trace.verb = verbOf(request, resource, path)
     // authenticated() has set it.
     const actor = trace.actor ?? ANONYMOUS
+    const served = virtual(path)
+    if (served !== undefined) return served(request, path, actor)
+    const resource = resources.get(pathKey(path))
+    if (resource === undefined) throw notServed()
+    trace.verb = verbOf(request, resource, path)
     const call: Call = { request, resource, path, actor, warn: (text) => addWarning(trace.warnings, text) }
     return runVerb(verbs, trace.verb, call)
-  }
-
-  async function serveEmpty(request: ApiRequest, path: ResourcePath, empty: DiscoveredResource): Promise<ApiResponse> {
-    if (request.method !== 'GET' || isWatch(request.url.searchParams)) throw methodNotAllowed()
-    const { group, plural } = empty
-    const details = present({ name: path.name, group: group || undefined, kind: plural })
-    if (path.name !== undefined) throw new ApiError('NotFound', `${plural} "${path.name}" not found`, details)
-    const [first] = ports.registry.resources
-    if (first === undefined) throw notServed()
-    const { resourceVersion } = await ports.registry.list(first, { limit: 1 })
-    return jsonResponse(200, emptyList(empty, resourceVersion))
-  }
-
-  async function serveReview(
-    request: ApiRequest,
-    path: ResourcePath,
-    { review, actor }: { readonly review: DiscoveredResource; readonly actor: Actor },
-  ): Promise<ApiResponse> {
-    if (path.name !== undefined || path.namespace !== undefined) throw notServed()
-    if (request.method !== 'POST') throw methodNotAllowed()
-    const contentType = contentTypeOf(request.headers.get('content-type'))
-    return jsonResponse(201, answerReview(review, parseBody(await request.readBody(), contentType, true), actor))
   }
 
   return async (request) => {
@@ -144,9 +105,6 @@ function warningHeader(text: string): string {
   const quoted = text.replaceAll(/\p{Cc}/gu, ' ').replaceAll(/["\\]/g, '\\$&')
   return `299 - "${Buffer.from(quoted, 'utf8').toString('latin1')}"`
 }
-
-const pathKey = (of: Pick<ResourceDefinition, 'group' | 'version' | 'plural'>): string =>
-  `${of.group}/${of.version}/${of.plural}`
 
 async function authenticated(request: ApiRequest, authenticate: Authenticate): Promise<Actor> {
   const credential = credentialOf(request.headers.get('authorization'))
@@ -211,6 +169,7 @@ function accessFields(request: ApiRequest, trace: Trace): Record<string, unknown
   return {
     requestId: trace.requestId,
     actor: trace.actor?.name,
+    source: request.source,
     verb: trace.verb ?? request.method,
     resource: trace.path?.plural,
     subresource: trace.path?.subresource,

@@ -8,6 +8,8 @@ export type ApiRequest = {
   readonly headers: ReadonlyMap<string, string>
   /** The whole body; rejects with ApiError RequestEntityTooLarge when it is over the limit. At most once. */
   readonly readBody: () => Promise<Uint8Array>
+  /** The address that it came from, for the log. */
+  readonly source?: string
   /** Aborts when the client has gone. */
   readonly signal: AbortSignal
   /** Whether credentials may travel on this connection: TLS, or plain http on a loopback listener. */

@@ -17,6 +17,7 @@ export function apiRequestOf(request: IncomingMessage, response: ServerResponse)
     url: urlOf(request),
     headers: new Map(Object.entries(request.headers).map(([name, value]) => [name, String(value)])),
     readBody: () => readBody(request),
+    ...(request.socket.remoteAddress === undefined ? {} : { source: request.socket.remoteAddress }),
     signal: gone.signal,
     isTrustedTransport: isTls || isLoopback,
     isLoopbackHttp: !isTls && isLoopback,

@@ -11,6 +11,10 @@ export type ResourcePath = {
   readonly subresource: string | undefined
 }
 
+/** One text for group, version and plural, to look a resource up by. */
+export const pathKey = (of: Pick<ResourcePath, 'group' | 'version' | 'plural'>): string =>
+  `${of.group}/${of.version}/${of.plural}`
+
 export type HealthCheck = 'livez' | 'readyz' | 'healthz'
 
 export type Route =

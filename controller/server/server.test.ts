@@ -312,6 +312,7 @@ describe('access', () => {
       namespace: 'acme',
       requestId: made.response.headers['Audit-Id'],
     })
+    expect(entries[2]).toMatchObject({ resource: 'sprites', namespace: 'acme' })
     expect(lines.join('')).not.toContain('canary-image')
     expect(lines.join('')).not.toContain(logged.token)
   })
