@@ -126,7 +126,7 @@ describe('protobuf', () => {
     expect((await server.send('GET', path)).status).toBe(405)
   })
 
-  it('SV11 whoami says who holds the token', async () => {
+  it('SV19 whoami says who holds the token', async () => {
     const path = '/apis/authentication.k8s.io/v1/selfsubjectreviews'
     const answer = await testServer().send('POST', path, { body: { kind: 'SelfSubjectReview' } })
     expect(answer.body).toMatchObject({ status: { userInfo: { username: 'admin', groups: ['system:masters'] } } })

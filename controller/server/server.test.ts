@@ -150,7 +150,7 @@ describe('verbs', () => {
     expect(pick(none.body, '.items[0]')).toBeUndefined()
   })
 
-  it('SV2 services are an empty list, for kubectl cluster-info', async () => {
+  it('SV19 services are an empty list, for kubectl cluster-info', async () => {
     const path = '/api/v1/namespaces/kube-system/services'
     const list = await server.send('GET', `${path}?labelSelector=kubernetes.io%2Fcluster-service%3Dtrue`)
     expect(list.body).toMatchObject({ kind: 'ServiceList', apiVersion: 'v1', items: [] })
