@@ -35,7 +35,7 @@ import { openDataFolder, readIdentity, writeIdentity } from './data-folder.ts'
 import { openDoor, type DoorOptions } from './door.ts'
 import { routeLog } from './log-route.ts'
 import { openMachines } from './machines.ts'
-import { createNamespaces } from './namespaces.ts'
+import { createNamespaces, makeTenantNamespace } from './namespaces.ts'
 import { createUndo } from './undo.ts'
 
 export type ControlPlaneOptions = DoorOptions & {
@@ -97,10 +97,12 @@ async function start(options: ControlPlaneOptions, undo: ReturnType<typeof creat
     clock,
     entropy,
     builtinAgentTypes,
+    makeNamespace: (name) => makeTenantNamespace(client, namespaces, name),
     log,
     metrics,
   })
   const client = createLocalClient(registry, { actor: CONTROLLER_ACTOR, fieldManager: 'sprites-controller' })
+  const namespaces = createNamespaces(registry)
   const manager = createManager({
     client,
     clock,
@@ -183,7 +185,6 @@ async function start(options: ControlPlaneOptions, undo: ReturnType<typeof creat
       if (machine === undefined) manager.trigger('slots', { namespace: '', name: tenant })
     },
   })
-  const namespaces = createNamespaces(registry)
   addControllers(manager, {
     client,
     clock,

@@ -2,6 +2,8 @@
 import { CONTROLLER_ACTOR } from '../api/admission.ts'
 import { API_VERSION } from '../api/define-kind.ts'
 import { hasReason } from '../api/errors.ts'
+import type { Client } from '../client/client.ts'
+import { tenantKind } from '../kinds/tenant/schema.ts'
 import type { Namespaces } from '../kinds/tenant/observe.ts'
 import { namespaceResource } from '../registry/core.ts'
 import type { Registry } from '../registry/registry.ts'
@@ -39,5 +41,22 @@ export function createNamespaces(registry: Registry): Namespaces & {
         if (!hasReason(error, 'NotFound')) throw error
       }
     },
+  }
+}
+
+/** Makes the namespace of a tenant that exists, before its own controller has; false when there is no such tenant. */
+export async function makeTenantNamespace(
+  client: Client,
+  namespaces: Pick<Namespaces, 'ensure'>,
+  name: string,
+): Promise<boolean> {
+  try {
+    const tenant = await client.get(tenantKind, { namespace: '', name })
+    if (tenant.metadata.deletionTimestamp !== undefined) return false
+    await namespaces.ensure(name, tenant.metadata.uid)
+    return true
+  } catch (error) {
+    if (hasReason(error, 'NotFound')) return false
+    throw error
   }
 }

@@ -75,7 +75,9 @@ async function checkNamespaceExists(
   const namespaces = ports.resources.find((known) => known.group === '' && known.plural === 'namespaces')
   if (namespaces === undefined) return
   const key = storeKeyOf(namespaces, { namespace: '', name: at.namespace })
-  const record = await fromStore(namespaces, at.namespace, () => ports.store.read(key))
+  const read = () => fromStore(namespaces, at.namespace, () => ports.store.read(key))
+  let record = await read()
+  if (record === undefined && (await ports.makeNamespace?.(at.namespace)) === true) record = await read()
   if (record === undefined) throw notFound(namespaces, at.namespace)
   if (objectOf(record).metadata.deletionTimestamp === undefined) return
   const message = `unable to create new content in namespace ${at.namespace} because it is being terminated`

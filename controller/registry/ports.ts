@@ -16,6 +16,11 @@ export type RegistryOptions = {
   readonly entropy: Entropy
   /** Agent types that have a built-in persona, for admission. */
   readonly builtinAgentTypes: ReadonlySet<string>
+  /**
+   * Asked when an object comes for a namespace that does not exist: true when it has made it. So a tenant and what it
+   * owns can be applied in one go.
+   */
+  readonly makeNamespace?: (name: string) => Promise<boolean>
   readonly log?: Log
   readonly metrics?: Metrics
   /** Events that a watch may lag behind before it ends with Expired. Default 10,000; they are shared, not copied. */
