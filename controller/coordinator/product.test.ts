@@ -60,7 +60,7 @@ async function send(path: string, token: string, body?: object): Promise<Answer>
 }
 
 describe('product API', () => {
-  it('PA1 answers 202 after the work is durable, and shows it', async () => {
+  it('CP1 answers 202 after the work is durable, and shows it', async () => {
     const { status, body } = await send('acme/work', 'member', WORK)
     expect(status).toBe(202)
     const name = String(body['name'])
@@ -68,7 +68,7 @@ describe('product API', () => {
     expect(await send(`acme/work/${name}`, 'viewer')).toMatchObject({ status: 200, body: { name, phase: 'Pending' } })
   })
 
-  it('PA2 the same idempotency key is the same work, another tenant’s is another', async () => {
+  it('CP2 the same idempotency key is the same work, another tenant’s is another', async () => {
     const keyed = { ...WORK, idempotencyKey: 'order-7' }
     const [first, second, elsewhere] = await Promise.all([
       send('acme/work', 'member', keyed),
@@ -86,17 +86,17 @@ describe('product API', () => {
     ['other', 'acme/work', 404],
     ['viewer', 'acme/work', 403],
     ['root', 'acme/work', 202],
-  ])('PA3 %s posting to %s gets %s', async (token, path, status) => {
+  ])('CP3 %s posting to %s gets %s', async (token, path, status) => {
     expect((await send(path, token, WORK)).status).toBe(status)
     expect(client.peekAll(workKind)).toHaveLength(status === 202 ? 1 : 0)
   })
 
-  it('PA3 a tenant that is not the caller’s looks as one that does not exist', async () => {
+  it('CP3 a tenant that is not the caller’s looks as one that does not exist', async () => {
     const [foreign, missing] = [await send('acme/sprites', 'other'), await send('nobody/sprites', 'other')]
     expect(JSON.stringify(foreign).replaceAll('acme', 'X')).toBe(JSON.stringify(missing).replaceAll('nobody', 'X'))
   })
 
-  it('PA4 refuses what an app may not say, with the path of each fault', async () => {
+  it('CP4 refuses what an app may not say, with the path of each fault', async () => {
     for (const wrong of [{ parent: 'x' }, { cancelled: true }, { typo: 1 }, { type: 'Bad Type' }])
       expect(await send('acme/work', 'member', { ...WORK, ...wrong })).toMatchObject({
         status: 422,
@@ -104,7 +104,7 @@ describe('product API', () => {
       })
   })
 
-  it('PA4 a refusal by admission keeps its reason', async () => {
+  it('CP4 a refusal by admission keeps its reason', async () => {
     client.failNext('create', new ApiError('Forbidden', 'The plan allows no "copywriter"'))
     expect(await send('acme/work', 'member', WORK)).toMatchObject({
       status: 403,
@@ -112,13 +112,13 @@ describe('product API', () => {
     })
   })
 
-  it('PA5 lists the sprites of the tenant alone', async () => {
+  it('CP5 lists the sprites of the tenant alone', async () => {
     for (const namespace of ['acme', 'other'])
       client.seed({ kind: 'Sprite', metadata: { name: `s-${namespace}`, namespace }, spec: { agentType: 'editor' } })
     expect((await send('acme/sprites', 'viewer')).body).toMatchObject({ sprites: [{ name: 's-acme', blockers: [] }] })
   })
 
-  it('PA6 leaves other paths and methods alone', async () => {
+  it('CP6 leaves other paths and methods alone', async () => {
     expect((await send('acme/work', 'member')).status).toBe(405)
     expect((await send('acme/secrets', 'member')).status).toBe(404)
     expect((await send('acme/work/%2e%2e', 'member')).status).toBe(404)

@@ -17,16 +17,16 @@ function applyMergePatch(target: unknown, patch: unknown): unknown {
 
 describe('statusPatch', () => {
   const rows: Record<string, [object | undefined, object, object | undefined]> = {
-    'SP1 nothing changes: no patch': [{ phase: 'Idle', a: { b: 1 } }, { a: { b: 1 }, phase: 'Idle' }, undefined],
-    'SP1 an absent status and an empty one are the same': [undefined, {}, undefined],
-    'SP2 a changed key only is sent': [{ phase: 'Idle', n: 1 }, { phase: 'Working', n: 1 }, { phase: 'Working' }],
-    'SP2 a nested key only is sent': [{ m: { id: 'x', s: 1 } }, { m: { id: 'x', s: 2 } }, { m: { s: 2 } }],
-    'SP3 a key that is gone is removed by null': [{ task: 'w', n: 1 }, { n: 1 }, { task: null }],
-    'SP3 undefined and null in the next status count as absent': [{ task: 'w' }, { task: undefined }, { task: null }],
-    'SP4 null cannot be stored, so it is never sent for an absent key': [{}, { limit: null }, undefined],
-    'SP5 a list is replaced as a whole': [{ l: [{ a: 1 }, 2] }, { l: [{ a: 1 }, 3] }, { l: [{ a: 1 }, 3] }],
-    'SP5 an equal list is not sent': [{ l: [{ a: 1, b: 2 }] }, { l: [{ b: 2, a: 1 }] }, undefined],
-    'SP6 a map takes the place of a scalar': [{ x: 1 }, { x: { y: 1 } }, { x: { y: 1 } }],
+    'SD1 nothing changes: no patch': [{ phase: 'Idle', a: { b: 1 } }, { a: { b: 1 }, phase: 'Idle' }, undefined],
+    'SD1 an absent status and an empty one are the same': [undefined, {}, undefined],
+    'SD2 a changed key only is sent': [{ phase: 'Idle', n: 1 }, { phase: 'Working', n: 1 }, { phase: 'Working' }],
+    'SD2 a nested key only is sent': [{ m: { id: 'x', s: 1 } }, { m: { id: 'x', s: 2 } }, { m: { s: 2 } }],
+    'SD3 a key that is gone is removed by null': [{ task: 'w', n: 1 }, { n: 1 }, { task: null }],
+    'SD3 undefined and null in the next status count as absent': [{ task: 'w' }, { task: undefined }, { task: null }],
+    'SD4 null cannot be stored, so it is never sent for an absent key': [{}, { limit: null }, undefined],
+    'SD5 a list is replaced as a whole': [{ l: [{ a: 1 }, 2] }, { l: [{ a: 1 }, 3] }, { l: [{ a: 1 }, 3] }],
+    'SD5 an equal list is not sent': [{ l: [{ a: 1, b: 2 }] }, { l: [{ b: 2, a: 1 }] }, undefined],
+    'SD6 a map takes the place of a scalar': [{ x: 1 }, { x: { y: 1 } }, { x: { y: 1 } }],
   }
   test.each(Object.entries(rows))('%s', (_, [current, next, patch]) => {
     expect(statusPatch(current, next)).toEqual(patch)
@@ -38,7 +38,7 @@ describe('statusPatch', () => {
     map: fc.dictionary(fc.constantFrom('a', 'b', 'c', '__proto__'), tie('value'), { maxKeys: 4 }),
   })).map as fc.Arbitrary<object>
 
-  test('SP7 the patch turns current into next, and then there is none', () => {
+  test('SD7 the patch turns current into next, and then there is none', () => {
     fc.assert(
       fc.property(json, json, (current, next) => {
         const stored = applyMergePatch({}, current) as object // what a store that took `current` by patch holds

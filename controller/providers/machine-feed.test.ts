@@ -26,7 +26,7 @@ const given = (tenants: readonly string[] = ['acme']) => {
 const spec = (tenant: string) => specFor(tenant, 'writer', { controlPlane: 'cp' })
 
 describe('machine feed', () => {
-  it('MF1 one list per tenant and interval, and no call after stop', async () => {
+  it('FE1 one list per tenant and interval, and no call after stop', async () => {
     const { clock, fake, feed } = given(['acme', 'other'])
     expect(feed.read('acme')).toBeUndefined()
     feed.start()
@@ -40,7 +40,7 @@ describe('machine feed', () => {
     expect(clock.pendingTimers).toBe(0)
   })
 
-  it('MF2 a change is told once, a machine that is gone from a complete picture too', async () => {
+  it('FE2 a change is told once, a machine that is gone from a complete picture too', async () => {
     const { fake, feed, changes } = given()
     const { id } = await fake.create(spec('acme'))
     await feed.refresh('acme')
@@ -53,7 +53,7 @@ describe('machine feed', () => {
     expect(changes).toEqual(['acme - > created', 'acme created > started', 'acme started > gone'])
   })
 
-  it('MF3 a failed or partial list takes nothing away and says so', async () => {
+  it('FE3 a failed or partial list takes nothing away and says so', async () => {
     const { clock, fake, feed, changes } = given()
     await fake.create(spec('acme'))
     await feed.refresh('acme')
@@ -70,7 +70,7 @@ describe('machine feed', () => {
     expect(changes).toEqual(['acme - > created'])
   })
 
-  it('MF4 one tenant’s failure does not stop the others', async () => {
+  it('FE4 one tenant’s failure does not stop the others', async () => {
     const { clock, fake, feed } = given(['bad', 'good'])
     fake.faults.next('list', { kind: 'refuse', reason: 'CredentialsInvalid' })
     feed.start()
@@ -82,7 +82,7 @@ describe('machine feed', () => {
     await feed.stop()
   })
 
-  it('MF5 never two lists of one tenant at a time; a refresh during one is followed by one more', async () => {
+  it('FE5 never two lists of one tenant at a time; a refresh during one is followed by one more', async () => {
     const clock = new TestClock()
     const open: ((list: MachineList) => void)[] = []
     const feed = createMachineFeed({
@@ -107,7 +107,7 @@ describe('machine feed', () => {
     expect(open).toHaveLength(2)
   })
 
-  it('MF6 stop ends a list that is under way', async () => {
+  it('FE6 stop ends a list that is under way', async () => {
     const { clock, fake, feed } = given()
     fake.faults.next('list', { kind: 'hang' })
     feed.start()

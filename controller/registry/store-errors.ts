@@ -1,4 +1,4 @@
-/** Turns a failure of the store into the refusal that a client understands. Pure. */
+/** Turns a failure of the store into the refusal that a client understands. */
 import { ApiError, hasReason } from '../api/errors.ts'
 import type { ResourceDefinition } from '../api/resource.ts'
 import { StoreError } from '../store/store.ts'

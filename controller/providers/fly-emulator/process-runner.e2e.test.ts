@@ -91,7 +91,7 @@ describe('machines as processes', () => {
   const isGone = (pid: number): Promise<void> =>
     vi.waitFor(() => expect(startedAt(pid)).toBeUndefined(), { timeout: 20_000, interval: 50 })
 
-  it('EM1 a machine has its own env and what Fly sets, and nothing of ours', async () => {
+  it('FR1 a machine has its own env and what Fly sets, and nothing of ours', async () => {
     const house = await start()
     const machine = await house.provider.create(spec({ SPRITE_NAME: 'writer' }))
     const { env } = await greeting(machine)
@@ -106,7 +106,7 @@ describe('machines as processes', () => {
     expect(own).toEqual([])
   })
 
-  it('EM2 kill -9 of the process: the machine is stopped, and its exit tells so', async () => {
+  it('FR2 kill -9 of the process: the machine is stopped, and its exit tells so', async () => {
     const house = await start()
     const machine = await house.provider.create(spec())
     const { child } = await greeting(machine)
@@ -120,7 +120,7 @@ describe('machines as processes', () => {
     await isGone(child)
   })
 
-  it('EM3 kill -9 of the emulator: a new one finds the machines again and can stop them', async () => {
+  it('FR3 kill -9 of the emulator: a new one finds the machines again and can stop them', async () => {
     const args = [join(import.meta.dirname, 'test-host.ts'), join(folder, 'machines.db'), join(folder, 'logs')]
     const host = spawn(process.execPath, [...args, join(folder, 'worker.mjs')], {
       stdio: ['ignore', 'pipe', 'inherit'],
@@ -147,7 +147,7 @@ describe('machines as processes', () => {
     expect((await house.provider.create(spec())).id).toBe(living.id)
   })
 
-  it('EM4 a process that ended while no emulator ran is reported as ended', async () => {
+  it('FR4 a process that ended while no emulator ran is reported as ended', async () => {
     const first = await start()
     const machine = await first.provider.create(spec())
     await greeting(machine)
@@ -162,7 +162,7 @@ describe('machines as processes', () => {
     expect(found?.exit?.code).toBeUndefined()
   })
 
-  it('EM5 close leaves no process behind, not even one that ignores SIGTERM or a child of one', async () => {
+  it('FR5 close leaves no process behind, not even one that ignores SIGTERM or a child of one', async () => {
     const house = await start()
     const polite = await house.provider.create(spec())
     const stubborn = await house.provider.create({
@@ -175,7 +175,7 @@ describe('machines as processes', () => {
     for (const pid of [...leaders, ...children]) await isGone(pid)
   })
 
-  it('EM6 close also ends processes that were adopted', async () => {
+  it('FR6 close also ends processes that were adopted', async () => {
     const first = await start()
     const machine = await first.provider.create(spec({ STUBBORN: '1' }))
     const { child } = await greeting(machine)
@@ -187,7 +187,7 @@ describe('machines as processes', () => {
     for (const left of [pid, child]) await isGone(left)
   })
 
-  it('EM7 a process whose pid was never stored is found by its environment', async () => {
+  it('FR7 a process whose pid was never stored is found by its environment', async () => {
     const first = await start()
     const machine = await first.provider.create(spec())
     await greeting(machine)
@@ -206,7 +206,7 @@ describe('machines as processes', () => {
     await isGone(pid)
   })
 
-  it('EM8 a stop sends SIGTERM, and SIGKILL after the machine’s own time-out', async () => {
+  it('FR8 a stop sends SIGTERM, and SIGKILL after the machine’s own time-out', async () => {
     const house = await start()
     const machine = await house.provider.create(spec({ STUBBORN: '1' }))
     await greeting(machine)
