@@ -34,8 +34,10 @@ export type LoopStats = {
 
 /** A conflict means that the cache is behind by one write: soon again, and slower only when it happens again. */
 const CONFLICT_BACKOFF: BackoffPolicy = { baseMs: 20, maxMs: 5_000, jitter: 0.5 }
-/** The least requeue delay, so that a reconciler that asks for 0 makes no hot loop. */
+/** The least requeue delay, so that a reconciler that keeps asking for 0 makes no hot loop. */
 const REQUEUE_MS_MIN = 10
+/** So many passes of one key may follow one another at once: steps whose intent is stored between them. */
+const AT_ONCE_MAX = 8
 /** A port's hint when to try again is kept to this. */
 const RETRY_AFTER_MS_MAX = 300_000
 /** How long a pass may ignore its aborted signal before its worker leaves it alone and goes on with other keys. */
@@ -60,6 +62,8 @@ export class Loop {
   readonly #instruments: EngineInstruments
   /** Failures in a row of each key that has any; forgotten when a pass goes well or ends for good. */
   readonly #failures = new Map<string, number>()
+  /** Passes in a row that asked to be followed at once, of each key that is in such a row. */
+  readonly #atOnce = new Map<string, number>()
   readonly #results = new Map<PassResult, number>()
   readonly #passes = new Set<Pass>()
   #reconciles = 0
@@ -190,14 +194,30 @@ export class Loop {
   #succeeded(key: Key, outcome: Outcome): PassResult {
     this.#failures.delete(formatKey(key))
     const { requeueAfterMs } = outcome
-    if (requeueAfterMs === undefined) return 'success'
+    if (requeueAfterMs === undefined) {
+      this.#atOnce.delete(formatKey(key))
+      return 'success'
+    }
     if (!Number.isFinite(requeueAfterMs))
       throw new TerminalError(`Cannot requeue after "${requeueAfterMs}" ms: give a finite number`)
+    if (requeueAfterMs <= 0 && this.#mayFollowAtOnce(key)) {
+      this.queue.add(key, PRIORITY.change)
+      return 'requeue'
+    }
+    if (requeueAfterMs > 0) this.#atOnce.delete(formatKey(key))
     this.queue.addAfter(key, Math.max(REQUEUE_MS_MIN, requeueAfterMs), PRIORITY.retry)
     return 'requeue'
   }
 
+  /** Counts the row of passes that ask to be followed at once; a row that is too long is slowed down until it ends. */
+  #mayFollowAtOnce(key: Key): boolean {
+    const inRow = (this.#atOnce.get(formatKey(key)) ?? 0) + 1
+    this.#atOnce.set(formatKey(key), inRow)
+    return inRow <= AT_ONCE_MAX
+  }
+
   #failed(key: Key, error: unknown, pass: { readonly fields: LogFields; readonly signal: AbortSignal }): PassResult {
+    this.#atOnce.delete(formatKey(key))
     const isTimeout = pass.signal.reason instanceof PassTimeoutError
     if (pass.signal.aborted && !isTimeout) return 'cancelled'
     if (error instanceof TerminalError) {
