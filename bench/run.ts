@@ -1,0 +1,28 @@
+/** `npm run bench`: every figure is a ratio against a floor that is measured in the same run on the same machine. */
+import { benchConverge } from './converge.ts'
+import { measureSpriteStart } from './sprite-start.ts'
+import { benchStore } from './store.ts'
+import { formatRows, type Row } from './table.ts'
+
+async function benchSpriteStart(): Promise<Row[]> {
+  const { spawnToReadyMs, bareNodeMs, rssMb, bareRssMb } = await measureSpriteStart()
+  return [
+    {
+      what: 'sprite spawn -> ready',
+      ours: `${Math.round(spawnToReadyMs)} ms`,
+      divisor: `bare Node process ${Math.round(bareNodeMs)} ms`,
+      ratio: spawnToReadyMs / bareNodeMs,
+      aim: { ratio: 2, atMost: true },
+    },
+    {
+      what: 'sprite resident memory at ready',
+      ours: `${Math.round(rssMb)} MiB`,
+      divisor: `bare Node process ${Math.round(bareRssMb)} MiB`,
+      ratio: rssMb / bareRssMb,
+      aim: { ratio: 1.35, atMost: true },
+    },
+  ]
+}
+
+const rows = [...(await benchSpriteStart()), ...(await benchStore()), ...(await benchConverge())]
+process.stdout.write(`${formatRows(rows)}\n`)
