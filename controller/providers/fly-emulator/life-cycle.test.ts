@@ -82,7 +82,7 @@ const TABLE: Record<EmulatedState, readonly [string, string, string, string, str
 }
 
 describe('life cycle', () => {
-  it.each(STATES)('FL1 from %s', (state) => {
+  it.each(STATES)('FS1 from %s', (state) => {
     const from = withState(state)
     expect([
       told(startRequested(from, at())),
@@ -93,7 +93,7 @@ describe('life cycle', () => {
     ]).toEqual(TABLE[state])
   })
 
-  it('FL2 created launches, boots and is started by the clock; skip_launch stays stopped', () => {
+  it('FS2 created launches, boots and is started by the clock; skip_launch stays stopped', () => {
     const launched = created(machine({ state: 'created' }), at(0), false).machine
     expect(launched.due).toEqual({ step: 'launch', atMs: LATENCIES.fly.launch.min })
     const starting = stepDue(launched, at(1_000))
@@ -105,7 +105,7 @@ describe('life cycle', () => {
     expect(created(machine({ state: 'created' }), at(), true).machine).toMatchObject({ state: 'stopped' })
   })
 
-  it('FL3 an exit tells code, signal and whether it was asked for; auto_destroy goes on to destroyed', () => {
+  it('FS3 an exit tells code, signal and whether it was asked for; auto_destroy goes on to destroyed', () => {
     const stopping = stopRequested(withState('started'), at(), HOW)
     if (isRefusal(stopping)) throw new Error('refused')
     const stopped = exited(stopping.machine, at(2_000), { signal: 9 }).machine
@@ -117,13 +117,13 @@ describe('life cycle', () => {
     expect(gone.events.map((event) => event.type)).toEqual(['destroy', 'exit'])
   })
 
-  it('FL4 start is refused for a while after a stop', () => {
+  it('FS4 start is refused for a while after a stop', () => {
     const stopped = exited(withState('started'), at(10_000), { code: 0 }).machine
     expect(told(startRequested(stopped, at(12_999)))).toBe('412')
     expect(told(startRequested(stopped, at(13_000)))).toBe('starting spawn')
   })
 
-  it('FL5 a machine keeps its last 50 events', () => {
+  it('FS5 a machine keeps its last 50 events', () => {
     let now = machine({ run: RUN })
     for (let turn = 0; turn < 40; turn++) {
       now = exited(now, at(turn * 10_000), { code: turn }).machine
@@ -134,7 +134,7 @@ describe('life cycle', () => {
     expect(now.events[1]?.request?.exit_event.exit_code).toBe(39)
   })
 
-  it('FL5 any history keeps: one process at most, events bounded and newest first, destroyed is for ever', () => {
+  it('FS5 any history keeps: one process at most, events bounded and newest first, destroyed is for ever', () => {
     const verbs = fc.constantFrom('start', 'stop', 'destroy', 'force', 'exit', 'step')
     fc.assert(
       fc.property(fc.array(verbs, { maxLength: 120 }), (history) => {
@@ -174,7 +174,7 @@ function perform(now: EmulatedMachine, verb: string, here: Surroundings): Change
 }
 
 describe('ids', () => {
-  it('FL6 ids have Fly’s shapes, and ULIDs sort by time', () => {
+  it('FS6 ids have Fly’s shapes, and ULIDs sort by time', () => {
     const bytes = Uint8Array.from({ length: 16 }, (_, index) => index * 17)
     expect(machineId(bytes)).toMatch(/^[0-9a-f]{14}$/)
     expect(ulid(1_768_478_400_000, bytes)).toMatch(/^[0-9A-HJKMNP-TV-Z]{26}$/)
@@ -184,7 +184,7 @@ describe('ids', () => {
     expect(imageDigest('a')).not.toBe(imageDigest('b'))
   })
 
-  it('FL6 Go durations are read, and nothing else', () => {
+  it('FS6 Go durations are read, and nothing else', () => {
     expect(['10s', '1m30s', '500ms', '1h', '1.5s'].map(durationMs)).toEqual([10_000, 90_000, 500, 3_600_000, 1_500])
     expect(['', '10', 's', '10x', '-1s'].map(durationMs)).toEqual([
       undefined,
