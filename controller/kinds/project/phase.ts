@@ -9,6 +9,7 @@ import type { ProjectWorld, Refusal } from './world.ts'
 /** Counts of the project's work by phase. */
 export type WorkCounts = NonNullable<ProjectStatus['work']>
 
+/** What a project's phase is judged from. */
 export type PhaseWorld = {
   readonly world: ProjectWorld
   /** Work of the project. */
@@ -17,6 +18,7 @@ export type PhaseWorld = {
   readonly refusals: readonly Refusal[]
 }
 
+/** The phase of a project, with the reason for its conditions. */
 export type Judgement = {
   readonly phase: NonNullable<ProjectStatus['phase']>
   readonly reason: string

@@ -18,6 +18,7 @@ import { statusOf } from './status.ts'
 import { projectWatches } from './watches.ts'
 import type { ProjectAction, ProjectWorld, Refusal } from './world.ts'
 
+/** What the Project's controller needs of the process. */
 export type ProjectPorts = KindPorts & {
   /** Agent types that have a built-in persona. */
   readonly builtinAgentTypes: ReadonlySet<string>

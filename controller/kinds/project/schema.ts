@@ -97,6 +97,7 @@ const status = z.object({
     100,
     'Tasks of spec.work that were made into Work: each is made once, and not anew when its Work is deleted.',
   ).optional(),
+  spritesText: z.string().max(32).optional().describe('How many sprites work for it.'),
   workText: z.string().max(32).optional().describe('Work done of all, as in 3/4.'),
   blockers: blockersSchema,
   conditions: conditionsSchema,
@@ -128,7 +129,7 @@ export const projectKind = defineKind({
       jsonPath: '.status.conditions[?(@.type=="Ready")].status',
       description: 'Whether it can go on.',
     },
-    { name: 'Sprites', type: 'string', jsonPath: '.status.spritesAssigned', description: 'Sprites that work for it.' },
+    { name: 'Sprites', type: 'string', jsonPath: '.status.spritesText', description: 'How many sprites work for it.' },
     { name: 'Work', type: 'string', jsonPath: '.status.workText', description: 'Work done of all.' },
     { name: 'Age', type: 'date', jsonPath: '.metadata.creationTimestamp', description: 'Time since creation.' },
     {

@@ -23,6 +23,7 @@ export function statusOf(
   const done = actions.filter((action) => !('name' in action) || !refusedNames.has(action.name))
   const mine = world.work.filter((work) => work.spec.project === project.metadata.name)
   const coming = done.filter((action) => action.do === 'createWork').length
+  const sprites = assignedSprites(world, done)
   const counts = countWork(mine, coming)
   const total = counts.pending + counts.active + counts.completed + counts.failed
   const judgement = judgePhase({ world, mine, counts, refusals })
@@ -31,7 +32,8 @@ export function statusOf(
   return {
     observedGeneration: generation,
     phase: judgement.phase,
-    spritesAssigned: assignedSprites(world, done),
+    spritesAssigned: sprites,
+    spritesText: String(sprites.length),
     deliverables: deliverablesOf(mine, world.sprites),
     work: counts,
     workCreated: createdItems(world, done),

@@ -4,6 +4,7 @@ import type { Sprite, SpriteSpec } from '../sprite/schema.ts'
 import type { Work } from '../work/schema.ts'
 import type { Project, ProjectSpec, ProjectStatus } from './schema.ts'
 
+/** What one decision about a project looks at. */
 export type ProjectWorld = {
   readonly project: Project
   /** Timestamp of now. */
@@ -16,8 +17,10 @@ export type ProjectWorld = {
   readonly agents: AgentTypeWorld | undefined
 }
 
+/** One task that a project declares. */
 export type InitialWork = ProjectSpec['work'][number]
 
+/** One call of a port for a project, as data. */
 export type ProjectAction =
   | {
       readonly do: 'createSprite'
@@ -38,6 +41,7 @@ export type ProjectAction =
 /** A create that the server refused for good; the action's name and the server's words. */
 export type Refusal = { readonly name: string; readonly message: string }
 
+/** What a project needs now. */
 export type ProjectDecision = {
   readonly actions: readonly ProjectAction[]
   /** Absent when nothing is to be said: the project is being deleted. */

@@ -7,6 +7,7 @@ import type { Tenant } from '../tenant/schema.ts'
 import type { Work } from '../work/schema.ts'
 import type { Contender } from './decide.ts'
 
+/** Of whom it is decided who contends for a slot. */
 export type TenantWorld = {
   readonly nowMs: number
   readonly tenant: Tenant

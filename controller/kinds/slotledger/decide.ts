@@ -62,11 +62,16 @@ export function decideSlots(world: SlotWorld): SlotDecision {
     limit: world.limits === undefined ? (world.ledger.limit ?? null) : limit,
     holders: holders.sort(byUidOrder),
     queue: queueOf(queued, world),
+    heldText: heldText(holders.length, limit),
+    waitingText: String(queued.length),
     spawned: spawnedAfter(world, granted.length),
   }
   const isAwaitingOrphan = holders.some((holder) => holder.orphanSince !== undefined)
   return isAwaitingOrphan ? { status, requeueAfterMs: ORPHAN_GRACE_MS / 4 } : { status }
 }
+
+/** Slots held of the limit, as in 2/2. */
+export const heldText = (held: number, limit: number | null | undefined): string => `${held}/${limit ?? '∞'}`
 
 /** Counts the grants of the calendar month, in UTC. */
 function spawnedAfter(world: SlotWorld, granted: number): SlotLedgerStatus['spawned'] {

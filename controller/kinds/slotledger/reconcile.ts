@@ -12,7 +12,7 @@ import { statusPatch } from '../status.ts'
 import { tenantKind, type Tenant } from '../tenant/schema.ts'
 import { workKind, type Work } from '../work/schema.ts'
 import { contendersOf } from './contenders.ts'
-import { decideSlots, type SlotWorld } from './decide.ts'
+import { decideSlots, heldText, type SlotWorld } from './decide.ts'
 import { SLOT_LEDGER_NAME, slotLedgerKind, type SlotLedger } from './schema.ts'
 
 /** The last complete picture of a tenant's machines. */
@@ -149,7 +149,7 @@ export async function releaseSlot(
       const written = await ports.client.patchStatus(
         slotLedgerKind,
         ledgerKey(sprite.tenant),
-        { holders: left },
+        { holders: left, heldText: heldText(left.length, ledger.status?.limit) },
         { resourceVersion: ledger.metadata.resourceVersion },
         signal,
       )

@@ -25,6 +25,8 @@ const waiting = z.object({
 const status = z.object({
   observedGeneration: observedGenerationField,
   limit: countField('Machines that the tenant may run at once; null is unlimited.').nullable().optional(),
+  heldText: z.string().max(32).optional().describe('Slots held of the limit, as in 2/2.'),
+  waitingText: z.string().max(32).optional().describe('How many sprites wait.'),
   holders: z
     .array(holder)
     .max(10000)
@@ -57,14 +59,13 @@ export const slotLedgerKind = defineKind({
   spec: z.object({}).describe('Nothing is declared: the control plane keeps this object.'),
   status,
   columns: [
-    { name: 'Limit', type: 'integer', jsonPath: '.status.limit', description: 'Machines at once.' },
     {
       name: 'Holders',
       type: 'string',
       jsonPath: '.status.holders[*].sprite',
       description: 'Sprites that hold a slot.',
     },
-    { name: 'Queue', type: 'string', jsonPath: '.status.queue[*].sprite', description: 'Sprites that wait.' },
+    { name: 'Waiting', type: 'string', jsonPath: '.status.waitingText', description: 'How many sprites wait.' },
     { name: 'Age', type: 'date', jsonPath: '.metadata.creationTimestamp', description: 'Time since creation.' },
   ],
   reasons: {},
