@@ -8,6 +8,7 @@ import { SPRITE_API, type AnnounceReply } from '../protocol/coordinator.ts'
 import { realClock } from '../system/clock.ts'
 import { listen, sendJson, type FakeServer } from '../sprite/fake/server.ts'
 
+/** What one measurement of a sprite's start found. */
 export type SpriteStart = {
   readonly spawnToReadyMs: number
   readonly bareNodeMs: number
@@ -15,6 +16,7 @@ export type SpriteStart = {
   readonly bareRssMb: number
 }
 
+/** How a sprite's start is measured. */
 export type SpriteStartOptions = {
   /** Rounds, sprite and bare process in turns; the median counts. */
   readonly rounds?: number

@@ -6,6 +6,7 @@ export function percentile(samples: readonly number[], share: number): number {
   return sorted[Math.min(sorted.length - 1, Math.floor(sorted.length * share))] ?? Number.NaN
 }
 
+/** One line of the table that the benchmark prints. */
 export type Row = {
   readonly what: string
   readonly ours: string

@@ -11,6 +11,7 @@ import { realClock } from '../system/clock.ts'
 import { realEntropy } from '../system/entropy.ts'
 import { createLog } from '../system/log.ts'
 
+/** What `spritectl up` is run with. */
 export type UpOptions = {
   readonly dataFolder: string
   readonly personasFolder: string

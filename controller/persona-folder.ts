@@ -4,6 +4,7 @@ import { join, sep } from 'node:path'
 import type { Persona } from '../protocol/persona.ts'
 import { checkPersonas, parsePersona } from '../protocol/persona-file.ts'
 
+/** Why a folder of personas cannot be used. */
 export type PersonaFolderReason = 'Unreadable' | 'Invalid'
 
 /** The folder cannot be used; the message has one line for each problem, `file:line:column: field: what would do`. */

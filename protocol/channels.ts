@@ -7,9 +7,13 @@ export const spriteInbox = (tenant: string, sprite: string): string => `sprite:$
 export const spriteHeartbeat = (tenant: string, sprite: string): string => `sprite:${tenant}/${sprite}:heartbeat`
 /** Every sprite's signs of life, for a subscriber by prefix: `sprite:*`; filter by parseHeartbeatChannel. */
 export const ALL_SPRITES = 'sprite:*'
+/** Hand-offs of a tenant. */
 export const tenantHandoffs = (tenant: string): string => `tenant:${tenant}:handoffs`
+/** Reviews of a tenant. */
 export const tenantReviews = (tenant: string): string => `tenant:${tenant}:reviews`
+/** Messages to all sprites of a tenant. */
 export const tenantBroadcasts = (tenant: string): string => `tenant:${tenant}:broadcasts`
+/** News of a project. */
 export const projectUpdates = (tenant: string, project: string): string => `project:${tenant}/${project}:updates`
 
 /** A sign of life on a sprite's heartbeat channel. */

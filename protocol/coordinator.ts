@@ -9,6 +9,7 @@
 import { z } from 'zod'
 import { personaSchema } from './persona.ts'
 
+/** The paths of the sprite API. */
 export const SPRITE_API = {
   /** POST announceRequest → announceReply. First call after boot; again after every reconnect. */
   announce: '/sprite/v1/announce',
@@ -33,14 +34,17 @@ export const WORK_HEADER = 'x-sprite-work'
 /** Header of a gateway answer: `true` when the rehearsal model answered. */
 export const REHEARSAL_HEADER = 'x-sprite-rehearsal'
 
+/** What a sprite says of itself in its heartbeats. */
 export const SPRITE_STATES = ['idle', 'working', 'draining'] as const
 
+/** A sprite is there. */
 export const announceRequest = z.strictObject({
   /** When the process started, ms since 1970. */
   startedAtMs: z.number().int(),
   version: z.string().max(100),
 })
 
+/** Who the sprite is, and how often it reports. */
 export const announceReply = z.object({
   tenant: z.string(),
   sprite: z.string(),
@@ -54,17 +58,20 @@ export const announceReply = z.object({
   lostAfterMs: z.number().int().positive(),
 })
 
+/** A sign of life. */
 export const heartbeatRequest = z.strictObject({
   state: z.enum(SPRITE_STATES),
   /** The work in hand, with its attempt. */
   work: z.strictObject({ name: z.string(), attempt: z.number().int() }).optional(),
 })
 
+/** What the sprite is to do. */
 export const heartbeatReply = z.object({
   /** continue · drain: finish the task in hand, claim no more, exit 0 · abandon: the attempt in hand is void, stop it. */
   directive: z.enum(['continue', 'drain', 'abandon']),
 })
 
+/** One line of a sprite's inbox; each is a hint and nothing more. */
 export const inboxMessage = z.discriminatedUnion('type', [
   z.object({ type: z.literal('work_available') }),
   z.object({ type: z.literal('drain') }),
@@ -105,14 +112,17 @@ export type Task = z.infer<typeof taskSchema>
 
 const attemptOf = { work: z.string().min(1).max(253), attempt: z.number().int().min(1) }
 
+/** How far an attempt has come. */
 export const progressRequest = z.strictObject({ ...attemptOf, message: z.string().max(500) })
 
+/** One result, as a sprite delivers it. */
 export const deliverableInput = z.strictObject({
   name: z.string().min(1).max(200),
   mediaType: z.string().min(1).max(100).default('text/markdown'),
   content: z.string().min(1).max(200_000),
 })
 
+/** One hand-off, as a sprite asks for it. */
 export const handOffInput = z.strictObject({
   agentType: z.string().min(1).max(40),
   type: z.string().min(1).max(63),
@@ -120,6 +130,7 @@ export const handOffInput = z.strictObject({
   input: z.record(z.string(), z.unknown()).optional(),
 })
 
+/** One question on an artifact, as a sprite asks it. */
 export const reviewInput = z.strictObject({
   question: z.string().min(1).max(5_000),
   artifact: z.string().min(1).max(200),
@@ -127,6 +138,7 @@ export const reviewInput = z.strictObject({
   reviewer: z.string().min(1).max(40),
 })
 
+/** An attempt is done. */
 export const completeRequest = z.strictObject({
   ...attemptOf,
   /** What was done, in a few sentences. */
@@ -151,6 +163,7 @@ export const FAIL_REASONS = [
   'Drained',
 ] as const
 
+/** An attempt cannot be done. */
 export const failRequest = z.strictObject({
   ...attemptOf,
   reason: z.enum(FAIL_REASONS),
@@ -159,8 +172,10 @@ export const failRequest = z.strictObject({
   retryable: z.boolean(),
 })
 
+/** A report was recorded. */
 export const resultReply = z.object({ accepted: z.literal(true) })
 
+/** A refusal. */
 export const errorReply = z.object({ error: z.object({ reason: z.string(), message: z.string() }) })
 
 export type AnnounceReply = z.infer<typeof announceReply>
@@ -169,4 +184,5 @@ export type HeartbeatReply = z.infer<typeof heartbeatReply>
 export type InboxMessage = z.infer<typeof inboxMessage>
 export type CompleteRequest = z.infer<typeof completeRequest>
 export type FailRequest = z.infer<typeof failRequest>
+/** Why an attempt failed. */
 export type FailReason = (typeof FAIL_REASONS)[number]

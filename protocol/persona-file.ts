@@ -11,6 +11,7 @@ import type { z } from 'zod'
 import { err, ok, type Result } from '../system/result.ts'
 import { personaFrontMatter, personaSchema, type Persona } from './persona.ts'
 
+/** Something that is wrong in a persona file, and where. */
 export type PersonaProblem = {
   readonly line: number
   readonly column: number

@@ -3,6 +3,7 @@ import { z } from 'zod'
 
 /** The tools that a persona may be given; each is a way to report a result, never a way into the machine. */
 export const TOOL_NAMES = ['deliver', 'hand_off', 'request_review', 'report_blocked'] as const
+/** A tool that a persona may use. */
 export type ToolName = (typeof TOOL_NAMES)[number]
 
 /** The fields of a persona but its text; agent type names are DNS labels of at most 40 characters. */

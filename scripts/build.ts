@@ -9,7 +9,9 @@ import { rolldown, type OutputOptions } from 'rolldown'
 import { SPRITE_EXIT } from '../protocol/boot.ts'
 
 const ROOT = fileURLToPath(new URL('..', import.meta.url))
+/** The sprite as one file. */
 export const SPRITE_BUNDLE = 'sprite.mjs'
+/** The control plane and spritectl as one file. */
 export const CONTROLLER_BUNDLE = 'spritectl.mjs'
 /** Flags that the images start Node with; the bundles must work under them. */
 export const NODE_FLAGS = ['--disable-proto=delete']

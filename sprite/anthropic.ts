@@ -8,12 +8,14 @@ import type { Log } from '../system/log.ts'
 import { LlmError, STOP_REASONS, type Answer, type AnswerBlock, type Llm, type LlmRequest, type Turn } from './llm.ts'
 import { retryAfterMs } from './retry-after.ts'
 
+/** What the adapter needs of the process. */
 export type AnthropicPorts = {
   readonly clock: Clock
   readonly entropy: Entropy
   readonly log: Log
 }
 
+/** Where the gateway is, and the sprite's token. */
 export type AnthropicOptions = {
   /** The Coordinator's base URL. */
   readonly coordinatorUrl: string

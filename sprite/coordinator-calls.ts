@@ -6,6 +6,7 @@ import type { Entropy } from '../system/entropy.ts'
 import { HttpError, type Http, type HttpCall, type HttpReply } from './http.ts'
 import { retryAfterMs } from './retry-after.ts'
 
+/** Why a call to the Coordinator failed. */
 export type CoordinatorErrorReason =
   /** This incarnation is not the current one, or its token is void. */
   | 'Fenced'
@@ -36,8 +37,10 @@ export class CoordinatorError extends Error {
 /** Whose identity a 409 speaks of: a call that names an attempt is refused for the attempt, the others for the sprite. */
 export type Scope = 'sprite' | 'attempt'
 
+/** What calls to the Coordinator need of the process. */
 export type CallPorts = { readonly http: Http; readonly clock: Clock; readonly entropy: Entropy }
 
+/** Calls to the Coordinator, tried once or until they are answered. */
 export interface Calls {
   /** One try. CoordinatorError by reason: Fenced, Unavailable, Refused, VoidAttempt, Aborted. */
   once(call: HttpCall, scope: Scope): Promise<HttpReply>
@@ -55,8 +58,10 @@ export interface Calls {
   setLostAfter(lostAfterMs: number): void
 }
 
+/** A call that is tried again until it is answered. */
 export type RepeatedCall = HttpCall & { readonly signal: AbortSignal; readonly triesMax?: number }
 
+/** How long to wait before the next try. */
 export type PauseOptions = {
   /** How long the server asks to wait, in ms. */
   readonly askedMs?: number | undefined

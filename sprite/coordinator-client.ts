@@ -18,12 +18,14 @@ import { CoordinatorError, createCalls, parseJson, throwUnavailable, type CallPo
 import type { HttpCall, HttpReply } from './http.ts'
 import type { Report } from './lifecycle.ts'
 
+/** What the inbox tells. */
 export type InboxListener = {
   /** The stream is open: whatever was missed before may be asked for now. */
   readonly onOpen: () => void
   readonly onMessage: (message: InboxMessage) => void
 }
 
+/** The Coordinator, as a sprite uses it. */
 export interface CoordinatorClient {
   announce(startedAtMs: number, version: string, signal: AbortSignal): Promise<AnnounceReply>
   /** One try: the next beat is the retry. */

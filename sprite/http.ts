@@ -8,8 +8,10 @@ import type { Clock } from '../system/clock.ts'
  */
 const NODE_HTTP = process.getBuiltinModule('node:http')
 
+/** A reply with its whole body. */
 export type HttpReply = { readonly status: number; readonly headers: http.IncomingHttpHeaders; readonly text: string }
 
+/** One request and how long it may take. */
 export type HttpCall = {
   readonly method: 'GET' | 'POST'
   readonly path: string
@@ -18,6 +20,7 @@ export type HttpCall = {
   readonly signal?: AbortSignal | undefined
 }
 
+/** One stream of lines and how long it may be silent. */
 export type HttpStream = {
   readonly path: string
   readonly signal: AbortSignal
@@ -26,6 +29,7 @@ export type HttpStream = {
   readonly onLine: (line: string) => void
 }
 
+/** Requests to one server over kept-alive connections. */
 export interface Http {
   /** The reply, whatever its status. HttpError by reason: Unreachable, TimedOut, TooLarge, Aborted. */
   call(call: HttpCall): Promise<HttpReply>
@@ -35,6 +39,7 @@ export interface Http {
   close(): void
 }
 
+/** Why there is no usable reply. */
 export type HttpErrorReason = 'Unreachable' | 'TimedOut' | 'TooLarge' | 'Aborted'
 
 /** No usable reply came. */
@@ -48,6 +53,7 @@ export class HttpError extends Error {
   }
 }
 
+/** Which server, and how to enter. */
 export type HttpOptions = {
   readonly baseUrl: string
   readonly token: string

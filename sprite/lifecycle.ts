@@ -10,6 +10,7 @@ export type Report =
 /** Why the sprite is draining and what it still waits for. */
 export type Pending = 'claim' | 'task' | 'report'
 
+/** The state of a sprite's life, with what belongs to it. */
 export type Life =
   | { readonly state: 'booting' }
   | { readonly state: 'idle' }
@@ -20,8 +21,10 @@ export type Life =
   | { readonly state: 'draining'; readonly pending: Pending; readonly task?: Task; readonly limited: boolean }
   | { readonly state: 'exiting'; readonly code: number }
 
+/** The name of a state. */
 export type State = Life['state']
 
+/** What may happen to a sprite. */
 export type LifeEvent =
   | { readonly type: 'announced' }
   | { readonly type: 'hint' }
@@ -42,8 +45,10 @@ export type LifeEvent =
   | { readonly type: 'fenced' }
   | { readonly type: 'deadline' }
 
+/** The name of an event. */
 export type EventType = LifeEvent['type']
 
+/** What the shell is to do, as data. */
 export type Command =
   | { readonly do: 'claim' }
   | { readonly do: 'startTask'; readonly task: Task }
@@ -57,6 +62,7 @@ export type Command =
   | { readonly do: 'armDrainTimer'; readonly until: 'task' | 'report' }
   | { readonly do: 'exit'; readonly code: number }
 
+/** The next state and what is to be done on the way to it. */
 export type Step = { readonly next: Life; readonly commands: readonly Command[] }
 
 type LifeIn<S extends State> = Extract<Life, { state: S }>

@@ -13,10 +13,12 @@ export type UserBlock =
   | { readonly type: 'text'; readonly text: string }
   | { readonly type: 'tool_result'; readonly toolUseId: string; readonly text: string; readonly isError: boolean }
 
+/** One turn of the conversation with the model. */
 export type Turn =
   | { readonly role: 'user'; readonly blocks: readonly UserBlock[] }
   | { readonly role: 'assistant'; readonly blocks: readonly AnswerBlock[] }
 
+/** Why a model may stop. */
 export const STOP_REASONS = [
   'end_turn',
   'stop_sequence',
@@ -26,8 +28,10 @@ export const STOP_REASONS = [
   'pause_turn',
   'model_context_window_exceeded',
 ] as const
+/** Why the model stopped. */
 export type StopReason = (typeof STOP_REASONS)[number]
 
+/** What the model answered. */
 export type Answer = {
   readonly blocks: readonly AnswerBlock[]
   readonly stopReason: StopReason
@@ -35,6 +39,7 @@ export type Answer = {
   readonly refusal?: string
 }
 
+/** One call of the model. */
 export type LlmRequest = {
   readonly work: string
   readonly attempt: number
@@ -46,6 +51,7 @@ export type LlmRequest = {
   readonly turns: readonly Turn[]
 }
 
+/** The port to the model. */
 export interface Llm {
   /**
    * The model's answer. Retries what may pass by itself, a bounded number of times.
@@ -54,6 +60,7 @@ export interface Llm {
   complete(request: LlmRequest, signal: AbortSignal): Promise<Answer>
 }
 
+/** Why there is no answer. */
 export type LlmErrorReason =
   /** The tenant's tokens are used up. */
   | 'BudgetExhausted'

@@ -15,6 +15,7 @@ export type Gathered = {
   readonly blocked?: string
 }
 
+/** Before any tool was called. */
 export const NOTHING_YET: Gathered = { deliverables: [], handOffs: [], reviews: [] }
 
 /** The answer that a tool call gets. */

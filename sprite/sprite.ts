@@ -20,6 +20,7 @@ import {
 import { failed } from './outcome.ts'
 import { createTimers, type Timers } from './timers.ts'
 
+/** What a sprite needs of its process. */
 export type SpritePorts = {
   readonly clock: Clock
   readonly entropy: Entropy
@@ -29,6 +30,7 @@ export type SpritePorts = {
   readonly doTask: (task: Task, signal: AbortSignal, onProgress: (message: string) => void) => Promise<Report>
 }
 
+/** What a sprite is started with. */
 export type SpriteOptions = {
   readonly boot: Pick<BootEnv, 'SPRITE_DEADLINE_MS' | 'SPRITE_STOP_TIMEOUT_MS'>
   readonly version: string

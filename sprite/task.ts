@@ -8,6 +8,7 @@ import type { Report } from './lifecycle.ts'
 import { LlmError, type Answer, type AnswerBlock, type Llm, type LlmRequest, type Turn, type UserBlock } from './llm.ts'
 import { NOTHING_YET, failed, finished, owesResult, takeToolCall, type Gathered } from './outcome.ts'
 
+/** What doing a task needs of the process. */
 export type TaskPorts = {
   readonly llm: Llm
   readonly clock: Clock

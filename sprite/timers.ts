@@ -1,6 +1,7 @@
 /** Named timers of one owner: at most one of each name, all cancelled together. */
 import type { CancelTimer, Clock } from '../system/clock.ts'
 
+/** Timers by name; one name has one timer at most. */
 export interface Timers<Name extends string> {
   /** Starts the timer anew, also when it runs. `delayMs` < 0 counts as 0. */
   set(name: Name, delayMs: number, fire: () => void): void

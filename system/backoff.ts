@@ -1,5 +1,6 @@
 /** Pure: how long to wait before the next try. */
 
+/** How long to wait between tries. */
 export type BackoffPolicy = {
   readonly baseMs: number
   readonly maxMs: number

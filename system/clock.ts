@@ -5,6 +5,7 @@ import { performance } from 'node:perf_hooks'
 /** Cancels a timer; calling it twice, or after the timer fired, does nothing. */
 export type CancelTimer = () => void
 
+/** The port of time. */
 export interface Clock {
   /** Wall time in ms since 1970-01-01 UTC. May jump; for stamps, never for deadlines inside the process. */
   now(): number

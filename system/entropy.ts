@@ -1,6 +1,7 @@
 /** Randomness as a port: ids, secrets and jitter come from an Entropy, so that a run can be repeated from its seed. */
 import { randomBytes, randomUUID } from 'node:crypto'
 
+/** The port of randomness. */
 export interface Entropy {
   /** A version 4 UUID, lower case. */
   uuid(): string

@@ -4,6 +4,7 @@ import { pino, type DestinationStream, type Logger } from 'pino'
 /** Fields that every line about an object carries where it has them: tenant, kind, key, reconcileId. */
 export type LogFields = Readonly<Record<string, unknown>>
 
+/** The port of the log: one event a line, fields first. */
 export interface Log {
   debug(fields: LogFields, message: string): void
   info(fields: LogFields, message: string): void

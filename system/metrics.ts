@@ -7,13 +7,17 @@ import {
   collectDefaultMetrics,
 } from 'prom-client'
 
+/** Labels of a metric; few values each. */
 export type Labels = Readonly<Record<string, string>>
+/** A number that only grows. */
 export interface Counter {
   add(labels?: Labels, by?: number): void
 }
+/** A number that moves both ways. */
 export interface Gauge {
   set(value: number, labels?: Labels): void
 }
+/** How values are spread. */
 export interface Histogram {
   observe(value: number, labels?: Labels): void
 }

@@ -1,5 +1,6 @@
 /** A value or an expected failure, for outcomes that are not bugs (style rule 17). Pure. */
 
+/** A success with its value, or a failure with its error. */
 export type Result<T, E> = { readonly ok: true; readonly value: T } | { readonly ok: false; readonly error: E }
 
 /** Wraps a success. */

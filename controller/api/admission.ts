@@ -3,6 +3,7 @@ import type { KindDefinition, ObjectOf } from './define-kind.ts'
 import type { Key, KubeObject } from './object.ts'
 import { formatKey } from './object.ts'
 
+/** What a write does. */
 export type Operation = 'CREATE' | 'UPDATE' | 'DELETE'
 
 /** Who asks. The control plane itself is `system:controller`. */
@@ -22,6 +23,7 @@ export type Related = {
   list<K extends KindDefinition>(kind: K, namespace: string): readonly ObjectOf<K>[]
 }
 
+/** One write that admission judges. */
 export type AdmissionRequest<O extends KubeObject = KubeObject> = {
   readonly operation: Operation
   /** After defaulting; for DELETE the object that is to go. */
@@ -42,6 +44,7 @@ export type Violation = {
   readonly message: string
 }
 
+/** The admission of one kind: what it has to see, and its verdict. */
 export type Admission<O extends KubeObject = KubeObject> = {
   /** What `admit` has to see; the registry reads it beforehand. */
   needs(object: O, old: O | undefined, operation: Operation): readonly Need[]

@@ -1,6 +1,7 @@
 /** Why something does not run, as data: the same record in status, in a 4xx body and on the dashboard. Pure. */
 import { z } from 'zod'
 
+/** One reason why an object does not go on, as data: the same in kubectl, the Coordinator's API and the dashboard. */
 export const blockerSchema = z.object({
   reason: z.string().max(64).describe("Why, as one CamelCase word of the kind's catalogue, for example Queued."),
   limit: z.int().optional().describe('The limit that is reached, in the unit of the reason.'),
@@ -14,6 +15,7 @@ export const blockerSchema = z.object({
 
 export type Blocker = Readonly<z.infer<typeof blockerSchema>>
 
+/** The list of blockers in a status; at most 16. */
 export const blockersSchema = z
   .array(blockerSchema)
   .max(16)

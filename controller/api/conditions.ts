@@ -1,6 +1,7 @@
 /** Conditions: what an operator reads, and the rules that keep them stable between passes. Pure. */
 import { z } from 'zod'
 
+/** Whether a condition holds; Unknown when nobody can say. */
 export type ConditionStatus = 'True' | 'False' | 'Unknown'
 
 /** metav1.Condition as a schema, shared by every kind's status. */

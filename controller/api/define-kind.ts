@@ -2,10 +2,14 @@
 import type { z } from 'zod'
 import type { KubeObject } from './object.ts'
 
+/** The API group of every kind of the product. */
 export const GROUP = 'sprites.highera.com'
+/** The version of that group. */
 export const VERSION = 'v1alpha1'
+/** Group and version, as objects carry it. */
 export const API_VERSION = `${GROUP}/${VERSION}`
 
+/** Whether objects of a kind lie in a tenant's namespace. */
 export type Scope = 'Namespaced' | 'Cluster'
 
 /** A printer column, as in a CustomResourceDefinition: `priority` ≥ 1 only shows with `-o wide`. */
@@ -27,6 +31,7 @@ export type CelRule = {
   readonly fieldPath?: string
 }
 
+/** What a kind is declared with. */
 export type KindOptions<Spec extends z.ZodType, Status extends z.ZodType> = {
   readonly kind: string
   readonly plural: string

@@ -23,8 +23,10 @@ export const REASON_CODES = {
   Timeout: 504,
 } as const
 
+/** Machine-readable reason of a refusal, as in Kubernetes' Status. */
 export type Reason = keyof typeof REASON_CODES
 
+/** What a refusal says besides reason and message, as in Kubernetes' StatusDetails. */
 export type ErrorDetails = {
   readonly name?: string
   readonly group?: string

@@ -18,6 +18,7 @@ export type RequestedMeta = {
 /** What a request names as the state that it has seen: preconditions, never values. */
 export type SeenMeta = { readonly uid?: string; readonly resourceVersion?: string }
 
+/** The metadata of a request: what may be asked for, and what was seen. */
 export type ReadMeta = {
   readonly requested: RequestedMeta
   readonly seen: SeenMeta

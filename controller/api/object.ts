@@ -2,6 +2,7 @@
 
 /** A JSON value, as it comes off the wire. */
 export type Json = string | number | boolean | null | readonly Json[] | JsonObject
+/** A JSON object; its keys may be anything a user sends. */
 export type JsonObject = { readonly [key: string]: Json }
 
 /** A link from a dependent to its owner, for garbage collection. Owner and dependent share a namespace, or the owner is cluster-scoped. */

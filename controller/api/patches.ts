@@ -8,6 +8,7 @@ export const JSON_PATCH_OPERATIONS_MAX = 1_000
 /** JSON that the `copy` operations of one patch may add up to, in UTF-16 units. */
 const COPIED_CHARS_MAX = 3 * 1024 * 1024
 
+/** Why a patch cannot be applied. */
 export type PatchError = {
   /** BadRequest: not a patch at all. Invalid: it does not fit the object. RequestEntityTooLarge: past a bound. */
   readonly reason: 'BadRequest' | 'Invalid' | 'RequestEntityTooLarge'

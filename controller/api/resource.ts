@@ -3,6 +3,7 @@ import type { Admission } from './admission.ts'
 import type { Column, Scope } from './define-kind.ts'
 import type { StructuralSchema } from './schema/structural.ts'
 
+/** A served collection: its names, scope, schema, columns and admission. */
 export type ResourceDefinition = {
   readonly group: string
   readonly version: string

@@ -12,6 +12,7 @@ export type SelectorError = { readonly message: string }
 const SELECTOR_CHARS_MAX = 8_192
 
 type Operator = 'exists' | 'absent' | 'in' | 'notin' | 'gt' | 'lt'
+/** One requirement of a label selector; all of them must hold. */
 export type Requirement = { readonly key: string; readonly operator: Operator; readonly values: readonly string[] }
 
 /** Parses a label selector such as `app=web,tier in (a, b),!legacy,weight>3` into its requirements. */

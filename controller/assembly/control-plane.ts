@@ -38,6 +38,7 @@ import { openMachines } from './machines.ts'
 import { createNamespaces, makeTenantNamespace } from './namespaces.ts'
 import { createUndo } from './undo.ts'
 
+/** What a control plane is started with. */
 export type ControlPlaneOptions = DoorOptions & {
   readonly dataFolder: string
   readonly personasFolder: string
@@ -47,6 +48,7 @@ export type ControlPlaneOptions = DoorOptions & {
   readonly log: Log
 }
 
+/** A running control plane; `stop` ends all of it. */
 export type ControlPlane = {
   readonly client: Client
   readonly manager: Manager

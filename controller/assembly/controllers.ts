@@ -29,6 +29,7 @@ import type { Clock } from '../../system/clock.ts'
 import type { Entropy } from '../../system/entropy.ts'
 import type { Log } from '../../system/log.ts'
 
+/** Everything that the controllers need of the process. */
 export type ControllerPorts = {
   readonly client: Client
   readonly clock: Clock

@@ -81,6 +81,7 @@ export async function readIdentity(paths: DataPaths, entropy: Entropy): Promise<
   )
 }
 
+/** Stores the identity of the control plane, as a whole or not at all. */
 export const writeIdentity = (paths: DataPaths, identity: Identity): Promise<void> =>
   writeFileAtomically(paths.identity, `${JSON.stringify(identity, undefined, 2)}\n`, { mode: 0o600 })
 

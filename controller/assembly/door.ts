@@ -7,6 +7,7 @@ import type { Clock } from '../../system/clock.ts'
 import type { Entropy } from '../../system/entropy.ts'
 import type { DataPaths } from './data-folder.ts'
 
+/** Where the API listens. */
 export type DoorOptions = {
   /** Loopback unless said otherwise. */
   readonly host: string
@@ -16,6 +17,7 @@ export type DoorOptions = {
   readonly httpPort: number
 }
 
+/** The open listeners: where they are, and how to enter. */
 export type Door = {
   readonly httpsUrl: string
   readonly httpUrl: string

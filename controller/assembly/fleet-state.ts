@@ -5,6 +5,7 @@ import { spriteKind, type Sprite } from '../kinds/sprite/schema.ts'
 import { tenantKind, type Tenant } from '../kinds/tenant/schema.ts'
 import { isTerminal, workKind, type Work } from '../kinds/work/schema.ts'
 
+/** What the terminal shows of the fleet, read from the cache. */
 export type FleetState = {
   readonly tenants: readonly Tenant[]
   readonly projects: readonly Project[]

@@ -8,6 +8,7 @@ import { spriteKind } from '../kinds/sprite/schema.ts'
 import { credentialOf } from '../server/credentials.ts'
 import type { Authenticate } from '../server/tokens.ts'
 
+/** What the log route needs of the process. */
 export type LogRoutePorts = {
   readonly client: Client
   readonly authenticate: Authenticate

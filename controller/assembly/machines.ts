@@ -11,6 +11,7 @@ import type { Log } from '../../system/log.ts'
 import type { Metrics } from '../../system/metrics.ts'
 import type { DataPaths } from './data-folder.ts'
 
+/** The machines of this mode: Fly's, or those of the emulator in this process. */
 export type Machines = {
   readonly provider: MachineProvider
   /** Where a machine's log lies; undefined where the provider keeps it. */
@@ -24,6 +25,7 @@ export type Machines = {
   readonly close: () => Promise<void>
 }
 
+/** What opening the machines needs of the process. */
 export type MachinePorts = {
   readonly environment: Environment
   readonly paths: DataPaths

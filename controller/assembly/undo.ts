@@ -1,5 +1,6 @@
 /** Remembers how to close what was opened, and closes it once, last first. */
 
+/** Closes what was opened, in the opposite order, once. */
 export type Undo = {
   /** `close` must be safe to call when its part is already closed. */
   add(close: () => unknown): void

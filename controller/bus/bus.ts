@@ -6,6 +6,7 @@
  *  BU1 A subscriber gets messages published to its channel after `subscribe` resolved, at most once each, in the order
  *      of one publisher. BU2 publish never waits for subscribers; BU3 a listener that throws disturbs nobody.
  */
+/** The port for wake-ups and messages; its rules stand above. */
 export interface Bus {
   publish(channel: string, message: object): Promise<void>
   /** Channel names are exact; a trailing `*` subscribes to every channel with that prefix. The result ends it. */

@@ -1,5 +1,6 @@
 /** The Presence port: which sprites have given a sign of life, kept in memory, never in the store. */
 
+/** The last that was heard of a sprite. */
 export type PresenceRecord = {
   readonly uid: string
   readonly incarnation: number
@@ -11,6 +12,7 @@ export type PresenceRecord = {
   readonly work?: string
 }
 
+/** The port that tells which sprites live. */
 export interface Presence {
   read(tenant: string, sprite: string): PresenceRecord | undefined
   /** Since when this process listens, ms since 1970: silence before that says nothing. */

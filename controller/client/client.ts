@@ -19,6 +19,7 @@
 import type { KindDefinition, ObjectOf } from '../api/define-kind.ts'
 import type { Key, KubeObject, NewObject } from '../api/object.ts'
 
+/** What of a kind is listed or watched. */
 export type ListQuery = {
   /** Only this namespace; absent is all. */
   readonly namespace?: string
@@ -28,15 +29,19 @@ export type ListQuery = {
   readonly fieldSelector?: string
 }
 
+/** One page or all of a list; the version is that of its snapshot. */
 export type ObjectList<T> = { readonly items: readonly T[]; readonly resourceVersion: string }
 
+/** One change that a watch tells, or a bookmark. */
 export type WatchEvent<T> =
   | { readonly type: 'ADDED' | 'MODIFIED' | 'DELETED'; readonly object: T }
   /** Nothing changed, but the watch has come up to this resourceVersion. */
   | { readonly type: 'BOOKMARK'; readonly resourceVersion: string }
 
+/** What becomes of the dependents of a deleted object. */
 export type PropagationPolicy = 'Background' | 'Foreground' | 'Orphan'
 
+/** How an object is deleted. */
 export type DeleteOptions = {
   readonly propagationPolicy?: PropagationPolicy
   readonly preconditions?: { readonly uid?: string; readonly resourceVersion?: string }
@@ -49,6 +54,7 @@ export type MetadataPatch = {
   readonly finalizers?: readonly string[]
 }
 
+/** The reading half of the port. */
 export interface Reader {
   get<K extends KindDefinition>(kind: K, key: Key, signal?: AbortSignal): Promise<ObjectOf<K>>
   list<K extends KindDefinition>(kind: K, query?: ListQuery, signal?: AbortSignal): Promise<ObjectList<ObjectOf<K>>>
@@ -59,6 +65,7 @@ export interface Reader {
   ): AsyncIterable<WatchEvent<ObjectOf<K>>>
 }
 
+/** The writing half of the port. */
 export interface Writer {
   create<K extends KindDefinition>(
     kind: K,
@@ -84,6 +91,7 @@ export interface Writer {
   delete<K extends KindDefinition>(kind: K, key: Key, options?: DeleteOptions, signal?: AbortSignal): Promise<void>
 }
 
+/** The port that every reconciler uses; its rules stand above. */
 export interface Client extends Reader, Writer {}
 
 /** An object of a kind that is not known by type. */

@@ -7,6 +7,7 @@ import type { ResourceDefinition } from '../api/resource.ts'
 import type { Registry, RegistryEvent, WriteContext } from '../registry/registry.ts'
 import type { Client, WatchEvent } from './client.ts'
 
+/** For whom a local client speaks. */
 export type LocalClientOptions = {
   readonly actor: Actor
   /** Who writes, for managedFields. */

@@ -6,6 +6,7 @@ import { attemptOf, withAttempt, type Holder } from './attempt.ts'
 import type { Sha256 } from './hand-off.ts'
 import { addUsage, type Measured } from './usage-meter.ts'
 
+/** What a completion is judged by. */
 export type Completion = {
   readonly work: Work
   readonly request: CompleteRequest

@@ -17,6 +17,7 @@ import { inboxRoute } from './routes/inbox.ts'
 import { progressRoute } from './routes/progress.ts'
 import { createUsageMeter } from './usage-meter.ts'
 
+/** The Coordinator of one process. */
 export type Coordinator = {
   /** Answers a request of the Coordinator's; false when its path is none of ours. Never throws. */
   route(request: IncomingMessage, response: ServerResponse, url: URL): Promise<boolean>

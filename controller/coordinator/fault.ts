@@ -14,8 +14,10 @@ export const FAULT_CODES = {
   Unavailable: 503,
 } as const
 
+/** Why a request of the Coordinator's API is refused. */
 export type FaultReason = keyof typeof FAULT_CODES
 
+/** What a refusal says besides reason and message. */
 export type FaultDetails = {
   /** The first faults of a body, as `path: what is wrong`. */
   readonly issues?: readonly string[]

@@ -14,6 +14,7 @@ import type { Ledger } from '../ledger/ledger.ts'
 import type { ModelUpstream } from './gateway/upstream.ts'
 import type { SpriteIdentity } from './tokens.ts'
 
+/** Times and bounds of the Coordinator. */
 export type CoordinatorSettings = {
   /** Asked for when a persona names no model. */
   readonly defaultModel: string
@@ -40,6 +41,7 @@ export const DEFAULT_SETTINGS: CoordinatorSettings = {
   callsMax: 512,
 }
 
+/** What the Coordinator needs of the process. */
 export type CoordinatorPorts = {
   readonly client: Client
   /** Reads of tenants, projects and personas go here when there is one. */
@@ -70,4 +72,5 @@ export type SpriteRequest = {
   readonly signal: AbortSignal
 }
 
+/** One route of the sprite API; its caller is known and current. */
 export type SpriteRoute = (call: SpriteRequest) => Promise<void>

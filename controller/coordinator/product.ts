@@ -22,6 +22,7 @@ export type AppCaller = {
   readonly tenants: 'all' | readonly string[]
 }
 
+/** What the product API needs of the process. */
 export type ProductPorts = {
   readonly client: Client
   readonly entropy: Entropy

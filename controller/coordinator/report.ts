@@ -11,6 +11,7 @@ import { refuse } from './refusal.ts'
 /** How often a write is tried anew when somebody else wrote in between. */
 const TRIES_MAX = 5
 
+/** A report on an attempt that is to be recorded. */
 export type Report = {
   readonly work: string
   readonly attempt: number

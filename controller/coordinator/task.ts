@@ -8,6 +8,7 @@ import type { Work } from '../kinds/work/schema.ts'
 import type { Agent } from './agents.ts'
 import { contextOf } from './context.ts'
 
+/** What a task is made from. */
 export type TaskParts = {
   readonly work: Work
   readonly tenant: Tenant

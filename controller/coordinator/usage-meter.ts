@@ -4,8 +4,10 @@ import type { TokenUsage } from '../kinds/fields.ts'
 /** What the gateway has seen of an attempt. */
 export type Measured = { readonly usage: TokenUsage; readonly model?: string; readonly rehearsal: boolean }
 
+/** One attempt of one work. */
 export type AttemptKey = { readonly tenant: string; readonly workUid: string; readonly attempt: number }
 
+/** Counts tokens by attempt, until the attempt is reported. */
 export type UsageMeter = {
   add(key: AttemptKey, measured: Measured): void
   read(key: AttemptKey): Measured

@@ -31,6 +31,7 @@ export type EventBody = {
 /** What is said of an object. */
 export type Saying = { readonly type: EventType; readonly reason: string; readonly message: string }
 
+/** Who reports the events that we record. */
 export const EVENT_COMPONENT = 'sprites-controller'
 /** Kubernetes' own limit for the message of an event. */
 const MESSAGE_CHARS_MAX = 1_024

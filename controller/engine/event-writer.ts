@@ -20,6 +20,7 @@ export type Happening = {
   isWriting: boolean
 }
 
+/** What the event writer needs. */
 export type EventWriterOptions = {
   readonly sink: EventSink
   readonly clock: Clock

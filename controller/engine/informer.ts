@@ -16,6 +16,7 @@ export type ChangeHandler = (
   change: { readonly type: ChangeType; readonly isInitial: boolean },
 ) => void
 
+/** What an informer copies, and how. */
 export type InformerOptions = {
   readonly kind: KindDefinition
   readonly client: Pick<Reader, 'list' | 'watch'>

@@ -4,6 +4,7 @@ import type { Lease, LeaseSpec } from './lease.ts'
 /** A lease and the monotonic instant at which it was first seen in this form. */
 export type LeaseSighting = { readonly lease: Lease; readonly sinceMs: number }
 
+/** What an elector does next. */
 export type LeaseDecision =
   | { readonly do: 'wait' }
   /** Take it, or renew it when it is ours. */

@@ -16,6 +16,7 @@ export type LeaseSpec = {
   /** Moves each time the holder changes: the fencing epoch. */
   readonly leaseTransitions?: number
 }
+/** A coordination.k8s.io Lease as we read it. */
 export type Lease = KubeObject<LeaseSpec>
 
 /** Where the lease is kept; failures are ApiError: AlreadyExists from create, Conflict from update at a stale version. */
@@ -27,6 +28,7 @@ export interface LeasePort {
   update(old: Lease, spec: LeaseSpec, signal: AbortSignal): Promise<Lease>
 }
 
+/** What an elector needs of the process. */
 export type ElectorOptions = {
   readonly port: LeasePort
   readonly clock: Clock

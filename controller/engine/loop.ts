@@ -11,6 +11,7 @@ import { engineInstruments, type EngineInstruments } from './instruments.ts'
 import { tenantOfKey, WorkQueue } from './queue.ts'
 import { PRIORITY, TerminalError, type ControllerOptions, type Outcome, type Priority } from './types.ts'
 
+/** What a loop needs of the process. */
 export type LoopPorts = {
   readonly clock: Clock
   readonly entropy: Entropy

@@ -14,6 +14,7 @@ import { startResync } from './resync.ts'
 import { PRIORITY, type Cache, type ControllerOptions, type Priority, type Recorder } from './types.ts'
 import { wakesOwnKey } from './wakes.ts'
 
+/** What a manager needs of the process. */
 export type ManagerOptions = {
   readonly client: Pick<Reader, 'list' | 'watch'>
   readonly clock: Clock

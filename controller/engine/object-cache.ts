@@ -2,6 +2,7 @@
 import { formatKey, keyOf, type Key, type KubeObject } from '../api/object.ts'
 import { compareRevisions } from './wakes.ts'
 
+/** What happened to an object. */
 export type ChangeType = 'ADDED' | 'MODIFIED' | 'DELETED'
 
 /** What a change did to the cache; for DELETED `object` is the last form and `previous` the one before. */

@@ -5,6 +5,7 @@ import { FairShare } from './fair-share.ts'
 import { Heap } from './heap.ts'
 import { PRIORITY, type Priority } from './types.ts'
 
+/** Whose keys a queue holds, and how they share its turns. */
 export type WorkQueueOptions = {
   readonly clock: Clock
   /** Who a key belongs to; default: its namespace, or its name for cluster-scoped kinds. */

@@ -20,6 +20,7 @@ export type EventRecorder = Recorder & {
   close(): void
 }
 
+/** What a recorder needs of the process. */
 export type RecorderOptions = {
   readonly sink: EventSink
   readonly clock: Clock
@@ -34,6 +35,7 @@ export type RecorderOptions = {
 export const SAME_EVENT_WITHIN_MS = 600_000
 /** client-go's spam filter: so many events of one object at once, then one more each five minutes. */
 export const EVENT_BURST = 25
+/** How often an object may have one more event after its burst, in ms. */
 export const EVENT_REFILL_MS = 300_000
 /** Events and objects that are remembered; the oldest are forgotten first. */
 const REMEMBERED_MAX = 4_096

@@ -10,6 +10,7 @@ export type Outcome = {
   readonly requeueReason?: string
 }
 
+/** Nothing more to do until something changes. */
 export const DONE: Outcome = {}
 
 /** One pass for one key: level-triggered, idempotent, bounded by the signal. */
@@ -22,6 +23,7 @@ export class TerminalError extends Error {
 
 /** Urgency of a queue entry: higher is served first within a tenant. */
 export const PRIORITY = { change: 3, retry: 2, resync: 1, startup: 0 } as const
+/** Which keys of a tenant go first. */
 export type Priority = (typeof PRIORITY)[keyof typeof PRIORITY]
 
 /** Another kind whose changes wake keys of this controller. */
@@ -37,6 +39,7 @@ export const watchOf = <K extends KindDefinition>(
   map: (object: ObjectOf<K>, previous: ObjectOf<K> | undefined) => readonly Key[],
 ): SecondaryWatch => ({ kind, map: map as SecondaryWatch['map'] })
 
+/** What a controller is made from. */
 export type ControllerOptions = {
   readonly name: string
   /** The kind that this controller reconciles. */
@@ -62,6 +65,7 @@ export interface Cache {
   observe<K extends KindDefinition>(kind: K, object: ObjectOf<K>): void
 }
 
+/** The name of an event. */
 export type EventType = 'Normal' | 'Warning'
 
 /** Records what has happened, for operators; the same event again only counts up. Never throws, never waits. */

@@ -18,6 +18,7 @@ export type AgentTypeWorld = {
   readonly enabledAgents: readonly string[] | undefined
 }
 
+/** Whether a tenant may use an agent type, and if not, why. */
 export type AgentTypeVerdict = 'allowed' | 'unknown' | 'customPersona' | 'notEnabled' | 'abovePlan'
 
 /** Agent types that have a persona in force: built in, or the tenant's own where the plan has custom personas. */

@@ -7,13 +7,17 @@ export const DNS_LABEL = '^[a-z0-9]([-a-z0-9]*[a-z0-9])?$'
 /** The longest name of a tenant, sprite, project or agent type, in characters: machine names must fit in 63. */
 export const NAME_CHARS_MAX = 40
 
+/** A DNS label as a field. */
 export const nameField = (description: string) =>
   z.string().min(1).max(NAME_CHARS_MAX).regex(new RegExp(DNS_LABEL)).describe(description)
 
+/** An agent type as a field. */
 export const agentTypeField = (description: string) => nameField(description).meta({ title: 'AgentType' })
 
+/** An instant as a field, RFC 3339. */
 export const timeField = (description: string) => z.iso.datetime().describe(description)
 
+/** A count as a field; 0 is the least. */
 export const countField = (description: string) => z.int().min(0).describe(description)
 
 /** Free JSON: kept as it is, never interpreted by the control plane. */
@@ -41,6 +45,7 @@ export const guestSchema = z
 
 export type Guest = Readonly<z.infer<typeof guestSchema>>
 
+/** Tokens by how they are priced. */
 export const usageSchema = z.object({
   inputTokens: countField('Input tokens that were neither read from nor written to the prompt cache.').default(0),
   outputTokens: countField('Output tokens.').default(0),

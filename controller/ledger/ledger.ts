@@ -10,8 +10,10 @@
  *  LE5 Periods are independent: `YYYY-MM` in UTC. A call is counted in the period in which it was reserved.
  *  LE6 Durable adapters keep all of this over kill -9.
  */
+/** Tokens of a tenant in a month. */
 export type Balance = { readonly spent: number; readonly reserved: number }
 
+/** Tokens that are held for one call. */
 export type Reservation = {
   readonly tenant: string
   /** Calendar month in UTC, YYYY-MM. */
@@ -23,10 +25,12 @@ export type Reservation = {
   readonly expiresAfterMs: number
 }
 
+/** Whether the tokens were there. */
 export type ReserveOutcome =
   | { readonly granted: true; readonly balance: Balance }
   | { readonly granted: false; readonly balance: Balance; readonly available: number }
 
+/** The port that counts tokens; its rules stand above. */
 export interface Ledger {
   reserve(reservation: Reservation): Promise<ReserveOutcome>
   settle(tenant: string, id: string, tokens: number): Promise<void>

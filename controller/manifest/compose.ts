@@ -5,8 +5,10 @@ import { Composer } from 'yaml'
 /** The most syntax errors of one document that are told. */
 export const ERRORS_MAX = 20
 
+/** Where a text is no YAML. */
 export type SyntaxError = { readonly offset: number; readonly message: string }
 
+/** One document of a YAML text, or what is wrong with it. */
 export type Composed =
   /** Absent: the text holds only comments. */
   | { readonly ok: true; readonly document: Document.Parsed | undefined }

@@ -1,5 +1,6 @@
 /** A problem in a manifest, with where it stands and what would do, and the line a person reads. Pure. */
 
+/** Something that is wrong in a file, and where. */
 export type Problem = {
   readonly file: string
   /** From 1. */

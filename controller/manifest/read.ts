@@ -29,6 +29,7 @@ export type ManifestDocument = {
   locate(path: FieldPath, at?: At): Position
 }
 
+/** What files hold. */
 export type ReadManifests = {
   /** Objects without problems, in order; empty documents are left out, Lists are taken apart. */
   readonly documents: readonly ManifestDocument[]

@@ -35,6 +35,7 @@ export const MACHINE_STATES = [
   'launch_failed',
   'unknown',
 ] as const
+/** The state of a machine, as the provider tells it. */
 export type MachineState = (typeof MACHINE_STATES)[number]
 
 /** What we wrote on the machine when we made it: a hint of ownership, compared with our own record. */
@@ -48,6 +49,7 @@ export type OwnerStamp = {
   readonly specHash: string
 }
 
+/** How a machine's process ended. */
 export type MachineExit = {
   readonly atMs: number
   readonly code?: number
@@ -56,6 +58,7 @@ export type MachineExit = {
   readonly requested?: boolean
 }
 
+/** One machine at the provider. */
 export type Machine = {
   readonly id: string
   readonly name: string
@@ -73,6 +76,7 @@ export type Machine = {
   readonly hostReachable: boolean
 }
 
+/** Which machine: providers look only in the tenant's own app. */
 export type MachineRef = { readonly tenant: string; readonly id: string }
 
 /** What a machine is made from. `env` holds nothing secret but the sprite's own boot token. */
@@ -90,8 +94,10 @@ export type MachineSpec = {
   readonly stopTimeoutSeconds: number
 }
 
+/** A tenant's machines; when it is not complete, what is missing in it may exist. */
 export type MachineList = { readonly machines: readonly Machine[]; readonly complete: boolean }
 
+/** Every reason, so that tables over them have no hole. */
 export const PROVIDER_ERROR_REASONS = [
   /** The request may or may not have taken effect: 408, 5xx, reset, time-out. Repeat the same call. */
   'OutcomeUnknown',
@@ -109,6 +115,7 @@ export const PROVIDER_ERROR_REASONS = [
   /** The provider answered what we do not understand. */
   'Unexpected',
 ] as const
+/** Why a call to the provider failed. */
 export type ProviderErrorReason = (typeof PROVIDER_ERROR_REASONS)[number]
 
 /** A failure of the provider. `requestId` is Fly's, for its support. */
@@ -130,6 +137,7 @@ export class ProviderError extends Error {
   }
 }
 
+/** The port to a machine API; its rules stand above. */
 export interface MachineProvider {
   list(tenant: string, signal?: AbortSignal): Promise<MachineList>
   get(ref: MachineRef, signal?: AbortSignal): Promise<Machine | undefined>

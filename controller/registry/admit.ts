@@ -11,6 +11,7 @@ import { conflict, forbidden, invalid } from './refusals.ts'
 import { objectOf } from './records.ts'
 import { contentDiffers } from './stamp.ts'
 
+/** A write that has been validated and is to be admitted. */
 export type AdmitRequest = {
   readonly operation: Operation
   readonly object: KubeObject

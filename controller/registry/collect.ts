@@ -2,9 +2,12 @@
 import type { OwnerReference } from '../api/object.ts'
 import { isNamespace, type GraphNode, type OwnerGraph } from './owner-graph.ts'
 
+/** The finalizer of an object that waits for its dependents to go. */
 export const FOREGROUND = 'foregroundDeletion'
+/** The finalizer of an object whose dependents are to stay. */
 export const ORPHAN = 'orphan'
 
+/** What garbage collection does with an object. */
 export type CollectAction =
   /** Delete it; `absent` owners must be confirmed to be gone first. */
   | {

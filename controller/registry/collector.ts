@@ -19,6 +19,7 @@ const BATCH_OBJECTS = 32
 
 const CONTEXT: WriteContext = { actor: CONTROLLER_ACTOR, fieldManager: 'garbage-collector' }
 
+/** What garbage collection needs of the process. */
 export type GarbageCollectorPorts = {
   readonly registry: Registry
   readonly store: Store
@@ -26,6 +27,7 @@ export type GarbageCollectorPorts = {
   readonly log: Log
 }
 
+/** Deletes what lost its owners. */
 export type GarbageCollector = {
   /** Reads the store and begins; call it once. */
   start(): Promise<void>

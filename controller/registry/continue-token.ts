@@ -2,6 +2,7 @@
 import { err, ok, type Result } from '../../system/result.ts'
 import { isJsonObject } from '../api/patches.ts'
 
+/** Where the next page of a list begins. */
 export type ContinueToken = {
   readonly revision: number
   readonly after: { readonly namespace: string; readonly name: string }

@@ -12,6 +12,7 @@ import { checkSeen, commitStep, readLive } from './write.ts'
 /** Reads of one delete at most when writers of other processes keep coming between. */
 const DELETE_TRIES_MAX = 10
 
+/** What a deletion left: the object, and whether it is gone. */
 export type Deleted = { readonly object: KubeObject; readonly deleted: boolean }
 
 /** Deletes an object; see the Registry port. The caller holds the key's lock. */

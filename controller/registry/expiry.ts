@@ -16,8 +16,10 @@ const BATCH_EVENTS = 500
 
 const CONTEXT: WriteContext = { actor: CONTROLLER_ACTOR, fieldManager: 'event-expiry' }
 
+/** What the expiry of events needs of the process. */
 export type EventExpiryPorts = { readonly registry: Registry; readonly clock: Clock; readonly log: Log }
 
+/** Deletes events that are too old. */
 export type EventExpiry = {
   start(): void
   /** Ends it and waits for the round that runs. */

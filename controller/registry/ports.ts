@@ -8,6 +8,7 @@ import type { ResourceDefinition } from '../api/resource.ts'
 import { resourceName } from '../api/define-kind.ts'
 import type { Store, StoreKey } from '../store/store.ts'
 
+/** What a registry is made from. */
 export type RegistryOptions = {
   readonly store: Store
   /** Every resource to serve, in order of discovery; a Namespace among them is checked for by namespaced creates. */

@@ -17,9 +17,11 @@ const quoted = (resource: ResourceDefinition, name: string): string => `${resour
 /** The body or a parameter cannot be read. */
 export const badRequest = (message: string): ApiError => new ApiError('BadRequest', message)
 
+/** The object is not there. */
 export const notFound = (resource: ResourceDefinition, name: string): ApiError =>
   new ApiError('NotFound', `${quoted(resource, name)} not found`, detailsOf(resource, name))
 
+/** The name is taken. */
 export const alreadyExists = (resource: ResourceDefinition, name: string): ApiError =>
   new ApiError('AlreadyExists', `${quoted(resource, name)} already exists`, detailsOf(resource, name))
 

@@ -8,6 +8,7 @@ import type { Key, KubeObject } from '../api/object.ts'
 import type { ResourceDefinition } from '../api/resource.ts'
 import type { PropagationPolicy } from '../client/client.ts'
 
+/** What becomes of fields that the schema does not know. */
 export type FieldValidation = 'Strict' | 'Warn' | 'Ignore'
 
 /** What goes with every write. */
@@ -23,16 +24,19 @@ export type WriteContext = {
   readonly signal?: AbortSignal
 }
 
+/** How a patch is read. */
 export type PatchType = 'merge' | 'json'
 
 /** `status`: only status is taken. `finalize` (Namespace alone): only spec.finalizers is taken. */
 export type Subresource = 'status' | 'finalize'
 
+/** How an object is deleted. */
 export type RegistryDeleteOptions = {
   readonly propagationPolicy?: PropagationPolicy
   readonly preconditions?: { readonly uid?: string; readonly resourceVersion?: string }
 }
 
+/** What of a collection is listed, and as of when. */
 export type RegistryListOptions = {
   readonly namespace?: string
   readonly labelSelector?: string
@@ -44,6 +48,7 @@ export type RegistryListOptions = {
   readonly resourceVersionMatch?: 'Exact' | 'NotOlderThan'
 }
 
+/** One page of a collection. */
 export type RegistryList = {
   readonly items: readonly KubeObject[]
   readonly resourceVersion: string
@@ -52,6 +57,7 @@ export type RegistryList = {
   readonly remainingItemCount?: number
 }
 
+/** What of a collection is watched, and from when. */
 export type RegistryWatchOptions = {
   readonly namespace?: string
   readonly labelSelector?: string
@@ -63,12 +69,14 @@ export type RegistryWatchOptions = {
   readonly allowBookmarks?: boolean
 }
 
+/** One change that a watch tells, or a bookmark. */
 export type RegistryEvent = {
   readonly type: 'ADDED' | 'MODIFIED' | 'DELETED' | 'BOOKMARK'
   /** A bookmark's object has only kind, apiVersion and metadata.resourceVersion (and annotations). */
   readonly object: KubeObject
 }
 
+/** The port of the only write path; its rules stand above. */
 export interface Registry {
   /** Every resource that is served, in order of discovery. */
   readonly resources: readonly ResourceDefinition[]

@@ -10,6 +10,7 @@ import { badRequest } from './refusals.ts'
 /** Levels of nesting at most, so that recursion over an object is bounded. */
 const DEPTH_MAX = 64
 
+/** A write that was read, before it is compared with what is stored. */
 export type Request = {
   readonly meta: RequestedMeta
   readonly seen: SeenMeta
@@ -19,6 +20,7 @@ export type Request = {
   readonly unknown: readonly string[]
 }
 
+/** Group and version, as objects of the resource carry it. */
 export const apiVersionOf = (resource: ResourceDefinition): string =>
   resource.group === '' ? resource.version : `${resource.group}/${resource.version}`
 

@@ -7,6 +7,7 @@ import type { ResourceDefinition } from '../api/resource.ts'
 /** The label that every namespace carries with its own name. */
 export const NAMESPACE_NAME_LABEL = 'kubernetes.io/metadata.name'
 
+/** How objects of a resource are completed and compared on writes. */
 export type Strategy = {
   /** Completes an object that is about to be created. */
   prepareCreate(object: KubeObject): KubeObject

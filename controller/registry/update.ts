@@ -17,6 +17,7 @@ import { checkSeen, commitStep, countWrite, noteUnknown, readLive } from './writ
 /** Reads of one patch at most when writers of other processes keep coming between. */
 const PATCH_TRIES_MAX = 10
 
+/** What goes with a replacement. */
 export type UpdateContext = WriteContext & { readonly subresource?: Subresource }
 
 /** Replaces an object; see the Registry port. The caller holds the key's lock. */

@@ -46,6 +46,7 @@ export function checkSeen(resource: ResourceDefinition, live: KubeObject, seen: 
   if (seen.resourceVersion !== undefined && seen.resourceVersion !== resourceVersion) throw stale(resource, name)
 }
 
+/** One step of a write that commits as a whole. */
 export type Step = {
   readonly type: 'Put' | 'Delete'
   readonly resource: ResourceDefinition

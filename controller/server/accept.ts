@@ -1,6 +1,7 @@
 /** Decides how a response is represented from its Accept header. Pure. */
 import { ApiError } from '../api/errors.ts'
 
+/** One entry of an Accept or Content-Type header. */
 export type MediaType = { readonly type: string; readonly params: ReadonlyMap<string, string> }
 
 /** How objects are sent: as themselves, as rows of a Table, or with their metadata alone. */

@@ -17,6 +17,7 @@ import { openapiV2 } from './openapi-v2.ts'
 import { groupVersionsOf, openapiDocument, specPath } from './openapi-v3.ts'
 import type { Route } from './route.ts'
 
+/** A path that discovery or OpenAPI answers. */
 export type CatalogRoute = Extract<
   Route,
   {

@@ -17,6 +17,7 @@ export type ServerCertificates = {
   readonly renewed: 'Nothing' | 'Server' | 'All'
 }
 
+/** Where the local CA lies, and for which hosts it signs. */
 export type CertificateOptions = {
   /** Made (0700) when absent. Holds ca.crt, ca.key, tls.crt, tls.key; keys are 0600. */
   readonly folder: string

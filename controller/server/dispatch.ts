@@ -11,6 +11,7 @@ import type { Authenticate } from './tokens.ts'
 import { createVirtual, VIRTUAL_RESOURCES } from './virtual.ts'
 import { runVerb, verbOf, type Call, type Verb, type VerbPorts } from './verbs.ts'
 
+/** What answering a request needs of the process. */
 export type DispatchPorts = Omit<VerbPorts, 'onWatch' | 'onStreamError'> & {
   readonly authenticate: Authenticate
   readonly log: Log

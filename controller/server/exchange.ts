@@ -1,6 +1,7 @@
 /** One request and its response as values, so that the API is tested without a socket. Pure. */
 import { ApiError, statusOf } from '../api/errors.ts'
 
+/** A request, whatever it came over. */
 export type ApiRequest = {
   readonly method: string
   readonly url: URL
@@ -18,6 +19,7 @@ export type ApiRequest = {
   readonly isLoopbackHttp: boolean
 }
 
+/** An answer before it is written to a socket. */
 export type ApiResponse = {
   readonly status: number
   readonly headers: Readonly<Record<string, string | readonly string[]>>

@@ -4,6 +4,7 @@ import { parse, stringify } from 'yaml'
 import { z } from 'zod'
 import { writeFileAtomically } from './write-file.ts'
 
+/** What we read of a kubeconfig. */
 export type Kubeconfig = {
   /** The https URL of the API. */
   readonly server: string
@@ -14,6 +15,7 @@ export type Kubeconfig = {
   readonly namespace?: string
 }
 
+/** Why a kubeconfig cannot be used. */
 export type KubeconfigErrorReason = 'NotFound' | 'Unreadable' | 'Invalid'
 
 /** A kubeconfig that cannot be used; `reason` is what callers switch on. */

@@ -2,6 +2,7 @@
 
 /** How clients ask for it, and how it must be answered: with the at sign Go cannot read the Content-Type. */
 export const OPENAPI_V2_ASKED = 'application/com.github.proto-openapi.spec.v2@v1.0+protobuf'
+/** The Content-Type of OpenAPI v2 as protobuf. */
 export const OPENAPI_V2_ANSWERED = 'application/com.github.proto-openapi.spec.v2.v1.0+protobuf'
 
 /** The bytes of one field, tag included. */

@@ -11,6 +11,7 @@ export type WriteParams = {
   readonly fieldValidation: FieldValidation
 }
 
+/** The query of a watch. */
 export type WatchParams = {
   readonly labelSelector?: string
   readonly fieldSelector?: string
@@ -20,6 +21,7 @@ export type WatchParams = {
   readonly timeoutSeconds?: number
 }
 
+/** How much of each object a row of a table carries. */
 export type IncludeObject = 'None' | 'Metadata' | 'Object'
 
 /** The longest field manager that Kubernetes takes, in bytes. */

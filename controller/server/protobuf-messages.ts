@@ -130,4 +130,5 @@ export const MESSAGES = {
   Preconditions: { 1: ['uid', 'text'], 2: ['resourceVersion', 'text'] },
 } as const satisfies Readonly<Record<string, Message>>
 
+/** A protobuf message that we can read. */
 export type MessageName = keyof typeof MESSAGES

@@ -15,8 +15,10 @@ export type ResourcePath = {
 export const pathKey = (of: Pick<ResourcePath, 'group' | 'version' | 'plural'>): string =>
   `${of.group}/${of.version}/${of.plural}`
 
+/** A path that tells the server's health. */
 export type HealthCheck = 'livez' | 'readyz' | 'healthz'
 
+/** What a path of the Kubernetes API names. */
 export type Route =
   | { readonly at: 'root' }
   | { readonly at: 'version' }

@@ -12,6 +12,7 @@ import { apiRequestOf, sendResponse, urlOf } from './http-exchange.ts'
 import { routeOf } from './route.ts'
 import type { Authenticate } from './tokens.ts'
 
+/** What an API server is made from. */
 export type ApiServerOptions = {
   readonly registry: Registry
   readonly authenticate: Authenticate
@@ -25,12 +26,14 @@ export type ApiServerOptions = {
   readonly extraRoutes?: (request: IncomingMessage, response: ServerResponse, url: URL) => boolean | Promise<boolean>
 }
 
+/** Where an API server listens. */
 export type ListenOptions = {
   readonly http?: { readonly host: string; readonly port: number }
   /** `cert` and `key` are PEM texts. */
   readonly https?: { readonly host: string; readonly port: number; readonly cert: string; readonly key: string }
 }
 
+/** The Kubernetes API over a registry. */
 export type ApiServer = {
   readonly handler: RequestListener
   /** The answer to a request that did not come over a socket. */

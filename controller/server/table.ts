@@ -16,6 +16,7 @@ export type ColumnDefinition = {
   readonly priority: number
 }
 
+/** One cell of a table. */
 export type Cell = string | number | boolean | null
 
 /** What goes into a Table besides its rows. */

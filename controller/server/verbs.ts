@@ -48,6 +48,7 @@ export type Call = {
   readonly warn: (text: string) => void
 }
 
+/** What a request does, in Kubernetes' words. */
 export type Verb = 'get' | 'list' | 'watch' | 'create' | 'update' | 'patch' | 'delete' | 'deletecollection'
 
 /** The verb of a method on a path; NotFound where the scopes differ, MethodNotAllowed where the path has no such method. */

@@ -14,6 +14,7 @@ const GROUP_MUTATIONS_MAX = 500
 /** Commits that wait for the disk at most; past it, writers are told to come back. */
 const PENDING_COMMITS_MAX = 20_000
 
+/** What an embedded store is opened with. */
 export type EmbeddedOptions = {
   /** As `openDatabase` gave it. Others may keep tables in it, in transactions that end in the turn they began in. */
   readonly database: DatabaseSync

@@ -7,6 +7,7 @@ import type { Change, StoreRecord } from './store.ts'
 /** Rows that are removed at once when the window has passed them. */
 const GARBAGE_ROWS = 256
 
+/** The rows of a store's file. */
 export type Journal = {
   /** The window's floor as it was stored. */
   readonly floor: number

@@ -23,6 +23,7 @@ export type StoreKey = { readonly collection: string; readonly namespace: string
 /** A stored object: `value` is its JSON text with metadata.resourceVersion equal to `revision`. */
 export type StoreRecord = StoreKey & { readonly revision: number; readonly value: string }
 
+/** One change of the store. */
 export type Change = {
   readonly type: 'Added' | 'Modified' | 'Deleted'
   /** After the change; for Deleted the last value, with the revision of the deletion. */
@@ -50,6 +51,7 @@ export type Mutation =
       readonly value: (revision: number) => string
     }
 
+/** One page of a collection. */
 export type ListPage = {
   /** The revision at which the snapshot was taken; the same for every page of one list. */
   readonly revision: number
@@ -60,6 +62,7 @@ export type ListPage = {
   readonly remaining: number
 }
 
+/** What of a collection is listed. */
 export type ListOptions = {
   /** Only this namespace; absent is all. */
   readonly namespace?: string
@@ -71,6 +74,7 @@ export type ListOptions = {
   readonly at?: number
 }
 
+/** Why a call of the store failed. */
 export type StoreErrorReason =
   | 'Conflict'
   | 'AlreadyExists'
@@ -93,6 +97,7 @@ export class StoreError extends Error {
   }
 }
 
+/** The port of the store; its rules stand above. */
 export interface Store {
   read(key: StoreKey): Promise<StoreRecord | undefined>
   list(collection: string, options?: ListOptions): Promise<ListPage>

@@ -1,6 +1,7 @@
 /** The retained window of changes: bounded by count and by size, it answers "what changed since" and lists of the past. Pure. */
 import type { Change, StoreRecord } from './store.ts'
 
+/** How many changes are kept for those who watch. */
 export type WindowLimits = {
   /** Changes kept at most. */
   readonly changesMax: number

@@ -1,6 +1,7 @@
 /** The structural schema: the subset of OpenAPI v3 that a CustomResourceDefinition may use. Pure: types only. */
 import type { Json } from '../object.ts'
 
+/** One CEL rule of a structural schema (`x-kubernetes-validations`). */
 export type ValidationRule = {
   readonly rule: string
   readonly message?: string

@@ -14,6 +14,7 @@ import { inputTokensBound, messagesRequest, type MessagesRequest } from './reque
 /** Largest body of a model call, in bytes: brief, brand and context at their own bounds, with the turns so far. */
 export const GATEWAY_BODY_BYTES_MAX = 4_194_304
 
+/** A call of the model that may be made. */
 export type AdmittedCall = {
   readonly attempt: AttemptKey
   readonly request: MessagesRequest

@@ -9,6 +9,7 @@ import type { MessagesRequest } from './request.ts'
 import { asRecord } from './usage.ts'
 import type { ModelUpstream, StreamEvent, UpstreamFailure } from './upstream.ts'
 
+/** How the Anthropic API is reached. */
 export type AnthropicSettings = {
   readonly apiKey: string
   /** Without a trailing slash, such as https://api.anthropic.com. */

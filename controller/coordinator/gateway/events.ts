@@ -1,6 +1,7 @@
 /** A whole message as the events by which the Messages API would stream it. Pure. */
 import type { StreamEvent } from './upstream.ts'
 
+/** A finished answer of the model, not streamed. */
 export type WholeMessage = StreamEvent & {
   readonly content: readonly (
     | { readonly type: 'text'; readonly text: string }

@@ -10,12 +10,14 @@ export type StreamEvent = { readonly type: string; readonly [field: string]: unk
  */
 export type FailureCost = 'none' | 'unknown'
 
+/** What a model answers: one message, or a stream of events. */
 export type UpstreamReply =
   | { readonly kind: 'message'; readonly rehearsal: boolean; readonly message: StreamEvent }
   /** A stream that ends without `message_stop`, or throws, was cut. */
   | { readonly kind: 'stream'; readonly rehearsal: boolean; readonly events: AsyncIterable<StreamEvent> }
   | UpstreamFailure
 
+/** The model refused, or cannot be reached. */
 export type UpstreamFailure = {
   readonly kind: 'failure'
   readonly status: number

@@ -35,6 +35,7 @@ export type StreamUsage = {
   readonly isComplete: boolean
 }
 
+/** The usage of a stream that has not begun. */
 export const NO_STREAM_USAGE: StreamUsage = { raw: {}, model: undefined, isComplete: false }
 
 /** The usage after one more event: message_start has the input, message_delta the running totals. */

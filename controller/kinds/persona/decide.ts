@@ -6,6 +6,7 @@ import type { PersonaObject, PersonaStatus } from './schema.ts'
 /** How many characters of the digest name a revision. */
 const REVISION_CHARS = 12
 
+/** What a Persona's status is decided from. */
 export type PersonaWorld = {
   readonly persona: PersonaObject
   /** Timestamp of now. */

@@ -11,6 +11,7 @@ import { tenantKind } from '../tenant/schema.ts'
 import { decidePersona, type PersonaWorld } from './decide.ts'
 import { personaKind } from './schema.ts'
 
+/** What the Persona's controller needs of the process. */
 export type PersonaPorts = KindPorts & {
   /** Agent types that have a built-in persona. */
   readonly builtinAgentTypes: ReadonlySet<string>

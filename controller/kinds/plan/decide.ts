@@ -3,6 +3,7 @@ import { mergeConditions, ready } from '../../api/conditions.ts'
 import type { StatusOf } from '../../api/define-kind.ts'
 import type { Plan, planKind } from './schema.ts'
 
+/** What a Plan's status is decided from. */
 export type PlanWorld = {
   readonly plan: Plan
   /** Timestamp of now. */

@@ -6,6 +6,7 @@ import { boundedName } from '../names.ts'
 import { isTerminal, type Work, type WorkSpec } from '../work/schema.ts'
 import { PERSON, type Review, type ReviewStatus } from './schema.ts'
 
+/** What one decision about a review looks at. */
 export type ReviewWorld = {
   readonly review: Review
   /** Timestamp of now. */
@@ -16,10 +17,12 @@ export type ReviewWorld = {
   readonly reviewing: Work | undefined
 }
 
+/** One call of a port for a review, as data. */
 export type ReviewAction =
   | { readonly do: 'createWork'; readonly name: string; readonly spec: WorkSpec }
   | { readonly do: 'cancelWork'; readonly work: Work }
 
+/** What a review needs now. */
 export type ReviewDecision = {
   readonly actions: readonly ReviewAction[]
   /** Absent when nothing is to be said: the review is being deleted. */

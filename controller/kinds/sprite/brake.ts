@@ -3,6 +3,7 @@
 /** At most so many in a window, or this share of all sprites when that is more. */
 export const BRAKE = { windowMs: 60_000, countMax: 10, shareMax: 0.2 } as const
 
+/** Bounds how many machines are destroyed on the word of a list. */
 export interface DestroyBrake {
   /** Whether a destroy without a tombstone may go on now; counts it if so. */
   allow(nowMs: number, spritesTotal: number): boolean

@@ -9,6 +9,7 @@ import { decideCollect } from './collect.ts'
 import type { MachineFeed } from './observe.ts'
 import { spriteKind } from './schema.ts'
 
+/** What the machine collector needs of the process. */
 export type CollectorPorts = {
   readonly cache: Cache
   readonly clock: Clock

@@ -7,6 +7,7 @@ import type { Sprite } from './schema.ts'
 /** What the control plane gives where a sprite says nothing. */
 export type MachineDefaults = { readonly image: string; readonly regions: readonly string[] }
 
+/** What a sprite's machine is made from. */
 export type MachineConfig = {
   readonly image: string
   readonly guest: Guest

@@ -20,6 +20,7 @@ export type MachineFeed = {
   read(tenant: string): (MachineList & { readonly atMs: number }) | undefined
 }
 
+/** What observing a sprite needs of the process. */
 export type SpriteReadPorts = {
   readonly client: Client
   readonly cache: Cache

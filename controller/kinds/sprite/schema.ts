@@ -228,7 +228,9 @@ export const spriteKind = defineKind({
 export type Sprite = ObjectOf<typeof spriteKind>
 export type SpriteSpec = SpecOf<typeof spriteKind>
 export type SpriteStatus = StatusOf<typeof spriteKind>
+/** The machine of a sprite, as its status tells it. */
 export type SpriteMachine = NonNullable<SpriteStatus['machine']>
+/** The phase of a sprite. */
 export type SpritePhase = (typeof SPRITE_PHASES)[number]
 
 /** Finalizer of a Sprite: held before its first machine call, released when its machine is confirmed absent. */

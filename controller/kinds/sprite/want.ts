@@ -5,6 +5,7 @@ import type { Project } from '../project/schema.ts'
 import type { Tenant } from '../tenant/schema.ts'
 import type { Sprite } from './schema.ts'
 
+/** What that is judged from. */
 export type WantWorld = {
   readonly nowMs: number
   readonly sprite: Sprite
@@ -16,6 +17,7 @@ export type WantWorld = {
   readonly isRevoked: boolean
 }
 
+/** Why a sprite should have a running machine, or should not. */
 export type WantReason =
   | 'Running'
   | 'Deleting'
@@ -27,6 +29,7 @@ export type WantReason =
   | 'BackingOff'
   | 'Asleep'
 
+/** Whether a sprite should have a running machine now. */
 export type Want = {
   readonly wants: boolean
   readonly reason: WantReason

@@ -21,6 +21,7 @@ export type Observation =
   | { readonly seen: 'present'; readonly machine: Machine; readonly isFresh: boolean }
   | { readonly seen: 'unknown'; readonly reason: ProviderErrorReason; readonly message: string }
 
+/** What the slot ledger says of one sprite. */
 export type SlotView = {
   readonly holder: SlotHolder | undefined
   /** Place in the queue; 1 is next. */
@@ -48,6 +49,7 @@ export type SpriteDeadlines = {
   readonly unansweredMs: number
 }
 
+/** The deadlines outside of tests. */
 export const SPRITE_DEADLINES: SpriteDeadlines = {
   readyMs: 180_000,
   heartbeatLostMs: 45_000,
@@ -58,6 +60,7 @@ export const SPRITE_DEADLINES: SpriteDeadlines = {
   unansweredMs: 30_000,
 }
 
+/** What one decision about a sprite looks at. */
 export type SpriteWorld = {
   readonly nowMs: number
   /** The same instant as a timestamp. */
@@ -97,6 +100,7 @@ export type SpriteAction =
   /** A hint on its inbox: finish, claim no more. */
   | { readonly do: 'drain' }
 
+/** The next step of a sprite. */
 export type SpriteDecision = {
   readonly actions: readonly SpriteAction[]
   readonly phase: SpritePhase

@@ -21,6 +21,7 @@ export type Namespaces = {
   exists(name: string): Promise<boolean>
 }
 
+/** What the Tenant's controller needs of the process. */
 export type TenantPorts = KindPorts & {
   readonly ledger: Pick<Ledger, 'read'>
   readonly namespaces: Namespaces

@@ -9,8 +9,10 @@ export const ROLLOVER_CHECK_MS_MAX = 3_600_000
 /** Fewer tokens than the smallest call to the model takes: then no call is granted, and the budget is exhausted. */
 export const BUDGET_CALL_TOKENS_MIN = 256
 
+/** The usage of a tenant in one month, as its status tells it. */
 export type Usage = NonNullable<TenantStatus['usage']>
 
+/** A tenant's usage, and how fresh it is. */
 export type UsageView = {
   readonly usage: Usage
   /** Read now, and not what was published before. */

@@ -8,6 +8,7 @@ import type { Tenant, TenantStatus } from './schema.ts'
 /** An object that is still there in a namespace that is to be emptied. */
 export type Leftover = Pick<KubeObject, 'kind' | 'metadata'>
 
+/** What one decision about a tenant looks at. */
 export type TenantWorld = {
   readonly tenant: Tenant
   /** Undefined when the plan that it names does not exist. */
@@ -33,6 +34,7 @@ export type TenantWorld = {
   readonly leftovers: readonly Leftover[]
 }
 
+/** One call of a port for a tenant, as data. */
 export type TenantAction =
   | { readonly do: 'holdFinalizer' }
   | { readonly do: 'ensureNamespace' }
@@ -41,6 +43,7 @@ export type TenantAction =
   | { readonly do: 'removeAtProvider' }
   | { readonly do: 'releaseFinalizer' }
 
+/** What a tenant needs now. */
 export type TenantDecision = {
   readonly actions: readonly TenantAction[]
   /** Absent when nothing is to be said in this pass. */

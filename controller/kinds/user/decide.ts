@@ -3,6 +3,7 @@ import { mergeConditions, ready, stalled } from '../../api/conditions.ts'
 import type { StatusOf } from '../../api/define-kind.ts'
 import type { User, userKind } from './schema.ts'
 
+/** What a User's status is decided from. */
 export type UserWorld = {
   readonly user: User
   /** Timestamp of now. */

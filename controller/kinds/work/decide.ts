@@ -12,6 +12,7 @@ import { waitOf, type EligibleWorld } from './eligible.ts'
 import { childOf, outboxOf, reviewOf } from './outbox.ts'
 import { isTerminal, type Attempt, type Work, type WorkSpec, type WorkStatus } from './schema.ts'
 
+/** What one decision about a work looks at. */
 export type WorkWorld = EligibleWorld & {
   /** The same instant as nowMs, as a timestamp. */
   readonly now: string
@@ -22,12 +23,14 @@ export type WorkWorld = EligibleWorld & {
   readonly reviews: ReadonlyMap<string, Review>
 }
 
+/** One call of a port for a work, as data. */
 export type WorkAction =
   | { readonly do: 'createWork'; readonly step: number; readonly object: NewObject<WorkSpec> }
   | { readonly do: 'createReview'; readonly step: number; readonly object: NewObject<ReviewSpec> }
   /** A hint: the attempt in hand is void. */
   | { readonly do: 'abandon'; readonly sprite: string }
 
+/** What a work needs now. */
 export type WorkDecision = {
   readonly actions: readonly WorkAction[]
   /** Fields of the status that change, besides conditions; null removes. */

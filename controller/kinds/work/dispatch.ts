@@ -8,6 +8,7 @@ import type { Work } from './schema.ts'
 /** An assigned work that is not claimed for so long goes back when its sprite cannot come. */
 export const UNCLAIMED_MS = 30_000
 
+/** What one dispatch of a tenant's work looks at. */
 export type DispatchWorld = {
   readonly nowMs: number
   readonly sprites: readonly Sprite[]
@@ -18,8 +19,10 @@ export type DispatchWorld = {
   readonly slotHolders: ReadonlySet<string>
 }
 
+/** A work and the sprite that gets it. */
 export type Assignment = { readonly work: Work; readonly sprite: Sprite }
 
+/** Which sprite gets which work, and which work goes back. */
 export type DispatchDecision = {
   readonly assign: readonly Assignment[]
   /** Assigned but never claimed, by a sprite that cannot come (or another could at once): back to Pending. */

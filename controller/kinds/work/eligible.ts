@@ -6,6 +6,7 @@ import type { Tenant } from '../tenant/schema.ts'
 import { attemptsAreExhausted, lastAttempt, retryNotBeforeMs } from './attempts.ts'
 import type { Work } from './schema.ts'
 
+/** What is looked at to see what a work waits for. */
 export type EligibleWorld = {
   readonly nowMs: number
   readonly work: Work
@@ -15,6 +16,7 @@ export type EligibleWorld = {
   readonly dependencies: ReadonlyMap<string, Work>
 }
 
+/** What a work waits for, other than a sprite. */
 export type Wait = {
   readonly reason:
     | 'Suspended'

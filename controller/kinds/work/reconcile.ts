@@ -16,6 +16,7 @@ import { tenantKind } from '../tenant/schema.ts'
 import { decideWork, type WorkAction, type WorkDecision, type WorkWorld } from './decide.ts'
 import { workKind, type Work, type WorkStatus } from './schema.ts'
 
+/** What the Work's controller needs of the process. */
 export type WorkPorts = {
   readonly client: Client
   readonly cache: Cache

@@ -14,6 +14,7 @@ import {
   usageSchema,
 } from '../fields.ts'
 
+/** The phases of a work, in the order of its life. */
 export const WORK_PHASES = [
   'Pending',
   'Assigned',
@@ -26,6 +27,7 @@ export const WORK_PHASES = [
 
 /** Bounds of a chain of hand-offs (promises.md §3.4). */
 export const HANDOFF_DEPTH_MAX = 8
+/** Hand-offs of one work at most. */
 export const HANDOFF_FANOUT_MAX = 20
 
 const workName = (description: string) => z.string().min(1).max(253).describe(description)
@@ -265,9 +267,13 @@ export const workKind = defineKind({
 export type Work = ObjectOf<typeof workKind>
 export type WorkSpec = SpecOf<typeof workKind>
 export type WorkStatus = StatusOf<typeof workKind>
+/** The phase of a work. */
 export type WorkPhase = (typeof WORK_PHASES)[number]
+/** One try of a work by one sprite. */
 export type Attempt = NonNullable<WorkStatus['attempts']>[number]
+/** One result of a work. */
 export type Deliverable = NonNullable<WorkStatus['deliverables']>[number]
+/** One hand-off that a work's result asks for. */
 export type HandOff = NonNullable<WorkStatus['handOffs']>[number]
 
 const TERMINAL: ReadonlySet<string> = new Set(['Completed', 'Failed', 'Cancelled'])

@@ -29,6 +29,7 @@ export type RouteRequest = {
   readonly signal: AbortSignal
 }
 
+/** One route of the emulated API. */
 export type Route = {
   readonly method: string
   /** Segments below /v1; `:name` matches any one. */

@@ -8,6 +8,7 @@ export type Bucket = { readonly tokens: number; readonly atMs: number }
 
 /** Fly's documented limits: one call a second and action with a burst of 3; reads of one machine 5 a second, burst 10. */
 export const FLY_RATE: BucketRate = { perSecond: 1, burst: 3 }
+/** Fly's rate for reading one machine. */
 export const FLY_GET_RATE: BucketRate = { perSecond: 5, burst: 10 }
 
 /** A full bucket. */

@@ -9,10 +9,12 @@ import { clip } from './markdown.ts'
 import { REHEARSAL_LINE, type Piece, type Writer } from './piece.ts'
 import { designBriefer, director, strategist } from './plan-writers.ts'
 
+/** One block of a rehearsed answer. */
 export type AnswerBlock =
   | { readonly type: 'text'; readonly text: string }
   | { readonly type: 'tool_use'; readonly name: string; readonly input: Readonly<Record<string, unknown>> }
 
+/** What the rehearsal model answers. */
 export type RehearsalAnswer = { readonly blocks: readonly AnswerBlock[]; readonly stopReason: 'end_turn' | 'tool_use' }
 
 /** By a word in the persona's name, so that a tenant's own senior-copywriter writes copy too. First match wins. */

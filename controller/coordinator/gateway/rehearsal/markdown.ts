@@ -1,5 +1,6 @@
 /** Reads Markdown just well enough to find facts in it: sections, list items, sentences. Pure. */
 
+/** One part of a Markdown text under its heading. */
 export type Section = { readonly heading: string; readonly lines: readonly string[] }
 
 /** The sections of a text by heading; what stands before the first has heading ''. */

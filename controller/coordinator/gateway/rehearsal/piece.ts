@@ -14,6 +14,7 @@ export type Piece = {
   readonly summary: string
 }
 
+/** Writes the piece of one sort of persona. */
 export type Writer = (facts: Facts, task: PromptContent) => Piece
 
 /** The newest earlier deliverable, on which this task builds. */
