@@ -1,0 +1,56 @@
+/** The commands of spritectl, and how their failures become one line and an exit code. */
+import { buildApplication, buildRouteMap, run, text_en, type ApplicationText } from '@stricli/core'
+import { applyCommand } from './commands/apply.ts'
+import { upCommand } from './commands/up.ts'
+import type { CliContext } from './context.ts'
+import { explain } from './explain.ts'
+import { exitCodeOf } from './explain.ts'
+import { versionText } from './version.ts'
+
+const routes = buildRouteMap({
+  routes: {
+    up: upCommand,
+    apply: applyCommand,
+  },
+  docs: {
+    brief: 'A control plane for fleets of AI agent workers, and its client',
+    fullDescription:
+      'Declare tenants, projects, sprites and work as YAML; the control plane converges.\nStart one with `spritectl up`, then `spritectl apply -f examples`.',
+  },
+})
+
+const text: ApplicationText = {
+  ...text_en,
+  exceptionWhileParsingArguments: (error) => `${messageOf(error)}; see --help`,
+  exceptionWhileLoadingCommandFunction: (error) => explain(error),
+  exceptionWhileLoadingCommandContext: (error) => explain(error),
+  exceptionWhileRunningCommand: (error) => explain(error),
+  commandErrorResult: (error) => explain(error),
+  noCommandRegisteredForInput: ({ input, corrections }) =>
+    `Unknown command "${input}"${corrections.length === 0 ? '' : `, did you mean ${corrections.join(' or ')}?`}; see spritectl --help`,
+}
+
+const messageOf = (error: unknown): string => (error instanceof Error ? error.message : String(error))
+
+/** The application; one for all runs, it holds no state. */
+export const app = buildApplication<CliContext>(routes, {
+  name: 'spritectl',
+  versionInfo: { getCurrentVersion: () => Promise.resolve(versionText()) },
+  scanner: { caseStyle: 'allow-kebab-for-camel' },
+  documentation: { caseStyle: 'convert-camel-to-kebab', useAliasInUsageLine: true, onlyRequiredInUsageLine: true },
+  determineExitCode: exitCodeOf,
+  localization: { text },
+})
+
+/** Exit codes below 0 are the parser's own: they all mean that the command line was wrong. */
+const isUsage = (code: number): boolean => code < 0 || code > 128
+
+/** Runs one command line; gives its exit code: 0 done, 1 failed, 2 the command line is wrong. */
+export async function runCli(args: readonly string[], context: CliContext): Promise<number> {
+  const own = { ...context, process: { ...pick(context), exitCode: undefined as number | string | null | undefined } }
+  await run(app, args, own as never)
+  const code = Number(own.process.exitCode ?? 0)
+  return isUsage(code) ? 2 : code
+}
+
+const pick = ({ process: { stdout, stderr, env } }: CliContext) => ({ stdout, stderr, env })

@@ -1,0 +1,59 @@
+/** Runs `spritectl up`: the first signal stops it in order, a second one at once. */
+import { ListenError } from '../../assembly/door.ts'
+import { runUp } from '../../main.ts'
+import type { CliContext } from '../context.ts'
+import { CliFailure } from '../failure.ts'
+import { portHolder } from '../port-holder.ts'
+import { builtinPersonasFolder } from '../version.ts'
+import type { UpFlags } from './up.ts'
+
+/** A signal that follows sooner is the same Ctrl-C: the terminal and the launcher both pass it on. In ms. */
+const SAME_SIGNAL_MS = 500
+
+export async function runUpCommand(this: CliContext, flags: UpFlags): Promise<void> {
+  const { stdout, stderr } = this.process
+  const controller = new AbortController()
+  let stoppedAt: number | undefined
+  const stopListening = this.onStop(() => {
+    const now = this.clock.monotonic()
+    if (stoppedAt === undefined) {
+      stoppedAt = now
+      controller.abort()
+      stderr.write('Stopping: sprites give their work back …\n')
+    } else if (now - stoppedAt > SAME_SIGNAL_MS) this.exit(130)
+  })
+  try {
+    this.process.exitCode = await runUp({
+      dataFolder: flags.data,
+      personasFolder: flags.personas ?? builtinPersonasFolder,
+      host: flags.host,
+      httpsPort: flags.port,
+      httpPort: flags.httpPort,
+      apply: flags.apply ?? [],
+      exitWhenDone: flags.exitWhenDone,
+      logLevel: flags.logLevel,
+      write: (text) => stdout.write(text),
+      isTty: stdout.isTTY === true,
+      columns: () => stdout.columns ?? 80,
+      rows: () => stdout.rows ?? 24,
+      signal: controller.signal,
+    })
+  } catch (error) {
+    if (controller.signal.aborted) return
+    throw error instanceof ListenError ? await portTaken(error) : error
+  } finally {
+    stopListening()
+  }
+}
+
+/** The same failure, with who has the port. */
+async function portTaken(error: ListenError): Promise<Error> {
+  if (error.code !== 'EADDRINUSE') return error
+  const holder = await portHolder(error.port)
+  const by = holder === undefined ? 'another process' : `process ${holder.pid} (${holder.command})`
+  return new CliFailure(
+    'Environment',
+    `Port ${error.port} is taken by ${by}: choose another with ${error.flag}, 0 takes a free one`,
+    { cause: error },
+  )
+}
