@@ -6,6 +6,7 @@ import type { Client } from '../client/client.ts'
 import { createLocalClient } from '../client/local.ts'
 import type { Environment } from '../config.ts'
 import { createCoordinator } from '../coordinator/coordinator.ts'
+import { createProductApi } from '../coordinator/product.ts'
 import { anthropicUpstream } from '../coordinator/gateway/anthropic.ts'
 import { rehearsalUpstream } from '../coordinator/gateway/rehearsal.ts'
 import { DEFAULT_SETTINGS } from '../coordinator/ports.ts'
@@ -33,6 +34,7 @@ import { createMetrics } from '../../system/metrics.ts'
 import { addControllers } from './controllers.ts'
 import { openDataFolder, readIdentity, writeIdentity } from './data-folder.ts'
 import { openDoor, type DoorOptions } from './door.ts'
+import { refusedAtDoor } from './front-door.ts'
 import { routeLog } from './log-route.ts'
 import { openMachines } from './machines.ts'
 import { createNamespaces, makeTenantNamespace } from './namespaces.ts'
@@ -154,6 +156,15 @@ async function start(options: ControlPlaneOptions, undo: ReturnType<typeof creat
   undo.add(() => coordinator.close())
 
   const tokens = createTokenSet()
+  const product = createProductApi({
+    client,
+    entropy,
+    log,
+    authenticate: async (token) => {
+      const actor = tokens.authenticate(token)
+      return actor === undefined ? undefined : { name: actor.name, role: 'admin', tenants: 'all' }
+    },
+  })
   const server = createApiServer({
     registry,
     authenticate: tokens.authenticate,
@@ -164,12 +175,15 @@ async function start(options: ControlPlaneOptions, undo: ReturnType<typeof creat
     readiness: () => Promise.resolve(manager.isSynced ? [] : ['The caches are not filled yet']),
     extraRoutes: async (request, response, url) =>
       (await coordinator.route(request, response, url)) ||
+      // Sprites prove themselves by their own tokens; people and apps come in as to the API itself.
+      (await refusedAtDoor(request, response)) ||
       (await routeLog(
         { client, authenticate: tokens.authenticate, logPath: machines.logPath },
         request,
         response,
         url,
-      )),
+      )) ||
+      (await product.route(request, response, url)),
   })
   undo.add(() => server.close())
   const door = await openDoor({ server, tokens, paths, clock, entropy, options, lastHttpPort: identity.httpPort })
