@@ -5,6 +5,7 @@
  * answer (this process has just begun, or the call's time is long over) counts as unanswered: for some time its effect
  * may still come, also under a name that has become free in between.
  */
+import { keptConditions } from './outcomes.ts'
 import type { SpriteMachine } from './schema.ts'
 import type { SpriteAction, SpriteDecision, SpriteWorld } from './world.ts'
 
@@ -26,9 +27,12 @@ export function attempting(
   const { machine } = decision
   if (machine.attemptTime !== undefined && isOurs(world, machine.attemptTime)) return { ...decision, actions: [action] }
   const cut = machine.attemptTime === undefined ? {} : { unansweredTime: machine.attemptTime }
+  const isAgain = decision.phase === world.sprite.status?.phase
   return {
     ...decision,
     actions: [],
+    // What the last try came to stands until this one is answered: else each try would be two changes of the conditions.
+    conditions: isAgain ? keptConditions(world) : decision.conditions,
     machine: { ...machine, ...cut, attemptTime: world.now },
     requeueAfterMs: 0,
     requeueReason: 'attempt-stored',

@@ -5,6 +5,7 @@ import type { Sprite } from './schema.ts'
 /** A machine younger than that may belong to a sprite that this process has not seen yet. */
 export const ORPHAN_AGE_MS = 120_000
 
+/** What one decision about stray machines looks at. */
 export type CollectWorld = {
   readonly nowMs: number
   readonly tenant: string
@@ -16,6 +17,7 @@ export type CollectWorld = {
   readonly suspects: ReadonlySet<string>
 }
 
+/** Which machines are to go. */
 export type CollectDecision = {
   /** Without an owner in two looks and old enough: confirmed by GET, then destroyed. */
   readonly destroy: readonly Machine[]
@@ -33,7 +35,7 @@ export function decideCollect(world: CollectWorld): CollectDecision {
   const ripe = orphans.filter(
     (machine) => world.suspects.has(machine.id) && world.nowMs - machine.createdAtMs >= ORPHAN_AGE_MS,
   )
-  if (ripe.length > 0 && world.sprites.length === 0 && ripe.length > 1)
+  if (ripe.length > 1 && world.sprites.length === 0)
     return {
       destroy: [],
       suspects,

@@ -1,16 +1,9 @@
 /** Decides what stands in the status of a sprite that has, or soon has, no machine. Pure. */
-import { backoffMs, type BackoffPolicy } from '../../../system/backoff.ts'
-import { timestamp } from '../../../system/timestamp.ts'
+import { isDeleting } from '../../api/object.ts'
 import { ready, reconciling, stalled, type ConditionPatch } from '../../api/conditions.ts'
 import type { SpriteMachine, SpritePhase } from './schema.ts'
 import type { Want } from './want.ts'
 import type { SpriteDecision, SpriteWorld } from './world.ts'
-
-/** Between machines that never became ready, or did not last: 5 s doubling to 10 min. */
-export const MACHINE_BACKOFF: BackoffPolicy = { baseMs: 5_000, maxMs: 600_000, jitter: 0.3 }
-
-/** A machine that was ready for so long is not part of a crash loop. */
-const SOLID_LIFE_MS = 120_000
 
 /** From so many failures in a row on, it is called a crash loop. */
 const CRASH_LOOP_FAILURES = 3
@@ -24,8 +17,27 @@ export const keptConditions = (world: SpriteWorld): ConditionPatch[] =>
     message,
   }))
 
+/** Phase and conditions as they stand; a sprite that has not spoken yet says that it begins. */
+export function asBefore(world: SpriteWorld, machine: SpriteMachine | undefined): SpriteDecision {
+  const conditions = keptConditions(world)
+  return {
+    actions: [],
+    phase: world.sprite.status?.phase ?? 'Pending',
+    machine,
+    conditions: conditions.length > 0 ? conditions : reconciling('Starting', 'Prepares its first machine'),
+  }
+}
+
+/** The same words from the intent to the first heartbeat: what happens in between is in the machine's state. */
+export const startingUp = (machine: SpriteMachine): ConditionPatch[] =>
+  reconciling('Starting', `Starts machine ${machine.name}; its first heartbeat is awaited`)
+
+/** Whether it goes because it failed, and not because anybody asked for it: the brake and the back-off apply. */
+export const wasLost = (world: SpriteWorld, machine: SpriteMachine): boolean =>
+  machine.intent === 'Destroy' && world.sprite.status?.phase === 'Failed' && !isDeleting(world.sprite)
+
 /** What a sprite without a machine says while it wants none. */
-export function restReason(world: SpriteWorld, want: Want): { phase: SpritePhase; conditions: ConditionPatch[] } {
+export function restReason(world: SpriteWorld, want: Want): Rest {
   const { sprite } = world
   switch (want.reason) {
     case 'Deleting':
@@ -47,12 +59,25 @@ export function restReason(world: SpriteWorld, want: Want): { phase: SpritePhase
       return { phase: 'Stopped', conditions: ready('Suspended', 'Its tenant or project is suspended') }
     case 'Stopped':
       return { phase: 'Stopped', conditions: ready('Stopped', 'spec.runPolicy is Stopped') }
+    case 'Revoked':
+      return isNeeded(world)
+        ? { phase: 'Queued', conditions: reconciling('Queued', 'Gave its slot to others; waits for the next') }
+        : asleep
     case 'BackingOff':
       return { phase: 'Failed', conditions: backingOff(world) }
     default:
-      return { phase: 'Stopped', conditions: ready('Asleep', 'Has no work; a machine is made when there is some') }
+      return asleep
   }
 }
+
+type Rest = { readonly phase: SpritePhase; readonly conditions: readonly ConditionPatch[] }
+
+const asleep: Rest = {
+  phase: 'Stopped',
+  conditions: ready('Asleep', 'Has no work; a machine is made when there is some'),
+}
+
+const isNeeded = (world: SpriteWorld): boolean => world.assignedWork > 0 || world.sprite.spec.runPolicy === 'Always'
 
 function backingOff(world: SpriteWorld): ConditionPatch[] {
   const failures = world.sprite.status?.failures ?? 0
@@ -61,32 +86,4 @@ function backingOff(world: SpriteWorld): ConditionPatch[] {
     'CrashLoop',
     `${failures} machines in a row did not last; see its logs and events, it is tried again`,
   )
-}
-
-/** The record of a machine that is proven gone: cleared, and after a failure the next try is put off. */
-export function afterLoss(
-  world: SpriteWorld,
-  machine: SpriteMachine,
-  end: { readonly isClean: boolean },
-): SpriteDecision {
-  const before = world.sprite.status?.failures ?? 0
-  const livedMs = machine.readyTime === undefined ? 0 : world.nowMs - Date.parse(machine.readyTime)
-  // A destroy that `lost` began has counted already; an exit that nobody saw counts here.
-  const counted = end.isClean ? before : before + 1
-  const failures = livedMs >= SOLID_LIFE_MS ? Math.min(counted, 1) : counted
-  const isFailure = !end.isClean || (machine.intent === 'Destroy' && world.sprite.status?.phase === 'Failed')
-  const base: SpriteDecision = {
-    actions: [],
-    phase: isFailure ? 'Failed' : 'Pending',
-    machine: undefined,
-    conditions: end.isClean
-      ? keptConditions(world)
-      : reconciling('MachineExited', `Machine ${machine.name} is gone; another one follows`),
-    failures,
-  }
-  if (!isFailure) return base
-  return {
-    ...base,
-    retryTime: timestamp(world.nowMs + backoffMs(MACHINE_BACKOFF, Math.max(1, failures), world.random)),
-  }
 }

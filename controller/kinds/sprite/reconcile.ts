@@ -100,15 +100,22 @@ async function reconcileSprite(ports: SpritePorts, key: Key, signal: AbortSignal
   const decision = decideSprite(world)
   const { outcome, failure } = await act(ports, { world, decision }, signal)
   if (decision.actions.some((action) => action.do === 'releaseFinalizer')) return DONE
-  await writeStatus(ports, { world, decision, outcome }, signal)
+  const isPrelude = decision.actions.some((action) => action.do === 'holdFinalizer')
+  if (!isPrelude) await writeStatus(ports, { world, decision, outcome }, signal)
   // The engine backs off; the status says already why.
-  if (failure !== undefined && failure.retryAfterMs === undefined) throw failure
+  if (failure !== undefined && failure.retryAfterMs === undefined) throw traceable(failure)
   if (failure?.retryAfterMs !== undefined) return { requeueAfterMs: failure.retryAfterMs, requeueReason: 'retry-after' }
   if (outcome.created !== undefined) return { requeueAfterMs: 0, requeueReason: 'created' }
   return decision.requeueAfterMs === undefined
     ? DONE
     : { requeueAfterMs: decision.requeueAfterMs, requeueReason: decision.requeueReason ?? 'wait' }
 }
+
+/** What the log says of a failure has the provider's request id, for its support. */
+const traceable = (failure: ProviderError): ProviderError =>
+  failure.requestId === undefined
+    ? failure
+    : new ProviderError(failure.reason, `${failure.message} (fly-request-id ${failure.requestId})`, { cause: failure })
 
 async function writeStatus(
   ports: SpritePorts,
@@ -142,8 +149,8 @@ async function act(
       outcome = { ...outcome, ...(await perform(ports, { world: pass.world, action }, signal)) }
     } catch (error) {
       if (!(error instanceof ProviderError)) throw error
-      const request = error.requestId === undefined ? '' : ` (fly-request-id ${error.requestId})`
-      return { outcome: { error: { reason: error.reason, message: `${error.message}${request}` } }, failure: error }
+      // Without the request id: it differs from try to try, and each would be a write. The log has it.
+      return { outcome: { error: { reason: error.reason, message: error.message } }, failure: error }
     }
   }
   return { outcome }

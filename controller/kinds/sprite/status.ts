@@ -30,7 +30,7 @@ export function spriteStatus(world: SpriteWorld, decision: SpriteDecision, outco
     machine,
     currentTask: world.currentWork?.name,
     project: world.currentWork?.project,
-    idleSince: isIdle ? (before.phase === 'Idle' ? before.idleSince : world.now) : undefined,
+    idleSince: isIdle ? ((before.phase === 'Idle' ? before.idleSince : undefined) ?? world.now) : undefined,
     tokensUsed: world.tokensUsed === 0 ? before.tokensUsed : world.tokensUsed,
     failures: outcome.isBraked === true ? before.failures : (decision.failures ?? before.failures),
     retryTime: decision.retryTime,

@@ -2,7 +2,7 @@
 import { reconciling } from '../../api/conditions.ts'
 import { isDeleting } from '../../api/object.ts'
 import { unansweredLeftMs } from './attempt.ts'
-import { keptConditions, restReason } from './outcomes.ts'
+import { keptConditions, restReason, wasLost } from './outcomes.ts'
 import type { SpriteMachine } from './schema.ts'
 import type { Want } from './want.ts'
 import type { SpriteAction, SpriteDecision, SpriteWorld } from './world.ts'
@@ -18,12 +18,12 @@ export function stopping(world: SpriteWorld, want: Want, machine: KnownMachine, 
   switch (machine.state) {
     case 'started':
       if (machine.intent !== 'Stop' && world.currentWork !== undefined) return draining(world, machine, cause)
-      return stop(world, machine, { cause, isKept })
+      return stop(world, machine, cause)
     case 'stopping':
     case 'suspending':
       return ageMs(world, machine) > world.deadlines.stopMs && machine.intent === 'Stop'
         ? destroy(world, machine, cause)
-        : waiting(world, { ...machine, ...stopIntent(world, machine, isKept) }, cause)
+        : waiting(world, { ...machine, ...stopIntent(world, machine) }, cause)
     case 'stopped':
       return isKept ? kept(world, want, machine) : destroy(world, machine, cause)
     default:
@@ -40,20 +40,16 @@ function keepsStopped(world: SpriteWorld, machine: KnownMachine, cause: RestCaus
 const ageMs = (world: SpriteWorld, machine: SpriteMachine): number => world.nowMs - Date.parse(machine.since)
 
 /** Notes the moment from which the stop counts, once. */
-function stopIntent(
-  world: SpriteWorld,
-  machine: SpriteMachine,
-  isKept: boolean,
-): Pick<SpriteMachine, 'intent' | 'since'> {
-  if (machine.intent === 'Stop') return { intent: 'Stop', since: machine.since }
-  return { intent: isKept ? 'Stop' : machine.intent === 'Destroy' ? 'Destroy' : 'Stop', since: world.now }
-}
+const stopIntent = (world: SpriteWorld, machine: KnownMachine): Pick<SpriteMachine, 'intent' | 'since'> => ({
+  intent: 'Stop',
+  since: machine.intent === 'Stop' ? machine.since : world.now,
+})
 
 function draining(world: SpriteWorld, machine: KnownMachine, cause: RestCause): SpriteDecision {
   const isFirst = world.sprite.status?.phase !== 'Draining'
   const since = isFirst ? world.now : machine.since
   const leftMs = Date.parse(since) + world.deadlines.drainMs - world.nowMs
-  if (leftMs <= 0) return stop(world, machine, { cause, isKept: keepsStopped(world, machine, cause) })
+  if (leftMs <= 0) return stop(world, machine, cause)
   const actions: SpriteAction[] = isFirst ? [{ do: 'drain' }] : []
   return {
     actions,
@@ -68,18 +64,13 @@ function draining(world: SpriteWorld, machine: KnownMachine, cause: RestCause): 
   }
 }
 
-function stop(
-  world: SpriteWorld,
-  machine: KnownMachine,
-  options: { readonly cause: RestCause; readonly isKept: boolean },
-): SpriteDecision {
-  if (machine.intent === 'Stop' && ageMs(world, machine) > world.deadlines.stopMs)
-    return destroy(world, machine, options.cause)
+function stop(world: SpriteWorld, machine: KnownMachine, cause: RestCause): SpriteDecision {
+  if (machine.intent === 'Stop' && ageMs(world, machine) > world.deadlines.stopMs) return destroy(world, machine, cause)
   return {
     actions: [{ do: 'stop', id: machine.id }],
     phase: 'Draining',
-    machine: { ...machine, ...stopIntent(world, machine, options.isKept) },
-    conditions: reconciling(options.cause, `Stops machine ${machine.name}`),
+    machine: { ...machine, ...stopIntent(world, machine) },
+    conditions: reconciling(cause, `Stops machine ${machine.name}`),
     requeueAfterMs: Math.min(1_000, world.deadlines.confirmMs),
     requeueReason: 'stopping',
   }
@@ -96,7 +87,9 @@ const waiting = (world: SpriteWorld, machine: KnownMachine, cause: RestCause): S
 
 /** Stopped and kept: its slot goes back once the stop is confirmed, and the machine when its time is over. */
 function kept(world: SpriteWorld, want: Want, machine: KnownMachine): SpriteDecision {
-  if (machine.intent !== 'Stop') return waiting(world, { ...machine, intent: 'Stop', since: world.now }, 'Stopping')
+  // The first look that sees it stopped: confirmation and retention count from here.
+  if (machine.intent !== 'Stop' || world.sprite.status?.machine?.state !== 'stopped')
+    return confirming(world, { ...machine, intent: 'Stop', since: world.now })
   const rest = restReason(world, want)
   const base = { phase: rest.phase, machine, conditions: rest.conditions }
   const isConfirmed =
@@ -104,15 +97,7 @@ function kept(world: SpriteWorld, want: Want, machine: KnownMachine): SpriteDeci
     world.observation.isFresh &&
     ageMs(world, machine) >= world.deadlines.confirmMs &&
     unansweredLeftMs(world, machine) <= 0
-  if (world.slot.holder !== undefined && !isConfirmed)
-    return {
-      ...base,
-      phase: 'Draining',
-      conditions: reconciling('Stopping', `Machine ${machine.name} has stopped; a second look confirms it`),
-      actions: [],
-      requeueAfterMs: world.deadlines.confirmMs,
-      requeueReason: 'confirm-stop',
-    }
+  if (world.slot.holder !== undefined && !isConfirmed) return confirming(world, machine)
   if (world.slot.holder !== undefined)
     return { ...base, actions: [{ do: 'releaseSlot' }], requeueAfterMs: 0, requeueReason: 'slot-released' }
   const retentionMs = (world.tenant?.status?.limits?.stoppedMachineRetentionSeconds ?? 0) * 1000
@@ -120,6 +105,15 @@ function kept(world: SpriteWorld, want: Want, machine: KnownMachine): SpriteDeci
   if (leftMs <= 0) return destroy(world, machine, 'Stopping')
   return { ...base, actions: [], requeueAfterMs: leftMs, requeueReason: 'retention' }
 }
+
+const confirming = (world: SpriteWorld, machine: KnownMachine): SpriteDecision => ({
+  actions: [],
+  phase: 'Draining',
+  machine,
+  conditions: reconciling('Stopping', `Machine ${machine.name} has stopped; a second look confirms it`),
+  requeueAfterMs: world.deadlines.confirmMs,
+  requeueReason: 'confirm-stop',
+})
 
 function destroy(world: SpriteWorld, machine: KnownMachine, cause: RestCause): SpriteDecision {
   return {
@@ -137,12 +131,12 @@ export function destroying(world: SpriteWorld, want: Want, machine: KnownMachine
   const isAsked = machine.state === 'destroying' || machine.state === 'destroyed'
   const isLate = ageMs(world, machine) > world.deadlines.destroyMs
   const cause: RestCause = isDeleting(world.sprite) ? 'Deleting' : want.wants ? 'Replacing' : 'Stopping'
-  const wasLost = world.sprite.status?.phase === 'Failed'
+  const isLoss = wasLost(world, machine)
   return {
-    actions: isAsked && !isLate ? [] : [{ do: 'destroy', id: machine.id, isTombstoned: !wasLost }],
-    phase: wasLost ? 'Failed' : 'Draining',
+    actions: isAsked && !isLate ? [] : [{ do: 'destroy', id: machine.id, isTombstoned: !isLoss }],
+    phase: isLoss ? 'Failed' : 'Draining',
     machine: isLate ? { ...machine, since: world.now } : machine,
-    conditions: wasLost ? keptConditions(world) : reconciling(cause, `Destroys machine ${machine.name}`),
+    conditions: isLoss ? keptConditions(world) : reconciling(cause, `Destroys machine ${machine.name}`),
     requeueAfterMs: Math.min(1_000, world.deadlines.confirmMs),
     requeueReason: 'destroying',
   }

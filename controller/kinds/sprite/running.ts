@@ -1,0 +1,135 @@
+/** Decides about a machine that should run: woken, starting, at work, or lost. Pure. */
+import { ready, reconciling, type ConditionPatch } from '../../api/conditions.ts'
+import type { SpriteMachine } from './schema.ts'
+import { attempting } from './attempt.ts'
+import { endedCleanly } from './absence.ts'
+import { queued } from './machineless.ts'
+import { asBefore, startingUp } from './outcomes.ts'
+import { destroying, stopping } from './teardown.ts'
+import type { Want } from './want.ts'
+import type { SpriteDecision, SpriteWorld } from './world.ts'
+
+type KnownMachine = SpriteMachine & { readonly id: string }
+
+/** A kept, stopped machine is wanted again: with a slot it starts, after its intent is stored. */
+export function wakeUp(world: SpriteWorld, want: Want, machine: KnownMachine): SpriteDecision {
+  if (machine.state !== 'stopped') return stopping(world, want, machine, 'Stopping')
+  if (world.slot.holder === undefined) return queued(world, { ...machine, intent: 'Stop' })
+  const { readyTime: _before, ...rest } = machine
+  return {
+    actions: [],
+    phase: 'Starting',
+    machine: { ...rest, intent: 'Start', since: world.now, attemptTime: world.now },
+    conditions: startingUp(machine),
+    requeueAfterMs: 0,
+    requeueReason: 'intent-stored',
+  }
+}
+
+const STARTING: ReadonlySet<string> = new Set([
+  'created',
+  'creating',
+  'starting',
+  'restarting',
+  'updating',
+  'replacing',
+  'unknown',
+])
+
+/** It should run: how far is it? */
+export function running(world: SpriteWorld, want: Want, machine: KnownMachine): SpriteDecision {
+  const state = machine.state ?? 'unknown'
+  if (state === 'started') return started(world, want, machine)
+  if (state === 'stopped' && machine.intent === 'Start' && readyLeftMs(world, machine) > 0)
+    return attempting(world, { do: 'start', id: machine.id }, { ...starting(world, machine), machine })
+  if (STARTING.has(state) && readyLeftMs(world, machine) > 0) return starting(world, machine)
+  if (state === 'stopping' || state === 'suspending') return starting(world, machine)
+  if (STARTING.has(state))
+    return lost(world, machine, 'StartTimeout', `Machine ${machine.name} was "${state}" for too long`)
+  if (ENDED.has(state) && machine.readyTime !== undefined && endedCleanly(world, want, machine))
+    return slept(world, want, machine)
+  return exited(world, machine, state)
+}
+
+const ENDED: ReadonlySet<string> = new Set(['stopped', 'destroying', 'destroyed'])
+
+/** Its process left by itself, idle or drained: no failure. The machine is kept, or goes as the plan has it. */
+function slept(world: SpriteWorld, want: Want, machine: KnownMachine): SpriteDecision {
+  if (machine.state !== 'stopped' || world.config?.autoDestroy !== false)
+    return destroying(world, want, { ...machine, intent: 'Destroy', since: world.now })
+  return {
+    ...asBefore(world, { ...machine, intent: 'Stop', since: world.now }),
+    requeueAfterMs: 0,
+    requeueReason: 'slept-by-itself',
+  }
+}
+
+const readyLeftMs = (world: SpriteWorld, machine: SpriteMachine): number =>
+  Date.parse(machine.since) + world.deadlines.readyMs - world.nowMs
+
+function starting(world: SpriteWorld, machine: KnownMachine): SpriteDecision {
+  return {
+    actions: [],
+    phase: 'Starting',
+    machine,
+    conditions: startingUp(machine),
+    requeueAfterMs: Math.max(1, Math.min(world.deadlines.confirmMs, readyLeftMs(world, machine))),
+    requeueReason: 'starting',
+  }
+}
+
+function exited(world: SpriteWorld, machine: KnownMachine, state: string): SpriteDecision {
+  const exit = world.observation.seen === 'present' ? world.observation.machine.exit : undefined
+  if (exit?.oomKilled === true)
+    return lost(world, machine, 'OutOfMemory', `Machine ${machine.name} ran out of memory: give it more in spec.guest`)
+  const code = exit?.code === undefined ? `is "${state}"` : `ended with code ${exit.code}`
+  return lost(world, machine, 'MachineExited', `Machine ${machine.name} ${code}; another one follows`)
+}
+
+/** Nobody asked for its end, and it is not as it should be: destroyed, and another incarnation follows. */
+function lost(world: SpriteWorld, machine: KnownMachine, reason: string, message: string): SpriteDecision {
+  return {
+    actions: [{ do: 'destroy', id: machine.id, isTombstoned: false }],
+    phase: 'Failed',
+    machine: { ...machine, intent: 'Destroy', since: world.now },
+    conditions: reconciling(reason, message),
+    failures: (world.sprite.status?.failures ?? 0) + 1,
+    requeueAfterMs: world.deadlines.confirmMs,
+    requeueReason: 'machine-lost',
+  }
+}
+
+/** Its process runs: ready from the first heartbeat on, and as long as they come. */
+function started(world: SpriteWorld, want: Want, machine: KnownMachine): SpriteDecision {
+  const { presence, deadlines } = world
+  const seenAtMs =
+    presence?.uid === world.sprite.metadata.uid && presence.incarnation === machine.incarnation
+      ? presence.lastSeenAtMs
+      : undefined
+  if (machine.readyTime === undefined) {
+    // A heartbeat from before the last start of a kept machine does not count; timestamps are whole seconds.
+    const isReady = seenAtMs !== undefined && presence?.state !== 'gone' && seenAtMs + 999 >= Date.parse(machine.since)
+    if (isReady)
+      return atWork(world, want, { ...machine, intent: 'Run', readyTime: world.now }, deadlines.heartbeatLostMs)
+    if (readyLeftMs(world, machine) > 0) return starting(world, machine)
+    return lost(world, machine, 'StartTimeout', `Machine ${machine.name} runs but never reported; another one follows`)
+  }
+  const quietSinceMs = Math.max(seenAtMs ?? 0, Date.parse(machine.readyTime), world.listeningSinceMs)
+  const leftMs = quietSinceMs + deadlines.heartbeatLostMs - world.nowMs
+  if (leftMs <= 0)
+    return lost(world, machine, 'HeartbeatLost', `Machine ${machine.name} has not reported lately; another one follows`)
+  return atWork(world, want, machine, leftMs)
+}
+
+function atWork(world: SpriteWorld, want: Want, machine: KnownMachine, heartbeatLeftMs: number): SpriteDecision {
+  const isWorking = world.currentWork !== undefined
+  const conditions: ConditionPatch[] = ready('Running', isWorking ? 'Works on a task' : 'Runs and waits for work')
+  return {
+    actions: [],
+    phase: isWorking ? 'Working' : 'Idle',
+    machine: { ...machine, intent: 'Run' },
+    conditions,
+    requeueAfterMs: Math.max(1, Math.min(heartbeatLeftMs, want.idleLeftMs ?? Infinity)),
+    requeueReason: want.idleLeftMs !== undefined && want.idleLeftMs < heartbeatLeftMs ? 'idle-timeout' : 'heartbeat',
+  }
+}
