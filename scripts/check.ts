@@ -29,7 +29,7 @@ type Result = { readonly isOk: boolean; readonly output: string; readonly tookMs
 
 function run(check: Check): Promise<Result> {
   const startMs = performance.now()
-  const { FORCE_COLOR: _none, ...env } = { ...process.env, NO_COLOR: '1' }
+  const { FORCE_COLOR: _none, ...env }: NodeJS.ProcessEnv = { ...process.env, NO_COLOR: '1' }
   return new Promise((resolve) => {
     let output = ''
     const hear = (chunk: Buffer): void => {
