@@ -5,9 +5,9 @@ import { isDeleting, type NewObject } from '../../api/object.ts'
 import { parseTimestamp } from '../../../system/timestamp.ts'
 import type { Review } from '../review/schema.ts'
 import type { ReviewSpec } from '../review/schema.ts'
-import type { Sprite } from '../sprite/schema.ts'
+import type { Sprite, SpriteMachine } from '../sprite/schema.ts'
 import { attemptsAreExhausted, closeAttempt, lastAttempt } from './attempts.ts'
-import { isAvailable, suits } from './dispatch.ts'
+import { suits } from './dispatch.ts'
 import { waitOf, type EligibleWorld } from './eligible.ts'
 import { childOf, outboxOf, reviewOf } from './outbox.ts'
 import { isTerminal, type Attempt, type Work, type WorkSpec, type WorkStatus } from './schema.ts'
@@ -44,13 +44,20 @@ export type WorkDecision = {
 /** After so many rounds of changes asked for, the work fails rather than going round. */
 const REVIEW_ROUNDS_MAX = 3
 
+/** The schema of a blocker takes no longer text; an agent's words may be longer. */
+const FIX_CHARS_MAX = 500
+
 /** The one step that a work needs now. */
 export function decideWork(world: WorkWorld): WorkDecision {
   const { work } = world
   const phase = work.status?.phase
   if (isDeleting(work)) return { actions: abandonHint(work), change: {}, conditions: kept(work) }
   if (phase === undefined) return accepted(world)
-  if (isTerminal(phase)) return over(world)
+  return isTerminal(phase) ? over(world) : alive(world)
+}
+
+function alive(world: WorkWorld): WorkDecision {
+  const { work } = world
   if (work.spec.cancelled)
     return end(world, { phase: 'Cancelled', outcome: 'Cancelled', reason: 'Cancelled', message: 'Cancelled as asked' })
   const leftMs = deadlineLeftMs(world)
@@ -90,7 +97,7 @@ function withDeadline(decision: WorkDecision, leftMs: number | undefined): WorkD
 const kept = (work: Work): ConditionPatch[] =>
   (work.status?.conditions ?? []).map(({ type, status, reason, message }) => ({ type, status, reason, message }))
 
-/** New: its place in its chain of hand-offs is noted, and it waits. */
+/** New: its place in its chain of hand-offs is noted together with what it waits for. */
 function accepted(world: WorkWorld): WorkDecision {
   const { work, parent } = world
   const agentType =
@@ -102,7 +109,8 @@ function accepted(world: WorkWorld): WorkDecision {
     above === undefined
       ? { id: work.metadata.name, depth: 0, visitedAgentTypes: [agentType] }
       : { id: above.id, depth: above.depth + 1, visitedAgentTypes: [...above.visitedAgentTypes, agentType].slice(-9) }
-  return { ...pending(world), change: { phase: 'Pending', chain }, requeueAfterMs: 0, requeueReason: 'accepted' }
+  const first = alive({ ...world, work: { ...work, status: { ...work.status, phase: 'Pending' } } })
+  return { ...first, change: { phase: 'Pending', chain, ...first.change } }
 }
 
 function pending(world: WorkWorld): WorkDecision {
@@ -123,7 +131,7 @@ function pending(world: WorkWorld): WorkDecision {
   if (wait === undefined) return waiting(world)
   const conditions =
     wait.isStalled === true ? stalled(wait.reason, wait.message) : reconciling(wait.reason, wait.message)
-  const blockers: Blocker[] = [{ reason: wait.reason, requested: 1, fix: wait.message }]
+  const blockers: Blocker[] = [{ reason: wait.reason, requested: 1, fix: wait.message.slice(0, FIX_CHARS_MAX) }]
   return {
     actions: [],
     change: {},
@@ -179,29 +187,25 @@ function waiting(world: WorkWorld): WorkDecision {
 const spriteOf = (world: WorkWorld): Sprite | undefined =>
   world.sprites.find((sprite) => sprite.metadata.name === world.work.status?.assignedSprite)
 
-function assigned(world: WorkWorld): WorkDecision {
-  const sprite = spriteOf(world)
-  const name = world.work.status?.assignedSprite ?? ''
-  const where =
-    sprite?.status?.phase === 'Queued'
-      ? `Sprite ${name} has it and waits for a slot`
-      : `Sprite ${name} has it and will start`
-  const blockers = sprite?.status?.phase === 'Queued' ? sprite.status.blockers : undefined
-  return {
-    actions: [],
-    change: {},
-    conditions: reconciling('Assigned', where),
-    ...(blockers === undefined ? {} : { blockers }),
-  }
+/** What an assigned work says, by the state of its sprite. */
+export function assignedTo(name: string, sprite: Sprite | undefined): Pick<WorkDecision, 'conditions' | 'blockers'> {
+  if (sprite?.status?.phase !== 'Queued')
+    return { conditions: reconciling('Assigned', `Sprite ${name} has it and will start`) }
+  const conditions = reconciling('Assigned', `Sprite ${name} has it and waits for a slot`)
+  return { conditions, ...(sprite.status.blockers === undefined ? {} : { blockers: sprite.status.blockers }) }
 }
+
+const assigned = (world: WorkWorld): WorkDecision => ({
+  actions: [],
+  change: {},
+  ...assignedTo(world.work.status?.assignedSprite ?? '', spriteOf(world)),
+})
 
 function inProgress(world: WorkWorld): WorkDecision {
   const { work } = world
   const sprite = spriteOf(world)
   const machine = sprite?.status?.machine
-  const isLost =
-    machine === undefined || machine.incarnation !== work.status?.incarnation || machine.intent === 'Destroy'
-  if (!isLost) {
+  if (!isLostWith(machine, work.status?.incarnation)) {
     const message = `Sprite ${work.status?.assignedSprite ?? ''} works on attempt ${work.status?.attempt ?? 0}`
     return { actions: [], change: {}, conditions: reconciling('InProgress', message) }
   }
@@ -214,6 +218,12 @@ function inProgress(world: WorkWorld): WorkDecision {
     requeueAfterMs: 0,
     requeueReason: 'attempt-lost',
   }
+}
+
+/** Whether the process that had the work is gone. One that is being started again may have claimed already. */
+function isLostWith(machine: SpriteMachine | undefined, incarnation: number | undefined): boolean {
+  if (machine === undefined || machine.incarnation !== incarnation || machine.intent === 'Destroy') return true
+  return machine.state === 'stopped' && machine.intent === 'Stop'
 }
 
 /** What leaves the status when no sprite has the work any more. */

@@ -1,4 +1,5 @@
 /** The shell of dispatch: one pass per tenant over its waiting work and its sprites. */
+import { mergeConditions } from '../../api/conditions.ts'
 import { hasReason } from '../../api/errors.ts'
 import { keyOf, type Key } from '../../api/object.ts'
 import { DONE, watchOf, type ControllerOptions, type Outcome } from '../../engine/types.ts'
@@ -8,9 +9,9 @@ import { projectKind } from '../project/schema.ts'
 import { SLOT_LEDGER_NAME, slotLedgerKind } from '../slotledger/schema.ts'
 import { spriteKind } from '../sprite/schema.ts'
 import { tenantKind, type Tenant } from '../tenant/schema.ts'
-import { UNASSIGNED } from './decide.ts'
+import { assignedTo, UNASSIGNED } from './decide.ts'
 import { decideDispatch, type Assignment, type DispatchWorld } from './dispatch.ts'
-import { waitOf } from './eligible.ts'
+import { isSpent, waitOf } from './eligible.ts'
 import type { WorkPorts } from './reconcile.ts'
 import { workKind, type Work } from './schema.ts'
 
@@ -84,7 +85,7 @@ function eligibleWorldOf(ports: WorkPorts, tenant: Tenant, work: Work) {
 }
 
 const pendingWork = (ports: WorkPorts, tenant: Tenant): Work[] =>
-  ports.cache.list(workKind, tenant.metadata.name).filter((work) => work.status?.phase === 'Pending')
+  ports.cache.list(workKind, tenant.metadata.name).filter((work) => work.status?.phase === 'Pending' && !isSpent(work))
 
 function observeDispatch(ports: WorkPorts, tenant: Tenant): DispatchWorld {
   const namespace = tenant.metadata.name
@@ -105,7 +106,20 @@ function retryLeftMs(ports: WorkPorts, tenant: Tenant): number | undefined {
 }
 
 async function assign(ports: WorkPorts, { work, sprite }: Assignment, signal: AbortSignal): Promise<void> {
-  const change = { phase: 'Assigned', assignedSprite: sprite.metadata.name, assignedTime: timestamp(ports.clock.now()) }
+  const now = timestamp(ports.clock.now())
+  const { name } = sprite.metadata
+  const said = assignedTo(name, sprite)
+  // What follows from the phase goes along with it: else the work's own controller would write a second time.
+  const change = {
+    phase: 'Assigned',
+    assignedSprite: name,
+    assignedTime: now,
+    blockers: said.blockers ?? null,
+    conditions: mergeConditions(work.status?.conditions, said.conditions, {
+      generation: work.metadata.generation,
+      now,
+    }),
+  }
   if (!(await write(ports, { work, change }, signal))) return
   const inbox = spriteInbox(work.metadata.namespace ?? '', sprite.metadata.name)
   await ports.bus.publish(inbox, { type: 'work_available' })

@@ -40,8 +40,8 @@ export function decideDispatch(world: DispatchWorld): DispatchDecision {
     busy.add(sprite.metadata.name)
     assign.push({ work, sprite })
   }
-  const unclaimed = world.active.filter((work) => work.status?.phase === 'Assigned')
-  const recall = unclaimed.filter((work) => shouldRecall(world, work, busy))
+  const unclaimed = world.active.filter((work) => work.status?.phase === 'Assigned').sort(byTurn)
+  const recall = recalled(world, unclaimed, busy)
   const requeueAfterMs = nextLook(world, unclaimed)
   return { assign, recall, ...(requeueAfterMs === undefined ? {} : { requeueAfterMs }) }
 }
@@ -92,24 +92,37 @@ function rank(world: DispatchWorld, sprite: Sprite, work: Work): number {
   return readiness * 4 + hasSlot * 2 + isOwn
 }
 
-/** Its sprite is gone, unfit or late; or it waits for a slot while another sprite could start on it at once. */
-function shouldRecall(world: DispatchWorld, work: Work, busy: ReadonlySet<string>): boolean {
-  const sprite = world.sprites.find((one) => one.metadata.name === work.status?.assignedSprite)
-  if (sprite === undefined || !suits(sprite, work)) return true
-  if (isDeleting(sprite) || sprite.spec.runPolicy === 'Stopped' || sprite.status?.phase === 'Blocked') return true
-  const ageMs = world.nowMs - (parseTimestamp(work.status?.assignedTime) ?? world.nowMs)
-  if (sprite.status?.phase === 'Draining') return ageMs >= UNCLAIMED_MS
-  const isComing =
-    sprite.status?.phase === 'Idle' || sprite.status?.phase === 'Working' || sprite.status?.phase === 'Starting'
-  return !isComing && world.sprites.some((other) => canStartAtOnce(other, work, busy))
+/** Of work whose sprite cannot come, or waits while another could start at once; one such other takes one work. */
+function recalled(world: DispatchWorld, unclaimed: readonly Work[], busy: ReadonlySet<string>): Work[] {
+  const taken = new Set(busy)
+  return unclaimed.filter((work) => {
+    const sprite = world.sprites.find((one) => one.metadata.name === work.status?.assignedSprite)
+    if (sprite === undefined || cannotCome(sprite, work)) return true
+    if (sprite.status?.phase === 'Draining') return unclaimedMs(world, work) >= UNCLAIMED_MS
+    if (COMING.has(sprite.status?.phase ?? '')) return false
+    const other = world.sprites.find((one) => canStartAtOnce(one, work, taken))
+    if (other !== undefined) taken.add(other.metadata.name)
+    return other !== undefined
+  })
 }
+
+const COMING: ReadonlySet<string> = new Set(['Idle', 'Working', 'Starting'])
+
+const cannotCome = (sprite: Sprite, work: Work): boolean =>
+  !suits(sprite, work) ||
+  isDeleting(sprite) ||
+  sprite.spec.runPolicy === 'Stopped' ||
+  sprite.status?.phase === 'Blocked'
+
+const unclaimedMs = (world: DispatchWorld, work: Work): number =>
+  world.nowMs - (parseTimestamp(work.status?.assignedTime) ?? world.nowMs)
 
 const canStartAtOnce = (sprite: Sprite, work: Work, busy: ReadonlySet<string>): boolean =>
   sprite.status?.phase === 'Idle' && suits(sprite, work) && isAvailable(sprite) && !busy.has(sprite.metadata.name)
 
-/** Assigned work of a draining sprite is looked at again when it is late. */
+/** Assigned work of a sprite that may be draining by then is looked at again when it is late. */
 function nextLook(world: DispatchWorld, unclaimed: readonly Work[]): number | undefined {
-  const ages = unclaimed.map((work) => world.nowMs - (parseTimestamp(work.status?.assignedTime) ?? world.nowMs))
+  const ages = unclaimed.map((work) => unclaimedMs(world, work))
   const waits = ages.filter((ageMs) => ageMs < UNCLAIMED_MS).map((ageMs) => UNCLAIMED_MS - ageMs)
   return waits.length === 0 ? undefined : Math.min(...waits)
 }

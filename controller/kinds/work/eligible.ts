@@ -26,7 +26,6 @@ export type Wait = {
     | 'AttemptFailed'
     | 'AttemptLost'
     | 'Blocked'
-    | 'Over'
   readonly message: string
   /** When time alone ends the wait, ms from now. */
   readonly leftMs?: number
@@ -34,11 +33,12 @@ export type Wait = {
   readonly isStalled?: boolean
 }
 
+/** Whether it will not be tried any more, as soon as its status says so. */
+export const isSpent = (work: Work): boolean => work.spec.cancelled || isDeleting(work) || attemptsAreExhausted(work)
+
 /** The first thing that it waits for; undefined when a sprite may have it. Only for work whose phase is Pending. */
 export function waitOf(world: EligibleWorld): Wait | undefined {
   const { work, tenant } = world
-  if (work.spec.cancelled || isDeleting(work) || attemptsAreExhausted(work))
-    return { reason: 'Over', message: 'It is over' }
   if (tenant === undefined || isDeleting(tenant) || tenant.spec.suspend)
     return { reason: 'Suspended', message: 'Its tenant is suspended: set spec.suspend to false' }
   if (world.project?.spec.suspend === true)

@@ -14,6 +14,7 @@ import { spriteKind, type Sprite } from '../sprite/schema.ts'
 import { statusPatch } from '../status.ts'
 import { tenantKind } from '../tenant/schema.ts'
 import { decideWork, type WorkAction, type WorkDecision, type WorkWorld } from './decide.ts'
+import { suits } from './dispatch.ts'
 import { workKind, type Work, type WorkStatus } from './schema.ts'
 
 /** What the Work's controller needs of the process. */
@@ -88,18 +89,20 @@ const blockerText = (blockers: readonly { readonly reason: string }[] | undefine
 function workOfSprite(ports: WorkPorts, sprite: Sprite, before: Sprite | undefined): Key[] {
   const namespace = sprite.metadata.namespace ?? ''
   const [now, then] = [sprite.status?.machine, before?.status?.machine]
+  const isNews = before === undefined // it came or went: work that waits for any such sprite says so
   const isMoved =
-    before === undefined ||
+    isNews ||
     sprite.status?.phase !== before.status?.phase ||
     now?.incarnation !== then?.incarnation ||
     now?.intent !== then?.intent
   if (!isMoved) return []
+  const { name } = sprite.metadata
   return ports.cache
     .list(workKind, namespace)
     .filter(
       (work) =>
-        (work.status?.assignedSprite === sprite.metadata.name && work.status.completionTime === undefined) ||
-        (work.status?.phase === 'Pending' && work.spec.agentType === sprite.spec.agentType),
+        (work.status?.assignedSprite === name && work.status.completionTime === undefined) ||
+        (isNews && work.status?.phase === 'Pending' && suits(sprite, work)),
     )
     .map((work) => keyOf(work))
 }
