@@ -43,7 +43,11 @@ export function slotController(ports: SlotPorts): ControllerOptions {
       )
     },
     watches: [
-      watchOf(spriteKind, (sprite) => [{ namespace: '', name: sprite.metadata.namespace ?? '' }]),
+      watchOf(spriteKind, (sprite, before) =>
+        before !== undefined && wishOf(sprite) === wishOf(before)
+          ? []
+          : [{ namespace: '', name: sprite.metadata.namespace ?? '' }],
+      ),
       watchOf(workKind, (work, before) =>
         demandMoved(work, before) ? [{ namespace: '', name: work.metadata.namespace ?? '' }] : [],
       ),
@@ -61,8 +65,17 @@ export function slotController(ports: SlotPorts): ControllerOptions {
   }
 }
 
+/** All of a sprite that its claim to a slot follows from (`contendersOf`), as a text to compare. */
+function wishOf(sprite: Sprite): string {
+  const { uid, generation, deletionTimestamp } = sprite.metadata
+  const { machine, retryTime, idleSince } = sprite.status ?? {}
+  return JSON.stringify([uid, generation, deletionTimestamp, machine?.intent, machine?.readyTime, retryTime, idleSince])
+}
+
 const demandMoved = (work: Work, before: Work | undefined): boolean =>
-  work.status?.phase !== before?.status?.phase || work.status?.assignedSprite !== before?.status?.assignedSprite
+  work.status?.phase !== before?.status?.phase ||
+  work.status?.assignedSprite !== before?.status?.assignedSprite ||
+  work.spec.priority !== before?.spec.priority
 
 async function reconcileSlots(ports: SlotPorts, tenantName: string, signal: AbortSignal): Promise<Outcome> {
   const tenant = ports.cache.get(tenantKind, { namespace: '', name: tenantName })
@@ -70,7 +83,8 @@ async function reconcileSlots(ports: SlotPorts, tenantName: string, signal: Abor
   const ledger = await readLedger(ports, tenant, signal)
   if (ledger === undefined) return DONE
   const decision = decideSlots(observeSlots(ports, tenant, ledger))
-  const patch = statusPatch(ledger.status, decision.status)
+  const next = { ...decision.status, observedGeneration: ledger.metadata.generation }
+  const patch = statusPatch(ledger.status, next)
   if (patch !== undefined) {
     const options = { resourceVersion: ledger.metadata.resourceVersion }
     const written = await ports.client.patchStatus(slotLedgerKind, ledgerKey(tenantName), patch, options, signal)
