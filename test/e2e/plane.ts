@@ -38,8 +38,12 @@ export class Plane {
 
   /** Starts the process and waits until it is ready. */
   async start(args: readonly string[] = [], env: Readonly<Record<string, string>> = {}): Promise<void> {
-    this.launch(args, env)
-    await this.until('the API to be ready', async () => (await this.status('/readyz')) === 200)
+    const child = this.launch(args, env)
+    await this.until('the API to be ready', async () => {
+      if (child.exitCode !== null)
+        throw new ExitedError(`The control plane ended with ${child.exitCode}\n${this.#output}`)
+      return (await this.status('/readyz')) === 200
+    })
   }
 
   /** Starts the process and returns at once. */
@@ -138,7 +142,11 @@ export class Plane {
   async until(what: string, holds: () => Promise<boolean>, timeoutMs = 60_000): Promise<void> {
     const deadline = realClock.monotonic() + timeoutMs
     for (;;) {
-      if (await holds().catch(() => false)) return
+      const isSo = await holds().catch((error: unknown) => {
+        if (error instanceof ExitedError) throw error
+        return false
+      })
+      if (isSo) return
       if (realClock.monotonic() > deadline) throw new Error(`Waited in vain for ${what}\n${this.#output.slice(-4_000)}`)
       await realClock.sleep(LOOK_MS)
     }
@@ -159,6 +167,11 @@ export class Plane {
     const value = (name: string): string => new RegExp(`(?:^|\\0)${name}=([^\\0]*)`).exec(environment)?.[1] ?? ''
     return { pid, tenant: value('SPRITE_TENANT'), sprite: value('SPRITE_NAME') }
   }
+}
+
+/** The process is gone while something was awaited of it. */
+class ExitedError extends Error {
+  override readonly name = 'ExitedError'
 }
 
 /** kill -9 of a process that may be gone. */
