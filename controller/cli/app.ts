@@ -1,16 +1,36 @@
 /** The commands of spritectl, and how their failures become one line and an exit code. */
-import { buildApplication, buildRouteMap, run, text_en, type ApplicationText } from '@stricli/core'
+import { buildApplication, buildRouteMap, proposeCompletions, run, text_en, type ApplicationText } from '@stricli/core'
 import { applyCommand } from './commands/apply.ts'
+import { deleteCommand } from './commands/delete.ts'
+import { describeCommand } from './commands/describe.ts'
+import { getCommand } from './commands/get.ts'
+import { logsCommand } from './commands/logs.ts'
+import { planCommand } from './commands/plan.ts'
+import { completionCommand, kubeconfigCommand, versionCommand } from './commands/small.ts'
 import { upCommand } from './commands/up.ts'
+import { validateCommand } from './commands/validate.ts'
+import { waitCommand } from './commands/wait.ts'
+import { workRoutes } from './commands/work-submit.ts'
+import { COMPLETE_COMMAND } from './completion.ts'
 import type { CliContext } from './context.ts'
-import { explain } from './explain.ts'
-import { exitCodeOf } from './explain.ts'
+import { exitCodeOf, explain } from './explain.ts'
 import { versionText } from './version.ts'
 
 const routes = buildRouteMap({
   routes: {
     up: upCommand,
     apply: applyCommand,
+    validate: validateCommand,
+    plan: planCommand,
+    get: getCommand,
+    describe: describeCommand,
+    logs: logsCommand,
+    wait: waitCommand,
+    work: workRoutes,
+    delete: deleteCommand,
+    kubeconfig: kubeconfigCommand,
+    version: versionCommand,
+    completion: completionCommand,
   },
   docs: {
     brief: 'A control plane for fleets of AI agent workers, and its client',
@@ -47,10 +67,18 @@ const isUsage = (code: number): boolean => code < 0 || code > 128
 
 /** Runs one command line; gives its exit code: 0 done, 1 failed, 2 the command line is wrong. */
 export async function runCli(args: readonly string[], context: CliContext): Promise<number> {
+  if (args[0] === COMPLETE_COMMAND) return complete(args.slice(1), context)
   const own = { ...context, process: { ...pick(context), exitCode: undefined as number | string | null | undefined } }
   await run(app, args, own as never)
   const code = Number(own.process.exitCode ?? 0)
   return isUsage(code) ? 2 : code
+}
+
+/** Prints what may follow, one proposal a line. */
+async function complete(words: readonly string[], context: CliContext): Promise<number> {
+  const proposals = await proposeCompletions(app, words, context as never)
+  for (const { completion } of proposals) context.process.stdout.write(`${completion}\n`)
+  return 0
 }
 
 const pick = ({ process: { stdout, stderr, env } }: CliContext) => ({ stdout, stderr, env })

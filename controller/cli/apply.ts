@@ -13,10 +13,12 @@ import { admitBatch, type Candidate } from './admit-batch.ts'
 import type { Connection } from './api/connection.ts'
 import { createObjectClient, jsonOf, type ObjectClient } from './api/objects.ts'
 import { applySetLabels, pruneSet } from './apply-set.ts'
-import { batchOf, metadataOf, printedName, storedForm, type BatchItem } from './batch.ts'
+import { batchOf, metadataOf, printedName, type BatchItem } from './batch.ts'
+import { candidateFrom, type PatchCandidate } from './candidate.ts'
 import { CliFailure } from './failure.ts'
+import { mapLimited } from './map-limited.ts'
 import { readSources } from './sources.ts'
-import { lastAppliedOf, saysNull, threeWayPatch, withLastApplied } from './three-way.ts'
+import { saysNull, withLastApplied } from './three-way.ts'
 import { builtinPersonasFolder } from './version.ts'
 
 export type ApplyOptions = {
@@ -44,6 +46,8 @@ export type ApplyOptions = {
 /** How long an object waits for the tenant that is applied with it, in ms. */
 const TENANT_WAIT_MS_MAX = 30_000
 const TENANT_LOOK_EVERY_MS = 100
+/** Objects that are read at once. */
+const READS_AT_ONCE = 8
 
 /** Applies the paths; gives the exit code, 1 when a manifest is bad. Throws ApiError and CliFailure. */
 export async function applyManifests(options: ApplyOptions): Promise<number> {
@@ -53,7 +57,9 @@ export async function applyManifests(options: ApplyOptions): Promise<number> {
     const { readStdin, namespace = connection.namespace } = options
     const batch = batchOf(await readSources(options.paths, { readStdin }), { namespace })
     const labels = applySetLabels(options.applySet)
-    const candidates = await Promise.all(batch.items.map((item) => candidateOf(client, labelled(item, labels))))
+    const candidates = await mapLimited(batch.items, READS_AT_ONCE, (item) =>
+      candidateOf(client, labelled(item, labels)),
+    )
     const problems = [...batch.problems, ...(await admitted(client, candidates, options))]
     if (problems.length > 0) return refuse(problems, options)
     await writeAll({ client, options, candidates })
@@ -80,21 +86,9 @@ function labelled(item: BatchItem, labels: JsonObject): BatchItem {
   return { ...item, value: { ...item.value, metadata: { ...metadata, labels: all } } }
 }
 
-type PatchCandidate = Candidate & {
-  /** What is sent; undefined creates the object. */
-  readonly patch: JsonObject | undefined
-}
-
 /** Looks at what is there, and at what would be. */
-async function candidateOf(client: ObjectClient, item: BatchItem): Promise<PatchCandidate> {
-  const old = item.key.name === '' ? undefined : await client.find(item.resource, item.key)
-  if (old === undefined) return { item, old, object: storedForm(item), patch: undefined }
-  const current = jsonOf(old)
-  const patch = threeWayPatch(lastAppliedOf(current), current, withLastApplied(item.value))
-  // The merged object is an object again.
-  const object = storedForm(item, mergePatch(current, patch) as JsonObject)
-  return { item, old, object: { ...object, metadata: { ...old.metadata, ...object.metadata } }, patch }
-}
+const candidateOf = async (client: ObjectClient, item: BatchItem): Promise<PatchCandidate> =>
+  candidateFrom(item, item.key.name === '' ? undefined : await client.find(item.resource, item.key))
 
 async function admitted(
   client: ObjectClient,

@@ -5,9 +5,9 @@ import { realEntropy, type Entropy } from '../../system/entropy.ts'
 
 export type Output = {
   readonly write: (text: string) => void
-  readonly isTTY?: boolean
-  readonly columns?: number
-  readonly rows?: number
+  readonly isTTY?: boolean | undefined
+  readonly columns?: number | undefined
+  readonly rows?: number | undefined
 }
 
 export type CliContext = CommandContext & {
@@ -15,7 +15,7 @@ export type CliContext = CommandContext & {
     readonly stdout: Output
     readonly stderr: Output
     readonly env: Readonly<Record<string, string | undefined>>
-    exitCode?: number | string | null
+    exitCode?: number | string | null | undefined
   }
   /** Reads all of standard input as text. */
   readonly readStdin: () => Promise<string>

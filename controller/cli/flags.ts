@@ -54,3 +54,32 @@ export function durationMs(value: string): number {
 }
 
 export const parseText = text
+
+export const outputFlag = {
+  kind: 'enum',
+  values: ['wide', 'json', 'yaml', 'name'],
+  brief: 'How to print; a table when absent',
+  optional: true,
+} as const
+
+/** json for scripts, text for people. */
+export const jsonFlag = {
+  kind: 'enum',
+  values: ['text', 'json'],
+  brief: 'json for scripts',
+  default: 'text',
+} as const
+
+/** A kind, with its names proposed for completion. */
+export const kindPositional = {
+  parse: text,
+  proposeCompletions: async (partial: string) =>
+    (await import('./kinds.ts')).kindWords.filter((word) => word.startsWith(partial)),
+} as const
+
+export const timeoutFlag = {
+  kind: 'parsed',
+  parse: durationMs,
+  brief: 'How long to wait, such as 30s or 5m',
+  placeholder: 'DURATION',
+} as const
