@@ -83,16 +83,18 @@ function itemOf(document: ManifestDocument, { namespace }: BatchOptions): BatchI
   const given = metadataOf(document.value)
   const own = Object.entries(given).filter(([name]) => !(SERVER_FIELDS as readonly string[]).includes(name))
   const isNamespaced = resource.scope === 'Namespaced'
-  const where = isNamespaced ? String(given['namespace'] ?? namespace) : ''
+  const where = isNamespaced ? textOf(given['namespace'] ?? namespace) : ''
   const metadata = { ...Object.fromEntries(own), ...(isNamespaced ? { namespace: where } : {}) }
   const { status: _status, ...rest } = document.value
   return {
     document,
     resource,
-    key: { namespace: where, name: String(given['name'] ?? '') },
+    key: { namespace: where, name: textOf(given['name']) },
     value: { ...rest, metadata },
   }
 }
+
+const textOf = (value: Json | undefined): string => (typeof value === 'string' ? value : '')
 
 export const metadataOf = (value: JsonObject): JsonObject => {
   const { metadata } = value

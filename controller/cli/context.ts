@@ -27,6 +27,14 @@ export type CliContext = CommandContext & {
   readonly exit: (code: number) => void
 }
 
+/** The function that stricli calls, whose `this` is the context. */
+export const withContext = <Flags, Args extends readonly unknown[]>(
+  run: (context: CliContext, flags: Flags, ...args: Args) => void | Promise<void>,
+) =>
+  function (this: CliContext, flags: Flags, ...args: Args): void | Promise<void> {
+    return run(this, flags, ...args)
+  }
+
 /** The longest standard input that is read, in bytes. */
 const STDIN_BYTES_MAX = 32 * 1024 * 1024
 

@@ -46,6 +46,8 @@ async function commandOf(root: string, pid: string): Promise<string> {
     .split('\0')
     .filter((word) => word !== '')
     .join(' ')
-  const shown = [...words].filter((char) => char >= ' ' && char !== '\u007f').join('')
+  const shown = Array.from(words)
+    .filter((char) => char >= ' ' && char !== '\u007f')
+    .join('')
   return shown.length <= 100 ? shown : `${shown.slice(0, 99)}…`
 }

@@ -9,19 +9,20 @@ export const clean = (text: string): string => text.replace(CONTROL, ' ').trim()
 
 /** The first `width` characters, the last of them an ellipsis when some were cut. */
 export function cut(text: string, width: number): string {
-  const chars = [...text]
+  const chars = Array.from(text)
   if (chars.length <= width) return text
   return width <= 1 ? chars.slice(0, Math.max(0, width)).join('') : `${chars.slice(0, width - 1).join('')}…`
 }
 
 /** Filled up with blanks. */
-export const pad = (text: string, width: number): string => text + ' '.repeat(Math.max(0, width - [...text].length))
+export const pad = (text: string, width: number): string =>
+  text + ' '.repeat(Math.max(0, width - Array.from(text).length))
 
 /** Rows as aligned columns with three blanks between, as kubectl prints them; no blanks at the end of a line. */
 export function table(rows: readonly (readonly string[])[], gap = '   '): string[] {
   const count = Math.max(0, ...rows.map((row) => row.length))
   const widths = Array.from({ length: count }, (_, column) =>
-    Math.max(0, ...rows.map((row) => [...(row[column] ?? '')].length)),
+    Math.max(0, ...rows.map((row) => Array.from(row[column] ?? '').length)),
   )
   return rows.map((row) =>
     row

@@ -123,7 +123,8 @@ function refusalOf(body: string, code: number): Error {
   if (!isJsonObject(status) || typeof reason !== 'string' || !Object.hasOwn(REASON_CODES, reason))
     return new CliFailure('Refused', `The server answered with code "${code}", not with a Status`)
   // Looked up above; details are as the server of the same package writes them.
-  return new ApiError(reason as Reason, String(status['message'] ?? reason), (status['details'] ?? {}) as ErrorDetails)
+  const message = typeof status['message'] === 'string' ? status['message'] : reason
+  return new ApiError(reason as Reason, message, (status['details'] ?? {}) as ErrorDetails)
 }
 
 function jsonOrNothing(text: string): unknown {

@@ -39,7 +39,8 @@ function eventOf(line: string): WatchEvent {
   // As the server writes each line of a watch.
   const event = JSON.parse(line) as WatchEvent
   if (event.type !== 'ERROR') return event
-  throw new ApiError('Expired', String(event.object['message'] ?? 'The watch has ended'))
+  const { message } = event.object
+  throw new ApiError('Expired', typeof message === 'string' ? message : 'The watch has ended')
 }
 
 /** Aborts after a time, or when the other signal does; `stop` clears the timer. */

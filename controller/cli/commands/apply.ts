@@ -1,6 +1,6 @@
 /** `spritectl apply`: makes the fleet what the files say. */
 import { buildCommand } from '@stricli/core'
-import type { CliContext } from '../context.ts'
+import { withContext, type CliContext } from '../context.ts'
 import { connectionFlags, filesFlag, namespaceFlag, parseText } from '../flags.ts'
 import type { ConnectionFlags } from '../api/connection.ts'
 
@@ -14,7 +14,7 @@ export type ApplyFlags = ConnectionFlags & {
 }
 
 export const applyCommand = buildCommand<ApplyFlags, [], CliContext>({
-  loader: async () => (await import('./run-apply.ts')).runApply,
+  loader: async () => withContext((await import('./run-apply.ts')).runApply),
   parameters: {
     flags: {
       ...connectionFlags,

@@ -1,7 +1,7 @@
 /** `spritectl delete`: deletes objects, and waits until they are gone. */
 import { buildCommand } from '@stricli/core'
 import type { ConnectionFlags } from '../api/connection.ts'
-import type { CliContext } from '../context.ts'
+import { withContext, type CliContext } from '../context.ts'
 import { connectionFlags, filesFlag, kindPositional, namespaceFlag, parseText, timeoutFlag } from '../flags.ts'
 
 export type DeleteFlags = ConnectionFlags & {
@@ -14,7 +14,7 @@ export type DeleteFlags = ConnectionFlags & {
 }
 
 export const deleteCommand = buildCommand<DeleteFlags, [string?, string?], CliContext>({
-  loader: async () => (await import('./run-delete.ts')).runDelete,
+  loader: async () => withContext((await import('./run-delete.ts')).runDelete),
   parameters: {
     flags: {
       ...connectionFlags,

@@ -1,13 +1,13 @@
 /** `spritectl describe`: how an object stands and why. */
 import { buildCommand } from '@stricli/core'
 import type { ConnectionFlags } from '../api/connection.ts'
-import type { CliContext } from '../context.ts'
+import { withContext, type CliContext } from '../context.ts'
 import { connectionFlags, kindPositional, namespaceFlag, parseText } from '../flags.ts'
 
 export type DescribeFlags = ConnectionFlags & { readonly namespace?: string }
 
 export const describeCommand = buildCommand<DescribeFlags, [string, string?], CliContext>({
-  loader: async () => (await import('./run-describe.ts')).runDescribe,
+  loader: async () => withContext((await import('./run-describe.ts')).runDescribe),
   parameters: {
     flags: { ...connectionFlags, namespace: namespaceFlag },
     aliases: { n: 'namespace' },

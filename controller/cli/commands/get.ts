@@ -1,7 +1,7 @@
 /** `spritectl get`: shows objects as the server's tables, or as they are. */
 import { buildCommand } from '@stricli/core'
 import type { ConnectionFlags } from '../api/connection.ts'
-import type { CliContext } from '../context.ts'
+import { withContext, type CliContext } from '../context.ts'
 import { connectionFlags, kindPositional, namespaceFlag, outputFlag, parseText } from '../flags.ts'
 import type { OutputFormat } from '../output.ts'
 
@@ -15,7 +15,7 @@ export type GetFlags = ConnectionFlags & {
 }
 
 export const getCommand = buildCommand<GetFlags, [string, string?], CliContext>({
-  loader: async () => (await import('./run-get.ts')).runGet,
+  loader: async () => withContext((await import('./run-get.ts')).runGet),
   parameters: {
     flags: {
       ...connectionFlags,

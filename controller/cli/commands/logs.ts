@@ -1,13 +1,13 @@
 /** `spritectl logs`: what a sprite's machine wrote. */
 import { buildCommand } from '@stricli/core'
 import type { ConnectionFlags } from '../api/connection.ts'
-import type { CliContext } from '../context.ts'
+import { withContext, type CliContext } from '../context.ts'
 import { connectionFlags, namespaceFlag, parseText } from '../flags.ts'
 
 export type LogsFlags = ConnectionFlags & { readonly namespace?: string; readonly follow: boolean }
 
 export const logsCommand = buildCommand<LogsFlags, [string], CliContext>({
-  loader: async () => (await import('./run-logs.ts')).runLogs,
+  loader: async () => withContext((await import('./run-logs.ts')).runLogs),
   parameters: {
     flags: {
       ...connectionFlags,

@@ -1,7 +1,7 @@
 /** `spritectl plan`: what the controllers would do about files; nothing is done. */
 import { buildCommand } from '@stricli/core'
 import type { ConnectionFlags } from '../api/connection.ts'
-import type { CliContext } from '../context.ts'
+import { withContext, type CliContext } from '../context.ts'
 import { connectionFlags, jsonFlag, namespaceFlag, parseText } from '../flags.ts'
 
 export type PlanFlags = ConnectionFlags & {
@@ -11,7 +11,7 @@ export type PlanFlags = ConnectionFlags & {
 }
 
 export const planCommand = buildCommand<PlanFlags, string[], CliContext>({
-  loader: async () => (await import('./run-plan.ts')).runPlan,
+  loader: async () => withContext((await import('./run-plan.ts')).runPlan),
   parameters: {
     flags: {
       ...connectionFlags,

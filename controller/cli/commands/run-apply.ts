@@ -5,17 +5,17 @@ import { applyManifests } from '../apply.ts'
 import { CliFailure } from '../failure.ts'
 import type { ApplyFlags } from './apply.ts'
 
-export async function runApply(this: CliContext, flags: ApplyFlags): Promise<void> {
+export async function runApply(context: CliContext, flags: ApplyFlags): Promise<void> {
   if (flags.prune && flags.applySet === undefined)
     throw new CliFailure('Usage', 'Name the set to prune with --apply-set: only what was applied under it is deleted')
-  const { stdout, stderr } = this.process
-  this.process.exitCode = await applyManifests({
+  const { stdout, stderr } = context.process
+  context.process.exitCode = await applyManifests({
     paths: flags.filename,
     write: (text) => stdout.write(text),
     writeError: (text) => stderr.write(text),
-    clock: this.clock,
+    clock: context.clock,
     connection: await connectionFrom(flags),
-    readStdin: this.readStdin,
+    readStdin: context.readStdin,
     namespace: flags.namespace,
     dryRun: flags.dryRun,
     applySet: flags.applySet,

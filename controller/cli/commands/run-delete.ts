@@ -14,21 +14,24 @@ import type { DeleteFlags } from './delete.ts'
 
 type Doomed = Pick<BatchItem, 'resource' | 'key'>
 
-export async function runDelete(this: CliContext, flags: DeleteFlags, kind?: string, name?: string): Promise<void> {
+export async function runDelete(context: CliContext, flags: DeleteFlags, kind?: string, name?: string): Promise<void> {
   const connection = await connectionFrom(flags)
   const namespace = flags.namespace ?? connection.namespace
   const client = createObjectClient(connection)
   try {
-    const doomed = await doomedBy(this, { ...flags, ...(namespace === undefined ? {} : { namespace }) }, [kind, name])
+    const doomed = await doomedBy(context, { ...flags, ...(namespace === undefined ? {} : { namespace }) }, [
+      kind,
+      name,
+    ])
     const gone: Doomed[] = []
     for (const one of doomed) {
       if (!(await deleteOne(client, one, flags))) continue
       gone.push(one)
-      this.process.stdout.write(
+      context.process.stdout.write(
         `${nameText(one.resource, one.key.name)} deleted${flags.dryRun === 'none' ? '' : ' (server dry run)'}\n`,
       )
     }
-    if (flags.wait && flags.dryRun === 'none') await untilAllGone(this, client, { gone, timeoutMs: flags.timeout })
+    if (flags.wait && flags.dryRun === 'none') await untilAllGone(context, client, { gone, timeoutMs: flags.timeout })
   } finally {
     client.close()
   }

@@ -8,7 +8,12 @@ import { describeLines, type ShownEvent } from '../describe-text.ts'
 import { namedObject, namespaceFor } from '../kinds.ts'
 import type { DescribeFlags } from './describe.ts'
 
-export async function runDescribe(this: CliContext, flags: DescribeFlags, kind: string, given?: string): Promise<void> {
+export async function runDescribe(
+  context: CliContext,
+  flags: DescribeFlags,
+  kind: string,
+  given?: string,
+): Promise<void> {
   const { resource, name } = namedObject(kind, given)
   const connection = await connectionFrom(flags)
   const client = createObjectClient(connection)
@@ -17,7 +22,7 @@ export async function runDescribe(this: CliContext, flags: DescribeFlags, kind: 
     // Not `find`: that it is missing is what is to be said.
     const object = (await client.http.json(pathOf(resource, { namespace, name }))) as KubeObject
     const events = await eventsOf(client, object)
-    for (const line of describeLines(object, events, this.clock.now())) this.process.stdout.write(`${line}\n`)
+    for (const line of describeLines(object, events, context.clock.now())) context.process.stdout.write(`${line}\n`)
   } finally {
     client.close()
   }

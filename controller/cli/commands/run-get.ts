@@ -22,13 +22,13 @@ type Question = {
   readonly writeError: (text: string) => void
 }
 
-export async function runGet(this: CliContext, flags: GetFlags, kinds: string, name?: string): Promise<void> {
+export async function runGet(context: CliContext, flags: GetFlags, kinds: string, name?: string): Promise<void> {
   const asked = kinds.includes('/') ? namedObject(kinds, name) : undefined
   const resources = asked === undefined ? kindsOf(kinds) : [asked.resource]
   const connection = await connectionFrom(flags)
   const namespace = flags.namespace ?? connection.namespace
   const client = createObjectClient(connection)
-  const { stdout, stderr } = this.process
+  const { stdout, stderr } = context.process
   const question = {
     client,
     flags: namespace === undefined ? flags : { ...flags, namespace },
@@ -40,7 +40,7 @@ export async function runGet(this: CliContext, flags: GetFlags, kinds: string, n
   try {
     if (question.name !== undefined && flags.allNamespaces)
       throw new CliFailure('Usage', 'Name the tenant with -n: a name is of one tenant')
-    if (flags.watch) await watch(question, this)
+    if (flags.watch) await watch(question, context)
     else await show(question)
   } finally {
     client.close()
@@ -159,7 +159,7 @@ function eventPrinter(question: Question, resource: ResourceDefinition) {
     columns ??= table.columnDefinitions
     const whole = { ...table, ...(columns === undefined ? {} : { columnDefinitions: columns }) }
     for (const cells of tableCells(whole, { ...layoutOf(question, resource), withHeader })) {
-      widths = cells.map((cell, index) => Math.max([...cell].length, widths[index] ?? 0))
+      widths = cells.map((cell, index) => Math.max(Array.from(cell).length, widths[index] ?? 0))
       write(
         `${cells
           .map((cell, index) => pad(cell, widths[index] ?? 0))

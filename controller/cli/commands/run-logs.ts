@@ -7,18 +7,18 @@ import type { CliContext } from '../context.ts'
 import { namespaceFor } from '../kinds.ts'
 import type { LogsFlags } from './logs.ts'
 
-export async function runLogs(this: CliContext, flags: LogsFlags, given: string): Promise<void> {
+export async function runLogs(context: CliContext, flags: LogsFlags, given: string): Promise<void> {
   const name = given.replace(/^(sprites?|spr)\//, '')
   const connection = await connectionFrom(flags)
   const namespace = namespaceFor(resourceOf(spriteKind), { namespace: flags.namespace ?? connection.namespace })
   const http = createHttpClient(connection)
   const controller = new AbortController()
-  const stopListening = this.onStop(() => controller.abort())
+  const stopListening = context.onStop(() => controller.abort())
   const path = `/v1/tenants/${encodeURIComponent(namespace)}/sprites/${encodeURIComponent(name)}/log`
   const query = { follow: flags.follow ? 'true' : undefined }
   try {
     for await (const text of http.text(path, { accept: 'text/plain', query, signal: controller.signal }))
-      this.process.stdout.write(text)
+      context.process.stdout.write(text)
   } catch (error) {
     if (!controller.signal.aborted) throw error
   } finally {

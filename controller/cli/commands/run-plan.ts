@@ -19,12 +19,12 @@ import { counted, table } from '../text.ts'
 import { builtinPersonasFolder } from '../version.ts'
 import type { PlanFlags } from './plan.ts'
 
-export async function runPlan(this: CliContext, flags: PlanFlags, ...paths: string[]): Promise<void> {
-  const { stdout, stderr } = this.process
+export async function runPlan(context: CliContext, flags: PlanFlags, ...paths: string[]): Promise<void> {
+  const { stdout, stderr } = context.process
   const before = flags.offline ? builtinPlanObjects() : await currentObjects(flags)
-  const batch = batchOf(await readSources(paths, { readStdin: this.readStdin }), { namespace: flags.namespace })
+  const batch = batchOf(await readSources(paths, { readStdin: context.readStdin }), { namespace: flags.namespace })
   const builtinAgentTypes = new Set((await loadPersonas(builtinPersonasFolder)).keys())
-  const nowMs = this.clock.now()
+  const nowMs = context.clock.now()
   const identity = ({ kind, metadata }: KubeObject): string => `${kind}|${metadata.namespace ?? ''}/${metadata.name}`
   const byName = new Map(before.map((object) => [identity(object), object]))
   const candidates = batch.items.map((item) => {

@@ -10,20 +10,20 @@ import type { UpFlags } from './up.ts'
 /** A signal that follows sooner is the same Ctrl-C: the terminal and the launcher both pass it on. In ms. */
 const SAME_SIGNAL_MS = 500
 
-export async function runUpCommand(this: CliContext, flags: UpFlags): Promise<void> {
-  const { stdout, stderr } = this.process
+export async function runUpCommand(context: CliContext, flags: UpFlags): Promise<void> {
+  const { stdout, stderr } = context.process
   const controller = new AbortController()
   let stoppedAt: number | undefined
-  const stopListening = this.onStop(() => {
-    const now = this.clock.monotonic()
+  const stopListening = context.onStop(() => {
+    const now = context.clock.monotonic()
     if (stoppedAt === undefined) {
       stoppedAt = now
       controller.abort()
       stderr.write('Stopping: sprites give their work back …\n')
-    } else if (now - stoppedAt > SAME_SIGNAL_MS) this.exit(130)
+    } else if (now - stoppedAt > SAME_SIGNAL_MS) context.exit(130)
   })
   try {
-    this.process.exitCode = await runUp({
+    context.process.exitCode = await runUp({
       dataFolder: flags.data,
       personasFolder: flags.personas ?? builtinPersonasFolder,
       host: flags.host,

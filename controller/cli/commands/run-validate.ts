@@ -6,11 +6,11 @@ import { counted } from '../text.ts'
 import { validatePaths, type Validation } from '../validate.ts'
 import type { ValidateFlags } from './validate.ts'
 
-export async function runValidate(this: CliContext, flags: ValidateFlags, ...paths: string[]): Promise<void> {
-  const { stdout, stderr } = this.process
+export async function runValidate(context: CliContext, flags: ValidateFlags, ...paths: string[]): Promise<void> {
+  const { stdout, stderr } = context.process
   const { namespace } = flags
-  const found = await validatePaths({ paths, namespace, nowMs: this.clock.now(), readStdin: this.readStdin })
-  this.process.exitCode = found.problems.length > 0 ? 1 : 0
+  const found = await validatePaths({ paths, namespace, nowMs: context.clock.now(), readStdin: context.readStdin })
+  context.process.exitCode = found.problems.length > 0 ? 1 : 0
   if (flags.output === 'json') {
     stdout.write(jsonText({ valid: found.problems.length === 0, ...found }))
     return

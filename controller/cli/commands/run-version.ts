@@ -6,21 +6,21 @@ import type { CliContext } from '../context.ts'
 import { CliFailure } from '../failure.ts'
 import { versionText } from '../version.ts'
 
-export async function runVersion(this: CliContext, flags: ConnectionFlags): Promise<void> {
-  this.process.stdout.write(`Client  ${versionText()} (Node ${process.versions.node})\n`)
+export async function runVersion(context: CliContext, flags: ConnectionFlags): Promise<void> {
+  context.process.stdout.write(`Client  ${versionText()} (Node ${process.versions.node})\n`)
   try {
     const connection = await connectionFrom(flags)
     const http = createHttpClient(connection)
     try {
       const version = await http.json('/version')
       const git = isJsonObject(version) ? version['gitVersion'] : undefined
-      this.process.stdout.write(`Server  ${String(git)} at ${connection.server}\n`)
+      context.process.stdout.write(`Server  ${typeof git === 'string' ? git : 'unknown'} at ${connection.server}\n`)
     } finally {
       http.close()
     }
   } catch (error) {
     // Nothing runs: the client's version is an answer all the same.
     if (!(error instanceof CliFailure) || error.reason !== 'Unreachable') throw error
-    this.process.stdout.write(`Server  none (${error.message})\n`)
+    context.process.stdout.write(`Server  none (${error.message})\n`)
   }
 }

@@ -11,7 +11,7 @@ import { untilTrue } from '../until.ts'
 import { finalPhase, isAsAwaited, readWaitFor } from '../wait-for.ts'
 import type { WaitFlags } from './wait.ts'
 
-export async function runWait(this: CliContext, flags: WaitFlags, kind: string, given?: string): Promise<void> {
+export async function runWait(context: CliContext, flags: WaitFlags, kind: string, given?: string): Promise<void> {
   const wanted = readWaitFor(flags.for)
   const { resource, name } = namedObject(kind, given)
   const connection = await connectionFrom(flags)
@@ -20,7 +20,7 @@ export async function runWait(this: CliContext, flags: WaitFlags, kind: string, 
   try {
     const namespace = namespaceFor(resource, { namespace: flags.namespace ?? connection.namespace })
     let last: KubeObject | undefined
-    const isMet = await untilTrue(this, flags.timeout, async () => {
+    const isMet = await untilTrue(context, flags.timeout, async () => {
       last = await client.find(resource, { namespace, name })
       if (last === undefined && wanted.until !== 'delete' && wanted.until !== 'create')
         throw new CliFailure('NotFound', `${resource.kind} "${name}" is not there`)
@@ -36,7 +36,7 @@ export async function runWait(this: CliContext, flags: WaitFlags, kind: string, 
         `Timed out waiting for ${flags.for} of ${shown}${why === undefined ? '' : `: ${why}`}`,
       )
     }
-    this.process.stdout.write(`${shown} ${wanted.until === 'delete' ? 'deleted' : 'condition met'}\n`)
+    context.process.stdout.write(`${shown} ${wanted.until === 'delete' ? 'deleted' : 'condition met'}\n`)
   } finally {
     client.close()
   }

@@ -23,23 +23,23 @@ import type { SubmitFlags } from './work-submit.ts'
 
 const works = resourceOf(workKind)
 
-export async function runSubmit(this: CliContext, flags: SubmitFlags): Promise<void> {
+export async function runSubmit(context: CliContext, flags: SubmitFlags): Promise<void> {
   if (flags.agent === undefined && flags.sprite === undefined)
     throw new CliFailure('Usage', 'Say who does it: --agent copywriter, or --sprite NAME')
   const object = workObject(flags, {
-    input: await inputOf(this, flags.input),
-    deadline: deadlineOf(flags.deadline, this.clock.now()),
-    random: randomHex(this.entropy, 4),
+    input: await inputOf(context, flags.input),
+    deadline: deadlineOf(flags.deadline, context.clock.now()),
+    random: randomHex(context.entropy, 4),
   })
   const client = createObjectClient(await connectionFrom(flags))
   try {
     const { work, isNew } = await createOnce(client, object)
-    const { stdout } = this.process
+    const { stdout } = context.process
     if (flags.output === 'text')
       stdout.write(`${nameText(works, work.metadata.name)} ${isNew ? 'created' : 'unchanged, the key is known'}\n`)
-    const last = flags.wait ? await untilOver(this, client, { work, timeoutMs: flags.timeout }) : work
+    const last = flags.wait ? await untilOver(context, client, { work, timeoutMs: flags.timeout }) : work
     if (flags.output === 'json') stdout.write(jsonText(last))
-    if (flags.wait) tellEnd(this, last, flags.output)
+    if (flags.wait) tellEnd(context, last, flags.output)
   } finally {
     client.close()
   }
@@ -52,7 +52,10 @@ type Facts = {
 }
 
 /** The Work that the flags describe. Pure. */
-export function workObject(flags: SubmitFlags, { input, deadline, random }: Facts): JsonObject {
+export function workObject(
+  flags: SubmitFlags,
+  { input, deadline, random }: Facts,
+): JsonObject & { readonly metadata: { readonly name: string; readonly namespace: string } } {
   const { tenant, idempotencyKey, agent, sprite, project, priority } = flags
   const spec: readonly (readonly [string, Json | undefined])[] = [
     ['type', flags.type],
@@ -108,14 +111,12 @@ async function inputOf(context: CliContext, path: string | undefined): Promise<J
 
 async function createOnce(
   client: ObjectClient,
-  object: JsonObject,
+  object: ReturnType<typeof workObject>,
 ): Promise<{ readonly work: KubeObject; readonly isNew: boolean }> {
   try {
     return { work: await client.create(works, object), isNew: true }
   } catch (error) {
-    const metadata = isJsonObject(object['metadata']) ? object['metadata'] : {}
-    const key = { namespace: String(metadata['namespace']), name: String(metadata['name']) }
-    const known = hasReason(error, 'AlreadyExists') ? await client.find(works, key) : undefined
+    const known = hasReason(error, 'AlreadyExists') ? await client.find(works, object.metadata) : undefined
     if (known === undefined) throw error
     return { work: known, isNew: false }
   }

@@ -1,18 +1,19 @@
 /** The commands that need little: version, kubeconfig and completion. */
+import { resolve } from 'node:path'
 import { buildCommand } from '@stricli/core'
 import { kubeconfigPath, type ConnectionFlags } from '../api/connection.ts'
 import { completionScript, SHELLS, type Shell } from '../completion.ts'
-import type { CliContext } from '../context.ts'
+import { withContext, type CliContext } from '../context.ts'
 import { connectionFlags } from '../flags.ts'
 
 export const versionCommand = buildCommand<ConnectionFlags, [], CliContext>({
-  loader: async () => (await import('./run-version.ts')).runVersion,
+  loader: async () => withContext((await import('./run-version.ts')).runVersion),
   parameters: { flags: connectionFlags },
   docs: { brief: 'Print the versions of this client and of the server, if it runs' },
 })
 
 export const kubeconfigCommand = buildCommand<ConnectionFlags, [], CliContext>({
-  loader: () => Promise.resolve(printKubeconfig),
+  loader: () => Promise.resolve(withContext(printKubeconfig)),
   parameters: { flags: connectionFlags },
   docs: {
     brief: 'Print how kubectl finds the API',
@@ -20,16 +21,18 @@ export const kubeconfigCommand = buildCommand<ConnectionFlags, [], CliContext>({
   },
 })
 
-async function printKubeconfig(this: CliContext, flags: ConnectionFlags): Promise<void> {
-  const { resolve } = await import('node:path')
+async function printKubeconfig(context: CliContext, flags: ConnectionFlags): Promise<void> {
   const { readKubeconfig } = await import('../../server/kubeconfig.ts')
   const path = resolve(kubeconfigPath(flags))
   const { server } = await readKubeconfig(path)
-  this.process.stdout.write(`# ${server}\nexport KUBECONFIG='${path.replaceAll("'", String.raw`'\''`)}'\n`)
+  context.process.stdout.write(`# ${server}\nexport KUBECONFIG='${path.replaceAll("'", String.raw`'\''`)}'\n`)
 }
 
-export const completionCommand = buildCommand<Record<never, never>, [Shell], CliContext>({
-  loader: () => Promise.resolve(printCompletion),
+// eslint-disable-next-line typescript/no-generated-empty-object-type -- stricli's word for a command without flags
+type NoFlags = Record<never, never>
+
+export const completionCommand = buildCommand<NoFlags, [Shell], CliContext>({
+  loader: () => Promise.resolve(withContext(printCompletion)),
   parameters: {
     positional: {
       kind: 'tuple',
@@ -53,8 +56,8 @@ export const completionCommand = buildCommand<Record<never, never>, [Shell], Cli
   },
 })
 
-function printCompletion(this: CliContext, _flags: Record<never, never>, shell: Shell): void {
-  this.process.stdout.write(completionScript(shell))
+function printCompletion(context: CliContext, _flags: NoFlags, shell: Shell): void {
+  context.process.stdout.write(completionScript(shell))
 }
 
 function shellOf(text: string): Shell {

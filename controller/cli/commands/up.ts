@@ -1,6 +1,6 @@
 /** `spritectl up`: brings a whole control plane up in this process. */
 import { buildCommand } from '@stricli/core'
-import type { CliContext } from '../context.ts'
+import { withContext, type CliContext } from '../context.ts'
 import { dataFlag, parseText, portOf } from '../flags.ts'
 
 export type UpFlags = {
@@ -15,7 +15,7 @@ export type UpFlags = {
 }
 
 export const upCommand = buildCommand<UpFlags, [], CliContext>({
-  loader: async () => (await import('./run-up.ts')).runUpCommand,
+  loader: async () => withContext((await import('./run-up.ts')).runUpCommand),
   parameters: {
     flags: {
       data: { ...dataFlag, brief: 'Folder for the store, the kubeconfig and logs; made when it is not there' },

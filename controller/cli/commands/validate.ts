@@ -1,12 +1,12 @@
 /** `spritectl validate`: checks files without asking anybody. */
 import { buildCommand } from '@stricli/core'
-import type { CliContext } from '../context.ts'
+import { withContext, type CliContext } from '../context.ts'
 import { jsonFlag, namespaceFlag, parseText } from '../flags.ts'
 
 export type ValidateFlags = { readonly namespace?: string; readonly output: 'text' | 'json' }
 
 export const validateCommand = buildCommand<ValidateFlags, string[], CliContext>({
-  loader: async () => (await import('./run-validate.ts')).runValidate,
+  loader: async () => withContext((await import('./run-validate.ts')).runValidate),
   parameters: {
     flags: { namespace: namespaceFlag, output: jsonFlag },
     aliases: { n: 'namespace', o: 'output' },

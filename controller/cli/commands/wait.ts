@@ -1,7 +1,7 @@
 /** `spritectl wait`: waits until an object is as asked. */
 import { buildCommand } from '@stricli/core'
 import type { ConnectionFlags } from '../api/connection.ts'
-import type { CliContext } from '../context.ts'
+import { withContext, type CliContext } from '../context.ts'
 import { connectionFlags, kindPositional, namespaceFlag, parseText, timeoutFlag } from '../flags.ts'
 
 export type WaitFlags = ConnectionFlags & {
@@ -11,7 +11,7 @@ export type WaitFlags = ConnectionFlags & {
 }
 
 export const waitCommand = buildCommand<WaitFlags, [string, string?], CliContext>({
-  loader: async () => (await import('./run-wait.ts')).runWait,
+  loader: async () => withContext((await import('./run-wait.ts')).runWait),
   parameters: {
     flags: {
       ...connectionFlags,

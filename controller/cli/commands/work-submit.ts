@@ -1,7 +1,7 @@
 /** `spritectl work submit`: gives a fleet one task. */
 import { buildCommand, buildRouteMap } from '@stricli/core'
 import type { ConnectionFlags } from '../api/connection.ts'
-import type { CliContext } from '../context.ts'
+import { withContext, type CliContext } from '../context.ts'
 import { connectionFlags, jsonFlag, parseText, timeoutFlag } from '../flags.ts'
 
 export type SubmitFlags = ConnectionFlags & {
@@ -24,7 +24,7 @@ const optionalText = (brief: string, placeholder: string) =>
   ({ kind: 'parsed', parse: parseText, brief, placeholder, optional: true }) as const
 
 export const submitCommand = buildCommand<SubmitFlags, [], CliContext>({
-  loader: async () => (await import('./run-work-submit.ts')).runSubmit,
+  loader: async () => withContext((await import('./run-work-submit.ts')).runSubmit),
   parameters: {
     flags: {
       ...connectionFlags,
