@@ -1,8 +1,7 @@
 /** Decides which sprites contend for a slot, and how urgently, from what is declared and what work is assigned. Pure. */
-import { isDeleting } from '../../api/object.ts'
 import type { Project } from '../project/schema.ts'
 import type { Sprite } from '../sprite/schema.ts'
-import { wantsMachine } from '../sprite/want.ts'
+import { lacksPersona, wantsMachine } from '../sprite/want.ts'
 import type { Tenant } from '../tenant/schema.ts'
 import type { Work } from '../work/schema.ts'
 import type { Contender } from './decide.ts'
@@ -36,7 +35,7 @@ export function contendersOf(world: TenantWorld): Contender[] {
       uid: sprite.metadata.uid,
       sprite: sprite.metadata.name,
       createdAt: sprite.metadata.creationTimestamp,
-      wants: want.wants && !isDeleting(sprite),
+      wants: want.wants && !lacksPersona(sprite),
       urgent: tasks.length > 0,
       isAlways: sprite.spec.runPolicy === 'Always',
       priority: world.tenant.status?.limits?.priorityRouting

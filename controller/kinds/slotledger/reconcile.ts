@@ -8,6 +8,7 @@ import type { Clock } from '../../../system/clock.ts'
 import { timestamp } from '../../../system/timestamp.ts'
 import { projectKind } from '../project/schema.ts'
 import { spriteKind, type Sprite } from '../sprite/schema.ts'
+import { lacksPersona } from '../sprite/want.ts'
 import { statusPatch } from '../status.ts'
 import { tenantKind, type Tenant } from '../tenant/schema.ts'
 import { workKind, type Work } from '../work/schema.ts'
@@ -69,7 +70,17 @@ export function slotController(ports: SlotPorts): ControllerOptions {
 function wishOf(sprite: Sprite): string {
   const { uid, generation, deletionTimestamp } = sprite.metadata
   const { machine, retryTime, idleSince } = sprite.status ?? {}
-  return JSON.stringify([uid, generation, deletionTimestamp, machine?.intent, machine?.readyTime, retryTime, idleSince])
+  const lacks = lacksPersona(sprite)
+  return JSON.stringify([
+    uid,
+    generation,
+    deletionTimestamp,
+    machine?.intent,
+    machine?.readyTime,
+    retryTime,
+    idleSince,
+    lacks,
+  ])
 }
 
 const demandMoved = (work: Work, before: Work | undefined): boolean =>

@@ -3,7 +3,7 @@ import { reconciling, stalled } from '../../api/conditions.ts'
 import { machineName } from './machine-spec.ts'
 import { MACHINE_FINALIZER, type SpriteMachine } from './schema.ts'
 import { asBefore, restReason, startingUp } from './outcomes.ts'
-import type { Want } from './want.ts'
+import { lacksPersona, type Want } from './want.ts'
 import type { SpriteDecision, SpriteWorld } from './world.ts'
 
 /** What a sprite does that has no machine, and is proven to have none. */
@@ -58,7 +58,10 @@ const withoutPersona = (world: SpriteWorld): SpriteDecision => ({
 export function queued(world: SpriteWorld, machine: SpriteMachine | undefined): SpriteDecision {
   const { position, limit, holders } = world.slot
   // The ledger has not heard of the wish yet: its answer follows at once and is then said.
-  if (position === undefined) return { ...asBefore(world, machine), ...blockersOf(world) }
+  if (position === undefined)
+    return lacksPersona(world.sprite)
+      ? { actions: [], phase: 'Pending', machine, conditions: reconciling('Starting', 'Asks for a slot') }
+      : { ...asBefore(world, machine), ...blockersOf(world) }
   const place = `Waits for a slot at position ${position}`
   const running = limit === null ? '' : `: ${holders.length} of ${limit} run (${holders.join(', ')})`
   const fix = 'stop one of them, wait until one is idle, or choose a plan that runs more sprites at once'

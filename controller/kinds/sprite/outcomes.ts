@@ -8,25 +8,20 @@ import type { SpriteDecision, SpriteWorld } from './world.ts'
 /** From so many failures in a row on, it is called a crash loop. */
 const CRASH_LOOP_FAILURES = 3
 
-/** The conditions as they stand, for a pass that has nothing new to say. */
-export const keptConditions = (world: SpriteWorld): ConditionPatch[] =>
-  (world.sprite.status?.conditions ?? []).map(({ type, status, reason, message }) => ({
-    type,
-    status,
-    reason,
-    message,
-  }))
-
-/** Phase and conditions as they stand; a sprite that has not spoken yet says that it begins. */
-export function asBefore(world: SpriteWorld, machine: SpriteMachine | undefined): SpriteDecision {
-  const conditions = keptConditions(world)
-  return {
-    actions: [],
-    phase: world.sprite.status?.phase ?? 'Pending',
-    machine,
-    conditions: conditions.length > 0 ? conditions : reconciling('Starting', 'Prepares its first machine'),
-  }
+/** The conditions as they stand, for a pass that has nothing new to say; one that has not spoken yet says that it begins. */
+export function keptConditions(world: SpriteWorld): ConditionPatch[] {
+  const conditions = world.sprite.status?.conditions ?? []
+  if (conditions.length === 0) return reconciling('Starting', 'Prepares its first machine')
+  return conditions.map(({ type, status, reason, message }) => ({ type, status, reason, message }))
 }
+
+/** Phase and conditions as they stand. */
+export const asBefore = (world: SpriteWorld, machine: SpriteMachine | undefined): SpriteDecision => ({
+  actions: [],
+  phase: world.sprite.status?.phase ?? 'Pending',
+  machine,
+  conditions: keptConditions(world),
+})
 
 /** The same words from the intent to the first heartbeat: what happens in between is in the machine's state. */
 export const startingUp = (machine: SpriteMachine): ConditionPatch[] =>

@@ -6,6 +6,7 @@ import { DONE, watchOf, type ControllerOptions, type Outcome, type Recorder } fr
 import { ProviderError, type MachineSpec } from '../../providers/machines.ts'
 import { spriteInbox } from '../../../protocol/channels.ts'
 import { unreachable } from '../../../system/assert.ts'
+import { personaKind } from '../persona/schema.ts'
 import { projectKind } from '../project/schema.ts'
 import { holdsSlot, releaseSlot } from '../slotledger/reconcile.ts'
 import { slotLedgerKind, type SlotLedger } from '../slotledger/schema.ts'
@@ -46,6 +47,14 @@ export function spriteController(ports: SpritePorts): ControllerOptions {
       watchOf(workKind, (work, before) => spritesOfWork(work, before)),
       watchOf(slotLedgerKind, (ledger, before) => spritesOfLedger(ledger, before)),
       watchOf(tenantKind, (tenant, before) => (tenantMoved(tenant, before) ? inNamespace(tenant.metadata.name) : [])),
+      watchOf(personaKind, (persona, before) =>
+        before === undefined
+          ? ports.cache
+              .list(spriteKind, persona.metadata.namespace)
+              .filter((sprite) => sprite.spec.agentType === persona.metadata.name)
+              .map((sprite) => keyOf(sprite))
+          : [],
+      ),
       watchOf(projectKind, (project, before) =>
         project.spec.suspend === before?.spec.suspend
           ? []

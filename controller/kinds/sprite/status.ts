@@ -90,6 +90,8 @@ function conditionsAfter(decision: SpriteDecision, outcome: ActOutcome): readonl
   )
 }
 
+const SUMMARIES: ReadonlySet<string> = new Set(['Ready', 'Reconciling', 'Stalled'])
+
 const replaceReady = (
   conditions: readonly ConditionPatch[],
   status: ConditionPatch['status'],
@@ -97,7 +99,7 @@ const replaceReady = (
 ): ConditionPatch[] => [
   { type: 'Ready', status, ...text },
   { type: 'Reconciling', status: 'True', ...text },
-  ...conditions.filter(({ type }) => type !== 'Ready' && type !== 'Reconciling'),
+  ...conditions.filter(({ type }) => !SUMMARIES.has(type)),
 ]
 
 function lastExit(world: SpriteWorld): SpriteStatus['lastExit'] {

@@ -1,4 +1,5 @@
 /** Decides whether a sprite should have a running machine now, and if not, why. Pure. */
+import { findCondition } from '../../api/conditions.ts'
 import { isDeleting } from '../../api/object.ts'
 import { parseTimestamp } from '../../../system/timestamp.ts'
 import type { Project } from '../project/schema.ts'
@@ -50,6 +51,10 @@ export function wantsMachine(world: WantWorld): Want {
   if (sprite.spec.runPolicy === 'Always' || world.assignedWork > 0) return { wants: true, reason: 'Running' }
   return lingering(world, tenant.status.limits.spriteIdleTimeoutSeconds)
 }
+
+/** Whether it has said that its persona is not there: until it says otherwise a slot would be of no use to it. */
+export const lacksPersona = (sprite: Sprite): boolean =>
+  findCondition(sprite.status?.conditions, 'Ready')?.reason === 'PersonaNotFound'
 
 const not = (reason: WantReason): Want => ({ wants: false, reason })
 

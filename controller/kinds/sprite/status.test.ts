@@ -1,0 +1,134 @@
+/** Tests of the status that follows from a decision and from what its call gave. */
+import { describe, expect, test } from 'vitest'
+import { findCondition } from '../../api/conditions.ts'
+import { PROVIDER_ERROR_REASONS, type ProviderErrorReason } from '../../providers/machines.ts'
+import { TEST_NOW, TEST_NOW_MS } from '../object-builders.ts'
+import { decideSprite } from './decide.ts'
+import { reasonOf } from './provider-reasons.ts'
+import { spriteKind } from './schema.ts'
+import { spriteStatus, type ActOutcome } from './status.ts'
+import { ago, alive, HELD, heldSprite, machineOf, seen, shown, without, worldOf } from './world-builder.ts'
+import type { SpriteWorld } from './world.ts'
+
+const creating = without(
+  machineOf({ intent: 'Create', since: TEST_NOW, attemptTime: TEST_NOW }),
+  'id',
+  'state',
+  'readyTime',
+  'app',
+  'region',
+)
+const createWorld = (machine = creating): SpriteWorld =>
+  worldOf({
+    sprite: heldSprite({ phase: 'Starting', incarnation: 1, machine }),
+    slot: HELD,
+    assignedWork: 1,
+    observation: { seen: 'unanswered' },
+  })
+
+const after = (world: SpriteWorld, outcome: ActOutcome = {}) => spriteStatus(world, decideSprite(world), outcome)
+const failing = (reason: ProviderErrorReason) => after(createWorld(), { error: { reason, message: 'No' } })
+
+describe('the provider’s errors', () => {
+  const TABLE: Readonly<Record<ProviderErrorReason, string>> = {
+    OutcomeUnknown: 'Unknown ProviderUnavailable',
+    Unavailable: 'Unknown ProviderUnavailable',
+    RateLimited: 'False RateLimited',
+    CredentialsInvalid: 'False CredentialsInvalid Stalled',
+    InvalidSpec: 'False InvalidSpec Stalled',
+    NoCapacity: 'False NoCapacity',
+    QuotaExceeded: 'False QuotaExceeded Stalled',
+    NameConflict: 'False NameConflict Stalled',
+    NotReady: 'False Starting',
+    NotFound: 'False ProviderRefused',
+    Unexpected: 'False ProviderRefused',
+  }
+  test.each(PROVIDER_ERROR_REASONS)('SPR40 %s is told as a condition of the catalogue', (reason) => {
+    const { conditions } = failing(reason)
+    const ready = findCondition(conditions, 'Ready')
+    const beside = findCondition(conditions, 'Stalled') === undefined ? '' : ' Stalled'
+    expect(`${ready?.status} ${ready?.reason}${beside}`).toBe(TABLE[reason])
+    expect(ready?.message).toBe('No')
+    expect(conditions).toHaveLength(2)
+    expect(Object.keys(spriteKind.reasons)).toContain(reasonOf(reason))
+  })
+
+  test('SPR41 every answer but an unknown one strikes the attempt', () => {
+    for (const reason of PROVIDER_ERROR_REASONS) {
+      const { machine } = failing(reason)
+      expect(machine).not.toHaveProperty('attemptTime')
+      expect(machine?.unansweredTime).toBe(reason === 'OutcomeUnknown' ? TEST_NOW : undefined)
+    }
+  })
+})
+
+test('SPR41 a created machine is known by its id, and runs', () => {
+  const status = after(createWorld(), { created: shown('created', { image: 'sprite:1@sha256:1' }) })
+  expect(status).toMatchObject({
+    phase: 'Starting',
+    lastMachineId: 'm1',
+    machine: { id: 'm1', app: 'app', region: 'iad', state: 'created', intent: 'Run', image: 'sprite:1@sha256:1' },
+  })
+  expect(status.machine).not.toHaveProperty('attemptTime')
+})
+
+test('SPR41 a machine that was given up is known by its id, and still to go', () => {
+  const world = createWorld({ ...creating, intent: 'Destroy', absentSince: ago(1_000) })
+  const { machine } = after(world, { created: shown('created') })
+  expect(machine).toMatchObject({ id: 'm1', intent: 'Destroy' })
+  expect(machine).not.toHaveProperty('absentSince')
+})
+
+test('SPR41 a call that was not made, for want of a slot, leaves an answered attempt', () => {
+  expect(after(createWorld(), {}).machine).not.toHaveProperty('attemptTime')
+})
+
+const lostWorld = (): SpriteWorld =>
+  worldOf({
+    sprite: heldSprite({ phase: 'Idle', failures: 2, machine: machineOf() }),
+    slot: HELD,
+    assignedWork: 1,
+    observation: seen('stopped', { exit: { atMs: TEST_NOW_MS, code: 137, oomKilled: true, requested: false } }),
+  })
+
+test('SPR43 a destroy that the brake held back leaves the machine as it was', () => {
+  const status = after(lostWorld(), { isBraked: true })
+  expect(status).toMatchObject({ failures: 2, machine: machineOf() })
+  expect(findCondition(status.conditions, 'Ready')).toMatchObject({ status: 'Unknown', reason: 'DestroyBrake' })
+})
+
+test('SPR42 the end of a machine is kept', () => {
+  expect(after(lostWorld())).toMatchObject({
+    failures: 3,
+    lastExit: { incarnation: 1, code: 137, oomKilled: true, requested: false, time: TEST_NOW },
+  })
+})
+
+const idleWorld = (status: object, over: Partial<SpriteWorld> = {}): SpriteWorld =>
+  worldOf({
+    sprite: heldSprite({ phase: 'Idle', incarnation: 1, machine: machineOf(), ...status }),
+    slot: HELD,
+    assignedWork: 1,
+    observation: seen('started'),
+    presence: alive(),
+    ...over,
+  })
+
+test('SPR42 idle time counts from the moment it became idle', () => {
+  expect(after(idleWorld({ idleSince: ago(9_000) })).idleSince).toBe(ago(9_000))
+  expect(after(idleWorld({ phase: 'Working', idleSince: ago(9_000) })).idleSince).toBe(TEST_NOW)
+  expect(after(idleWorld({})).idleSince).toBe(TEST_NOW)
+  const working = idleWorld({ idleSince: ago(9_000) }, { currentWork: { name: 'w', project: 'q1' } })
+  expect(after(working)).toMatchObject({ idleSince: undefined, currentTask: 'w', project: 'q1' })
+})
+
+test('SPR42 a heartbeat alone changes nothing; it goes along with a change', () => {
+  const still = idleWorld({ idleSince: ago(9_000), lastHeartbeatTime: ago(30_000) })
+  expect(after(still).lastHeartbeatTime).toBe(ago(30_000))
+  expect(after({ ...still, currentWork: { name: 'w', project: undefined } }).lastHeartbeatTime).toBe(ago(1_000))
+})
+
+test('SPR42 tokens never fall and the last incarnation and machine are remembered', () => {
+  const status = after(worldOf({ sprite: heldSprite({ incarnation: 7, lastMachineId: 'm7', tokensUsed: 40 }) }))
+  expect(status).toMatchObject({ incarnation: 7, lastMachineId: 'm7', tokensUsed: 40 })
+})

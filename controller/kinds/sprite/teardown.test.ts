@@ -1,0 +1,225 @@
+/** Tests of how a machine comes to rest: drained, stopped, kept or destroyed, each within its time. */
+import { describe, expect, test } from 'vitest'
+import { decideSprite } from './decide.ts'
+import type { SpriteMachine, SpritePhase } from './schema.ts'
+import {
+  activeTenant,
+  ago,
+  configOf,
+  DELETING,
+  HELD,
+  heldSprite,
+  machineOf,
+  REVOKED,
+  seen,
+  shown,
+  told,
+  worldOf,
+} from './world-builder.ts'
+import type { SpriteWorld } from './world.ts'
+
+type Rows = Record<string, readonly [Partial<SpriteWorld>, string]>
+
+const check = (rows: Rows): void =>
+  test.each(Object.entries(rows))('%s', (_, [over, expected]) => {
+    expect(told(decideSprite(worldOf(over)))).toBe(expected)
+  })
+
+const KEPT = configOf({ autoDestroy: false })
+const TASK = { name: 'w', project: undefined }
+const of = (machine: Partial<SpriteMachine> = {}, phase: SpritePhase = 'Idle') => ({
+  sprite: heldSprite({ phase, incarnation: 1, machine: machineOf(machine), idleSince: ago(60_000) }),
+  slot: HELD,
+})
+const deleting = (machine: Partial<SpriteMachine> = {}, phase: SpritePhase = 'Idle') => ({
+  sprite: heldSprite({ phase, incarnation: 1, machine: machineOf(machine) }, { metadata: DELETING }),
+  slot: HELD,
+})
+const stopping = (ms: number) => ({ intent: 'Stop' as const, since: ago(ms) })
+
+describe('a machine that should not run', () => {
+  check({
+    'SPR21 that is idle for too long is stopped': [
+      { ...of(), observation: seen('started') },
+      'stop | Draining | Stop | False Stopping',
+    ],
+    'SPR21 whose slot is asked back is stopped': [
+      { ...of(), slot: REVOKED, observation: seen('started') },
+      'stop | Draining | Stop | False Stopping',
+    ],
+    'SPR20 first finishes its task, and is told once': [
+      { ...of({}, 'Working'), slot: REVOKED, currentWork: TASK, assignedWork: 1, observation: seen('started') },
+      'drain | Draining | Run | False Draining',
+    ],
+    'SPR20 is not told again': [
+      {
+        ...of({ since: ago(1_000) }, 'Draining'),
+        slot: REVOKED,
+        currentWork: TASK,
+        assignedWork: 1,
+        observation: seen('started'),
+      },
+      '- | Draining | Run | False Draining',
+    ],
+    'SPR20 is stopped when its task takes too long': [
+      {
+        ...of({ since: ago(300_000) }, 'Draining'),
+        slot: REVOKED,
+        currentWork: TASK,
+        assignedWork: 1,
+        observation: seen('started'),
+      },
+      'stop | Draining | Stop | False Stopping',
+    ],
+    'SPR20 of a sprite that is being deleted finishes its task too': [
+      { ...deleting({}, 'Working'), currentWork: TASK, observation: seen('started') },
+      'drain | Draining | Run | False Deleting',
+    ],
+    'SPR21 that does not hear the stop is asked again': [
+      { ...of(stopping(10_000), 'Draining'), observation: seen('started') },
+      'stop | Draining | Stop | False Stopping',
+    ],
+    'SPR21 that has not stopped in time is destroyed': [
+      { ...of(stopping(61_000), 'Draining'), observation: seen('started') },
+      'destroy | Draining | Destroy | False Stopping',
+    ],
+    'SPR21 that stops is waited for': [
+      { ...of(stopping(10_000), 'Draining'), observation: seen('stopping') },
+      '- | Draining | Stop | False Stopping',
+    ],
+    'SPR21 that somebody else stops is waited for': [
+      { ...of(), observation: seen('stopping') },
+      '- | Draining | Stop | False Stopping',
+    ],
+    'SPR21 that takes too long to stop is destroyed': [
+      { ...of(stopping(61_000), 'Draining'), observation: seen('stopping') },
+      'destroy | Draining | Destroy | False Stopping',
+    ],
+    'SPR21 that has stopped is destroyed where the plan keeps none': [
+      { ...of(stopping(10_000), 'Draining'), observation: seen('stopped') },
+      'destroy | Draining | Destroy | False Stopping',
+    ],
+    'SPR21 that has stopped is destroyed when its spec has changed': [
+      { ...of(stopping(10_000), 'Draining'), observation: seen('stopped'), config: { ...KEPT, specHash: 'h2' } },
+      'destroy | Draining | Destroy | False Stopping',
+    ],
+    'SPR21 that has stopped is destroyed with its sprite, also where the plan keeps it': [
+      { ...deleting(stopping(10_000), 'Draining'), observation: seen('stopped'), config: KEPT },
+      'destroy | Draining | Destroy | False Deleting',
+    ],
+    'SPR21 that never came up is destroyed at once': [
+      { ...deleting(), observation: seen('created') },
+      'destroy | Draining | Destroy | False Deleting',
+    ],
+    'SPR21 whose limits are not known any more is destroyed once it has stopped': [
+      { ...of(stopping(10_000), 'Draining'), tenant: undefined, config: undefined, observation: seen('stopped') },
+      'destroy | Draining | Destroy | False Stopping',
+    ],
+  })
+})
+
+describe('a machine that is kept', () => {
+  const keeping = { config: KEPT, tenant: activeTenant({ stoppedMachineRetentionSeconds: 600 }) }
+  const stopped = { state: 'stopped', ...stopping(5_000) }
+  check({
+    'SPR22 that is first seen stopped is looked at again': [
+      { ...of(stopping(50_000), 'Draining'), ...keeping, observation: seen('stopped') },
+      '- | Draining | Stop | False Stopping',
+    ],
+    'SPR22 that stopped by itself is looked at again': [
+      { ...of({ state: 'stopped' }, 'Idle'), ...keeping, observation: seen('stopped') },
+      '- | Draining | Stop | False Stopping',
+    ],
+    'SPR22 keeps its slot until the second look is late enough': [
+      { ...of({ ...stopped, since: ago(4_000) }, 'Draining'), ...keeping, observation: seen('stopped') },
+      '- | Draining | Stop | False Stopping',
+    ],
+    'SPR22 keeps its slot when the second look is not a GET': [
+      {
+        ...of(stopped, 'Draining'),
+        ...keeping,
+        observation: { seen: 'present', machine: shown('stopped'), isFresh: false },
+      },
+      '- | Draining | Stop | False Stopping',
+    ],
+    'SPR22 keeps its slot while an unanswered start may still wake it': [
+      { ...of({ ...stopped, unansweredTime: ago(20_000) }, 'Draining'), ...keeping, observation: seen('stopped') },
+      '- | Draining | Stop | False Stopping',
+    ],
+    'SPR22 gives its slot back after the second look': [
+      { ...of(stopped, 'Draining'), ...keeping, observation: seen('stopped') },
+      'releaseSlot | Stopped | Stop | True Asleep',
+    ],
+    'SPR22 without a slot is at rest': [
+      { ...of(stopped, 'Stopped'), ...keeping, slot: { ...HELD, holder: undefined }, observation: seen('stopped') },
+      '- | Stopped | Stop | True Asleep',
+    ],
+    'SPR22 that says why it rests': [
+      {
+        sprite: heldSprite({ phase: 'Stopped', machine: machineOf(stopped) }, { spec: { runPolicy: 'Stopped' } }),
+        ...keeping,
+        observation: seen('stopped'),
+      },
+      '- | Stopped | Stop | True Stopped',
+    ],
+    'SPR22 is destroyed when its time is over': [
+      {
+        ...of({ ...stopped, since: ago(600_000) }, 'Stopped'),
+        ...keeping,
+        slot: { ...HELD, holder: undefined },
+        observation: seen('stopped'),
+      },
+      'destroy | Draining | Destroy | False Stopping',
+    ],
+  })
+
+  test('SPR22 the first look at the stop starts both clocks', () => {
+    const world = worldOf({ ...of(stopping(50_000), 'Draining'), ...keeping, observation: seen('stopped') })
+    expect(decideSprite(world)).toMatchObject({ machine: { since: world.now }, requeueAfterMs: 5_000 })
+  })
+
+  test('SPR22 at rest it looks again when its time is over', () => {
+    const slot = { ...HELD, holder: undefined }
+    const world = worldOf({ ...of(stopped, 'Stopped'), ...keeping, slot, observation: seen('stopped') })
+    expect(decideSprite(world)).toMatchObject({ requeueAfterMs: 595_000, requeueReason: 'retention' })
+  })
+})
+
+describe('a machine that is to go', () => {
+  const going = (ms: number) => ({ intent: 'Destroy' as const, since: ago(ms) })
+  check({
+    'SPR23 that was not asked yet is asked': [
+      { ...deleting(going(1_000), 'Draining'), observation: seen('started') },
+      'destroy | Draining | Destroy | False Deleting',
+    ],
+    'SPR23 that goes is waited for': [
+      { ...deleting(going(60_000), 'Draining'), observation: seen('destroying') },
+      '- | Draining | Destroy | False Deleting',
+    ],
+    'SPR23 that takes too long is asked again': [
+      { ...deleting(going(61_000), 'Draining'), observation: seen('destroying') },
+      'destroy | Draining | Destroy | False Deleting',
+    ],
+    'SPR23 is not wanted again before it is gone': [
+      { ...of(going(1_000), 'Draining'), assignedWork: 1, observation: seen('destroying') },
+      '- | Draining | Destroy | False Replacing',
+    ],
+    'SPR23 on a host out of reach is asked all the same': [
+      { ...deleting(going(1_000), 'Draining'), observation: seen('started', { hostReachable: false }) },
+      'destroy | Draining | Destroy | False Deleting',
+    ],
+    'SPR24 that was lost is subject to the brake': [
+      { ...of(going(1_000), 'Failed'), assignedWork: 1, observation: seen('started') },
+      'destroy-lost | Failed | Destroy | False Starting',
+    ],
+    'SPR24 that was lost, of a sprite that is being deleted, is not': [
+      { ...deleting(going(1_000), 'Failed'), observation: seen('started') },
+      'destroy | Draining | Destroy | False Deleting',
+    ],
+  })
+
+  test('SPR23 asking again starts its clock anew', () => {
+    const world = worldOf({ ...deleting(going(61_000), 'Draining'), observation: seen('destroying') })
+    expect(decideSprite(world).machine?.since).toBe(world.now)
+  })
+})
