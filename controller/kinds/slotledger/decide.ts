@@ -140,14 +140,21 @@ function revoked(
   })
 }
 
-/** Uids of holders, the one that should stop first in front: not wanting, idle, low priority, young. */
+/** Uids of holders, the one that should stop first in front: not wanting, idle, not always up, low priority, young. */
 function lastInLine(holders: readonly SlotHolder[], byUid: ReadonlyMap<string, Contender>): string[] {
   return holders
     .flatMap((holder) => {
       const contender = byUid.get(holder.uid)
       return contender === undefined ? [] : [contender]
     })
-    .sort((a, b) => Number(a.wants) - Number(b.wants) || Number(a.isWorking) - Number(b.isWorking) || byUrgency(b, a))
+    .sort(
+      (a, b) =>
+        Number(a.wants) - Number(b.wants) ||
+        Number(a.isWorking) - Number(b.isWorking) ||
+        Number(a.urgent) - Number(b.urgent) ||
+        Number(a.isAlways) - Number(b.isAlways) ||
+        byUrgency(b, a),
+    )
     .map((contender) => contender.uid)
 }
 
