@@ -13,6 +13,7 @@ export type CurrentObjects = {
   readonly list: (kind: KindDefinition, namespace: string) => Promise<readonly KubeObject[]>
 }
 
+/** An object that is about to be applied, as it would be stored. */
 export type Candidate = {
   readonly item: BatchItem
   /** As it will be stored. */
@@ -21,6 +22,7 @@ export type Candidate = {
   readonly old: KubeObject | undefined
 }
 
+/** What admission before an apply looks at. */
 export type AdmitOptions = {
   readonly current: CurrentObjects
   readonly builtinAgentTypes: ReadonlySet<string>

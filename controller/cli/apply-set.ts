@@ -6,6 +6,7 @@ import { RESOURCES } from '../kinds/index.ts'
 import type { ObjectClient } from './api/objects.ts'
 import { identityOf, printedName, type BatchItem } from './batch.ts'
 
+/** The label that says of which apply set an object is part, as in KEP-3659. */
 export const APPLY_SET_LABEL = 'applyset.kubernetes.io/part-of'
 
 /** The id of a set: `applyset-<base64url(sha256("<name>.<namespace>.<kind>.<group>"))>-v1`; ours has no parent object. */
@@ -18,6 +19,7 @@ export function applySetId(name: string): string {
 export const applySetLabels = (name: string | undefined): JsonObject =>
   name === undefined ? {} : { [APPLY_SET_LABEL]: applySetId(name) }
 
+/** What pruning needs to know. */
 export type Pruning = {
   readonly client: ObjectClient
   readonly applySet: string

@@ -21,6 +21,7 @@ import { readSources } from './sources.ts'
 import { saysNull, withLastApplied } from './three-way.ts'
 import { builtinPersonasFolder } from './version.ts'
 
+/** What is applied, where and how. */
 export type ApplyOptions = {
   /** Files, folders or `-`. */
   readonly paths: readonly string[]

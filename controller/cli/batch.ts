@@ -19,6 +19,7 @@ export type BatchItem = {
   readonly value: JsonObject
 }
 
+/** The objects of one apply. */
 export type Batch = {
   /** In the order in which they are applied: by kind, then as written. */
   readonly items: readonly BatchItem[]
@@ -27,6 +28,7 @@ export type Batch = {
 
 const ORDER: ReadonlyMap<string, number> = new Map(RESOURCES.map((resource, index) => [resource.kind, index]))
 
+/** How a batch is read. */
 export type BatchOptions = {
   /** For objects that name none. */
   readonly namespace?: string | undefined
@@ -96,6 +98,7 @@ function itemOf(document: ManifestDocument, { namespace }: BatchOptions): BatchI
 
 const textOf = (value: Json | undefined): string => (typeof value === 'string' ? value : '')
 
+/** The metadata of an object as it was written; an empty object when it has none. */
 export const metadataOf = (value: JsonObject): JsonObject => {
   const { metadata } = value
   return isJsonObject(metadata) ? metadata : {}

@@ -1,4 +1,4 @@
-/** Decides what a manifest makes of the object that is there. Pure. */
+/** Decides what a manifest makes of the object that is there. */
 import type { JsonObject, KubeObject } from '../api/object.ts'
 import { mergePatch } from '../api/patches.ts'
 import type { Candidate } from './admit-batch.ts'
@@ -6,6 +6,7 @@ import { jsonOf } from './api/objects.ts'
 import { storedForm, type BatchItem } from './batch.ts'
 import { lastAppliedOf, threeWayPatch, withLastApplied } from './three-way.ts'
 
+/** An object that is about to be applied, with what is sent for it. */
 export type PatchCandidate = Candidate & {
   /** What is sent; undefined creates the object. */
   readonly patch: JsonObject | undefined

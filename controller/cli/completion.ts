@@ -1,6 +1,8 @@
 /** The scripts by which shells ask spritectl what may follow. Pure. */
 
+/** The shells that completion is written for. */
 export const SHELLS = ['bash', 'zsh'] as const
+/** A shell that completion is written for. */
 export type Shell = (typeof SHELLS)[number]
 
 /** The hidden command that the scripts run: `spritectl __complete WORD… PARTIAL` prints one proposal a line. */

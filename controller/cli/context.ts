@@ -3,6 +3,7 @@ import type { CommandContext } from '@stricli/core'
 import { realClock, type Clock } from '../../system/clock.ts'
 import { realEntropy, type Entropy } from '../../system/entropy.ts'
 
+/** A stream that a command writes to. */
 export type Output = {
   readonly write: (text: string) => void
   readonly isTTY?: boolean | undefined
@@ -10,6 +11,7 @@ export type Output = {
   readonly rows?: number | undefined
 }
 
+/** What a command may touch of its process. */
 export type CliContext = CommandContext & {
   readonly process: {
     readonly stdout: Output

@@ -1,5 +1,6 @@
 /** The failure of a command, told to a person in one line: never with a stack trace. */
 
+/** Why a command fails; the exit code follows from it. */
 export type FailureReason =
   | 'Usage'
   | 'Unreachable'

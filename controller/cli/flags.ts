@@ -1,8 +1,9 @@
-/** Flags that several commands share. Pure. */
+/** Flags that several commands share. */
 import { CliFailure } from './failure.ts'
 
 const text = (value: string): string => value
 
+/** `--data`. */
 export const dataFlag = {
   kind: 'parsed',
   parse: text,
@@ -19,6 +20,7 @@ export const connectionFlags = {
   token: { kind: 'parsed', parse: text, brief: 'Token, with --server', placeholder: 'TOKEN', optional: true },
 } as const
 
+/** `--namespace`. */
 export const namespaceFlag = {
   kind: 'parsed',
   parse: text,
@@ -27,6 +29,7 @@ export const namespaceFlag = {
   optional: true,
 } as const
 
+/** `--filename`. */
 export const filesFlag = {
   kind: 'parsed',
   parse: text,
@@ -53,8 +56,10 @@ export function durationMs(value: string): number {
   return Number(found[1]) * (UNIT_MS[found[2] ?? 's'] ?? 1_000)
 }
 
+/** Parses the text of a flag; an empty one is refused. */
 export const parseText = text
 
+/** `--output`. */
 export const outputFlag = {
   kind: 'enum',
   values: ['wide', 'json', 'yaml', 'name'],
@@ -77,6 +82,7 @@ export const kindPositional = {
     (await import('./kinds.ts')).kindWords.filter((word) => word.startsWith(partial)),
 } as const
 
+/** `--timeout`. */
 export const timeoutFlag = {
   kind: 'parsed',
   parse: durationMs,

@@ -5,8 +5,10 @@ import type { Sprite } from '../kinds/sprite/schema.ts'
 import type { Tenant } from '../kinds/tenant/schema.ts'
 import type { Work } from '../kinds/work/schema.ts'
 
+/** A work with what was handed on from it. */
 export type WorkNode = { readonly work: Work; readonly children: readonly WorkNode[] }
 
+/** One tenant as the terminal shows it. */
 export type TenantView = {
   readonly name: string
   readonly tenant: Tenant

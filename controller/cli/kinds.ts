@@ -45,6 +45,7 @@ function named(word: string): readonly ResourceDefinition[] {
   throw new CliFailure('Usage', `Unknown kind "${word}": ${advice}`)
 }
 
+/** One object that a command line names. */
 export type Named = { readonly resource: ResourceDefinition; readonly name: string }
 
 /** Reads `KIND NAME` or `KIND/NAME`. Throws CliFailure Usage. */

@@ -1,4 +1,4 @@
-/** The objects that an offline check may lean on: the built-in plans. Pure. */
+/** The objects that an offline check may lean on: the built-in plans. */
 import { API_VERSION } from '../api/define-kind.ts'
 import type { KubeObject } from '../api/object.ts'
 import { BUILTIN_PLANS } from '../kinds/plan/builtin.ts'

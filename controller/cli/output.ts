@@ -5,7 +5,9 @@ import type { KubeObject } from '../api/object.ts'
 import type { ResourceDefinition } from '../api/resource.ts'
 import { clean } from './text.ts'
 
+/** The forms in which objects are printed. */
 export const OUTPUT_FORMATS = ['wide', 'json', 'yaml', 'name'] as const
+/** A form in which objects are printed. */
 export type OutputFormat = (typeof OUTPUT_FORMATS)[number]
 
 /** Any value as JSON for scripts. */

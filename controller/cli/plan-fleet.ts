@@ -22,8 +22,10 @@ import { waitOf } from '../kinds/work/eligible.ts'
 import { isTerminal, type Work } from '../kinds/work/schema.ts'
 import { fateOf, type Fate } from './plan-machine.ts'
 
+/** What would happen to one sprite's machine. */
 export type PlanStep = Fate & { readonly tenant: string; readonly sprite: string; readonly agentType: string }
 
+/** What the controllers would do. */
 export type FleetPlan = {
   readonly machines: readonly PlanStep[]
   /** Objects that projects make or delete, such as `create Sprite q1-launch-editor (project q1-launch needs it)`. */
@@ -32,6 +34,7 @@ export type FleetPlan = {
   readonly notes: readonly string[]
 }
 
+/** An object that would be created, changed or deleted. */
 export type PlanObject = {
   readonly tenant: string
   readonly action: 'create' | 'change' | 'delete'
@@ -40,6 +43,7 @@ export type PlanObject = {
   readonly why: string
 }
 
+/** What a Plan's status is decided from. */
 export type PlanWorld = {
   /** Everything that would be declared, with the status that it has now. */
   readonly after: readonly KubeObject[]

@@ -8,6 +8,7 @@ import type { EffectiveLimits } from '../kinds/tenant/limits.ts'
 import type { Tenant } from '../kinds/tenant/schema.ts'
 import type { Work } from '../kinds/work/schema.ts'
 
+/** What would become of a machine, and why. */
 export type Fate = {
   readonly action: 'create' | 'start' | 'stop' | 'destroy' | 'replace' | 'queue' | 'none'
   /** Place in the queue; 1 is next. */
@@ -15,6 +16,7 @@ export type Fate = {
   readonly why: string
 }
 
+/** What the fate of one sprite's machine is told from. */
 export type MachineWorld = {
   readonly nowMs: number
   readonly sprite: Sprite
@@ -44,6 +46,7 @@ const WHY_NOT: Readonly<Record<WantReason, string>> = {
 /** What the control plane gives where a sprite says nothing: the same before and after, so that it makes no difference. */
 const DEFAULTS = { image: '', regions: [] } as const
 
+/** What would become of the sprite's machine now. */
 export function fateOf(world: MachineWorld): Fate {
   const { sprite, ledger, work } = world
   const { uid, name } = sprite.metadata

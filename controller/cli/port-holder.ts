@@ -2,6 +2,7 @@
 import { readdir, readFile, readlink } from 'node:fs/promises'
 import { join } from 'node:path'
 
+/** The process that listens on a port. */
 export type PortHolder = { readonly pid: number; readonly command: string }
 
 /** State of a listening socket in /proc/net/tcp. */

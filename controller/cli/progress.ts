@@ -9,6 +9,7 @@ import { NOTHING, transitions } from './transitions.ts'
 export { renderProgress } from './render-progress.ts'
 export { summaryLines } from './summary.ts'
 
+/** What the progress shows, and where. */
 export type ProgressOptions = {
   readonly read: () => FleetState
   readonly write: (text: string) => void
@@ -20,6 +21,7 @@ export type ProgressOptions = {
   readonly paint?: Paint
 }
 
+/** The live view of a fleet, or its lines. */
 export type Progress = {
   /** Shows what is now; cheap when nothing has changed or the last time is just over. */
   readonly update: () => void

@@ -7,9 +7,11 @@ import { clean, cut, table } from './text.ts'
 
 /** Colours by meaning; `plain` leaves text as it is. */
 export type Tone = 'strong' | 'faint' | 'good' | 'busy' | 'bad'
+/** Colours a text where there are colours. */
 export type Paint = (tone: Tone, text: string) => string
 const plain: Paint = (_tone, text) => text
 
+/** How much room there is, and how to colour. */
 export type RenderOptions = {
   readonly columns: number
   readonly rows: number

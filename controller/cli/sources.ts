@@ -6,6 +6,7 @@ import { CliFailure } from './failure.ts'
 /** A text with the name that problems carry. */
 export type Source = { readonly file: string; readonly text: string }
 
+/** What is read, and from where. */
 export type SourceOptions = {
   readonly readStdin?: (() => Promise<string>) | undefined
   /** Which files of a folder count; manifests unless said otherwise. */
@@ -16,6 +17,7 @@ const FILES_MAX = 10_000
 const DEPTH_MAX = 32
 const FILE_BYTES_MAX = 32 * 1024 * 1024
 
+/** Whether a file of a folder is read as a manifest. */
 export const isManifestName = (name: string): boolean => /\.(ya?ml|json)$/i.test(name)
 
 /** Every text under the paths, sorted by name within each. Rejects with CliFailure BadInput. */

@@ -4,6 +4,7 @@ import type { Work } from '../kinds/work/schema.ts'
 import { doerOf, positionOf, readyMessage, viewOf, type TenantView, type WorkNode } from './fleet-view.ts'
 import { clean, counted, cut, grouped } from './text.ts'
 
+/** Where the API is, for the last lines. */
 export type SummaryPorts = {
   readonly httpsUrl: string
   readonly httpUrl: string

@@ -2,6 +2,7 @@
 import type { Json, JsonObject } from '../api/object.ts'
 import { isJsonObject, jsonEqual } from '../api/patches.ts'
 
+/** The annotation in which kubectl and spritectl keep what they applied last. */
 export const LAST_APPLIED = 'kubectl.kubernetes.io/last-applied-configuration'
 
 /** The text that the annotation holds of an object: keys sorted, without the annotation itself, as kubectl writes it. */

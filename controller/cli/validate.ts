@@ -10,6 +10,7 @@ import { builtinPlanObjects, currentFrom } from './offline.ts'
 import { isManifestName, readSources, type Source } from './sources.ts'
 import { builtinPersonasFolder } from './version.ts'
 
+/** What an offline check found. */
 export type Validation = {
   readonly problems: readonly Problem[]
   readonly objects: number
@@ -18,6 +19,7 @@ export type Validation = {
   readonly absentTenants: readonly string[]
 }
 
+/** What is checked offline. */
 export type ValidateOptions = {
   readonly paths: readonly string[]
   readonly namespace?: string | undefined

@@ -2,6 +2,7 @@
 import type { KubeObject } from '../api/object.ts'
 import { CliFailure } from './failure.ts'
 
+/** What a command waits for. */
 export type WaitFor =
   | { readonly until: 'delete' }
   | { readonly until: 'create' }

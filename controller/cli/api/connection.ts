@@ -3,6 +3,7 @@ import { join } from 'node:path'
 import { KubeconfigError, readKubeconfig } from '../../server/kubeconfig.ts'
 import { CliFailure } from '../failure.ts'
 
+/** Where the API is and how to enter. */
 export type Connection = {
   readonly server: string
   /** PEM; absent when the system's authorities are trusted. */

@@ -6,6 +6,7 @@ import { isJsonObject } from '../../api/patches.ts'
 import { CliFailure } from '../failure.ts'
 import type { Connection } from './connection.ts'
 
+/** One request to the API. */
 export type ApiRequestOptions = {
   readonly method?: 'GET' | 'POST' | 'PUT' | 'PATCH' | 'DELETE'
   readonly query?: Readonly<Record<string, string | undefined>>
@@ -16,6 +17,7 @@ export type ApiRequestOptions = {
   readonly signal?: AbortSignal
 }
 
+/** Requests to the API of one server. */
 export type HttpClient = {
   /** The parsed JSON of the answer. Throws ApiError as the server refuses, CliFailure when it cannot be asked. */
   readonly json: (path: string, options?: ApiRequestOptions) => Promise<unknown>

@@ -6,6 +6,7 @@ import type { ResourceDefinition } from '../../api/resource.ts'
 import type { Connection } from './connection.ts'
 import { createHttpClient, type HttpClient } from './http.ts'
 
+/** The field manager of what spritectl writes. */
 export const FIELD_MANAGER = 'spritectl'
 
 /** What is asked of a resource's path: group, version, plural and scope. */
@@ -22,8 +23,10 @@ export function pathOf(target: Target, key: { readonly namespace?: string; reado
   return `${root}/${target.version}${namespace}/${target.plural}${name}`
 }
 
+/** How an object is written. */
 export type WriteOptions = { readonly isDryRun?: boolean }
 
+/** Objects of the API by resource and name, as the commands use them. */
 export type ObjectClient = {
   readonly http: HttpClient
   /** Undefined when there is none. */
@@ -37,6 +40,7 @@ export type ObjectClient = {
   readonly close: () => void
 }
 
+/** What of a collection is listed. */
 export type ListOptions = {
   readonly namespace?: string
   readonly labelSelector?: string | undefined

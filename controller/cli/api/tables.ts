@@ -4,6 +4,7 @@ import { clean, table as aligned } from '../text.ts'
 import type { HttpClient } from './http.ts'
 import { pathOf } from './objects.ts'
 
+/** What we read of a Table that the server made. */
 export type ServerTable = {
   readonly columnDefinitions?: readonly { readonly name: string; readonly type: string; readonly priority: number }[]
   readonly rows: readonly {
@@ -13,10 +14,12 @@ export type ServerTable = {
   readonly metadata?: { readonly resourceVersion?: string; readonly continue?: string }
 }
 
+/** The Accept header of who wants rows, or objects where there are none. */
 export const TABLE_ACCEPT = 'application/json;as=Table;v=v1;g=meta.k8s.io,application/json'
 
 const PAGES_MAX = 1_000
 
+/** Which objects a table shows. */
 export type TableQuery = {
   readonly namespace: string
   readonly name?: string | undefined
@@ -49,6 +52,7 @@ const columnsOf = (before: ServerTable, now: ServerTable): Pick<ServerTable, 'co
   return columnDefinitions === undefined ? {} : { columnDefinitions }
 }
 
+/** How a table is printed. */
 export type TableLayout = {
   readonly isWide: boolean
   readonly withNamespace: boolean

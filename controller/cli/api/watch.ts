@@ -3,11 +3,13 @@ import { ApiError } from '../../api/errors.ts'
 import type { Clock } from '../../../system/clock.ts'
 import type { HttpClient } from './http.ts'
 
+/** One change that a watch tells, or a bookmark. */
 export type WatchEvent = {
   readonly type: 'ADDED' | 'MODIFIED' | 'DELETED' | 'BOOKMARK' | 'ERROR'
   readonly object: Readonly<Record<string, unknown>>
 }
 
+/** What is watched. */
 export type WatchRequest = {
   readonly path: string
   readonly accept?: string

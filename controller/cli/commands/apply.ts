@@ -4,6 +4,7 @@ import { withContext, type CliContext } from '../context.ts'
 import { connectionFlags, filesFlag, namespaceFlag, parseText } from '../flags.ts'
 import type { ConnectionFlags } from '../api/connection.ts'
 
+/** The flags of `spritectl apply`. */
 export type ApplyFlags = ConnectionFlags & {
   readonly filename: readonly string[]
   readonly namespace?: string
@@ -13,6 +14,7 @@ export type ApplyFlags = ConnectionFlags & {
   readonly personas?: string
 }
 
+/** `spritectl apply`. */
 export const applyCommand = buildCommand<ApplyFlags, [], CliContext>({
   loader: async () => withContext((await import('./run-apply.ts')).runApply),
   parameters: {

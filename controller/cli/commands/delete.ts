@@ -4,6 +4,7 @@ import type { ConnectionFlags } from '../api/connection.ts'
 import { withContext, type CliContext } from '../context.ts'
 import { connectionFlags, filesFlag, kindPositional, namespaceFlag, parseText, timeoutFlag } from '../flags.ts'
 
+/** The flags of `spritectl delete`. */
 export type DeleteFlags = ConnectionFlags & {
   readonly filename?: readonly string[]
   readonly namespace?: string

@@ -4,6 +4,7 @@ import type { ConnectionFlags } from '../api/connection.ts'
 import { withContext, type CliContext } from '../context.ts'
 import { connectionFlags, kindPositional, namespaceFlag, parseText } from '../flags.ts'
 
+/** The flags of `spritectl describe`. */
 export type DescribeFlags = ConnectionFlags & { readonly namespace?: string }
 
 export const describeCommand = buildCommand<DescribeFlags, [string, string?], CliContext>({

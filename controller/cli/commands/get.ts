@@ -5,6 +5,7 @@ import { withContext, type CliContext } from '../context.ts'
 import { connectionFlags, kindPositional, namespaceFlag, outputFlag, parseText } from '../flags.ts'
 import type { OutputFormat } from '../output.ts'
 
+/** The flags of `spritectl get`. */
 export type GetFlags = ConnectionFlags & {
   readonly namespace?: string
   readonly allNamespaces: boolean

@@ -4,6 +4,7 @@ import type { ConnectionFlags } from '../api/connection.ts'
 import { withContext, type CliContext } from '../context.ts'
 import { connectionFlags, namespaceFlag, parseText } from '../flags.ts'
 
+/** The flags of `spritectl logs`. */
 export type LogsFlags = ConnectionFlags & { readonly namespace?: string; readonly follow: boolean }
 
 export const logsCommand = buildCommand<LogsFlags, [string], CliContext>({

@@ -4,6 +4,7 @@ import type { ConnectionFlags } from '../api/connection.ts'
 import { withContext, type CliContext } from '../context.ts'
 import { connectionFlags, jsonFlag, namespaceFlag, parseText } from '../flags.ts'
 
+/** The flags of `spritectl plan`. */
 export type PlanFlags = ConnectionFlags & {
   readonly namespace?: string
   readonly offline: boolean

@@ -5,6 +5,7 @@ import { applyManifests } from '../apply.ts'
 import { CliFailure } from '../failure.ts'
 import type { ApplyFlags } from './apply.ts'
 
+/** Runs `spritectl apply`. */
 export async function runApply(context: CliContext, flags: ApplyFlags): Promise<void> {
   if (flags.prune && flags.applySet === undefined)
     throw new CliFailure('Usage', 'Name the set to prune with --apply-set: only what was applied under it is deleted')

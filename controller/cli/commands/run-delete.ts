@@ -14,6 +14,7 @@ import type { DeleteFlags } from './delete.ts'
 
 type Doomed = Pick<BatchItem, 'resource' | 'key'>
 
+/** Runs `spritectl delete`. */
 export async function runDelete(context: CliContext, flags: DeleteFlags, kind?: string, name?: string): Promise<void> {
   const connection = await connectionFrom(flags)
   const namespace = flags.namespace ?? connection.namespace

@@ -8,6 +8,7 @@ import { describeLines, type ShownEvent } from '../describe-text.ts'
 import { namedObject, namespaceFor } from '../kinds.ts'
 import type { DescribeFlags } from './describe.ts'
 
+/** Runs `spritectl describe`. */
 export async function runDescribe(
   context: CliContext,
   flags: DescribeFlags,

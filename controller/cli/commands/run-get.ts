@@ -22,6 +22,7 @@ type Question = {
   readonly writeError: (text: string) => void
 }
 
+/** Runs `spritectl get`. */
 export async function runGet(context: CliContext, flags: GetFlags, kinds: string, name?: string): Promise<void> {
   const asked = kinds.includes('/') ? namedObject(kinds, name) : undefined
   const resources = asked === undefined ? kindsOf(kinds) : [asked.resource]

@@ -7,6 +7,7 @@ import type { CliContext } from '../context.ts'
 import { namespaceFor } from '../kinds.ts'
 import type { LogsFlags } from './logs.ts'
 
+/** Runs `spritectl logs`. */
 export async function runLogs(context: CliContext, flags: LogsFlags, given: string): Promise<void> {
   const name = given.replace(/^(sprites?|spr)\//, '')
   const connection = await connectionFrom(flags)

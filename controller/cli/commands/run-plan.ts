@@ -19,6 +19,7 @@ import { counted, table } from '../text.ts'
 import { builtinPersonasFolder } from '../version.ts'
 import type { PlanFlags } from './plan.ts'
 
+/** Runs `spritectl plan`. */
 export async function runPlan(context: CliContext, flags: PlanFlags, ...paths: string[]): Promise<void> {
   const { stdout, stderr } = context.process
   const before = flags.offline ? builtinPlanObjects() : await currentObjects(flags)

@@ -10,6 +10,7 @@ import type { UpFlags } from './up.ts'
 /** A signal that follows sooner is the same Ctrl-C: the terminal and the launcher both pass it on. In ms. */
 const SAME_SIGNAL_MS = 500
 
+/** Runs `spritectl up`. */
 export async function runUpCommand(context: CliContext, flags: UpFlags): Promise<void> {
   const { stdout, stderr } = context.process
   const controller = new AbortController()

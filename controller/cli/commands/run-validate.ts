@@ -6,6 +6,7 @@ import { counted } from '../text.ts'
 import { validatePaths, type Validation } from '../validate.ts'
 import type { ValidateFlags } from './validate.ts'
 
+/** Runs `spritectl validate`. */
 export async function runValidate(context: CliContext, flags: ValidateFlags, ...paths: string[]): Promise<void> {
   const { stdout, stderr } = context.process
   const { namespace } = flags

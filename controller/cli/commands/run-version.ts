@@ -6,6 +6,7 @@ import type { CliContext } from '../context.ts'
 import { CliFailure } from '../failure.ts'
 import { versionText } from '../version.ts'
 
+/** Runs `spritectl version`. */
 export async function runVersion(context: CliContext, flags: ConnectionFlags): Promise<void> {
   context.process.stdout.write(`Client  ${versionText()} (Node ${process.versions.node})\n`)
   try {

@@ -11,6 +11,7 @@ import { untilTrue } from '../until.ts'
 import { finalPhase, isAsAwaited, readWaitFor } from '../wait-for.ts'
 import type { WaitFlags } from './wait.ts'
 
+/** Runs `spritectl wait`. */
 export async function runWait(context: CliContext, flags: WaitFlags, kind: string, given?: string): Promise<void> {
   const wanted = readWaitFor(flags.for)
   const { resource, name } = namedObject(kind, given)

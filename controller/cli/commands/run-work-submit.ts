@@ -23,6 +23,7 @@ import type { SubmitFlags } from './work-submit.ts'
 
 const works = resourceOf(workKind)
 
+/** Runs `spritectl work submit`. */
 export async function runSubmit(context: CliContext, flags: SubmitFlags): Promise<void> {
   if (flags.agent === undefined && flags.sprite === undefined)
     throw new CliFailure('Usage', 'Say who does it: --agent copywriter, or --sprite NAME')

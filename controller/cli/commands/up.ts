@@ -3,6 +3,7 @@ import { buildCommand } from '@stricli/core'
 import { withContext, type CliContext } from '../context.ts'
 import { dataFlag, parseText, portOf } from '../flags.ts'
 
+/** The flags of `spritectl up`. */
 export type UpFlags = {
   readonly data: string
   readonly port: number
@@ -14,6 +15,7 @@ export type UpFlags = {
   readonly personas?: string
 }
 
+/** `spritectl up`. */
 export const upCommand = buildCommand<UpFlags, [], CliContext>({
   loader: async () => withContext((await import('./run-up.ts')).runUpCommand),
   parameters: {

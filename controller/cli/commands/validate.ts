@@ -3,6 +3,7 @@ import { buildCommand } from '@stricli/core'
 import { withContext, type CliContext } from '../context.ts'
 import { jsonFlag, namespaceFlag, parseText } from '../flags.ts'
 
+/** The flags of `spritectl validate`. */
 export type ValidateFlags = { readonly namespace?: string; readonly output: 'text' | 'json' }
 
 export const validateCommand = buildCommand<ValidateFlags, string[], CliContext>({

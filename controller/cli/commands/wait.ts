@@ -4,6 +4,7 @@ import type { ConnectionFlags } from '../api/connection.ts'
 import { withContext, type CliContext } from '../context.ts'
 import { connectionFlags, kindPositional, namespaceFlag, parseText, timeoutFlag } from '../flags.ts'
 
+/** The flags of `spritectl wait`. */
 export type WaitFlags = ConnectionFlags & {
   readonly namespace?: string
   readonly for: string

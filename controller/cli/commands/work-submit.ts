@@ -4,6 +4,7 @@ import type { ConnectionFlags } from '../api/connection.ts'
 import { withContext, type CliContext } from '../context.ts'
 import { connectionFlags, jsonFlag, parseText, timeoutFlag } from '../flags.ts'
 
+/** The flags of `spritectl work submit`. */
 export type SubmitFlags = ConnectionFlags & {
   readonly tenant: string
   readonly type: string
@@ -62,6 +63,7 @@ export const submitCommand = buildCommand<SubmitFlags, [], CliContext>({
   },
 })
 
+/** `spritectl work …`. */
 export const workRoutes = buildRouteMap({
   routes: { submit: submitCommand },
   docs: { brief: 'Submit work' },

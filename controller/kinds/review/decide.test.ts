@@ -121,14 +121,12 @@ describe('any review', () => {
   )
   const works = (make: (status: WorkStatus) => Work) =>
     fc.option(
-      fc
-        .tuple(phases, fc.constantFrom(undefined, 'Approved', 'ChangesRequested', 7, null))
-        .map(([phase, verdict]) =>
-          make({
-            ...(phase === undefined ? {} : { phase }),
-            ...(verdict === undefined ? {} : { output: { verdict } }),
-          }),
-        ),
+      fc.tuple(phases, fc.constantFrom(undefined, 'Approved', 'ChangesRequested', 7, null)).map(([phase, verdict]) =>
+        make({
+          ...(phase === undefined ? {} : { phase }),
+          ...(verdict === undefined ? {} : { output: { verdict } }),
+        }),
+      ),
       { nil: undefined },
     )
   const answers = fc.constantFrom(

@@ -24,6 +24,7 @@ export type Contender = {
   readonly isWorking: boolean
 }
 
+/** What one decision about a tenant's slots looks at. */
 export type SlotWorld = {
   readonly nowMs: number
   readonly now: string
@@ -34,6 +35,7 @@ export type SlotWorld = {
   readonly machines: { readonly atMs: number; readonly uids: ReadonlySet<string> } | undefined
 }
 
+/** Who holds a slot and who waits, from now on. */
 export type SlotDecision = {
   readonly status: SlotLedgerStatus
   /** When to look again, if time alone may change the answer. */

@@ -21,6 +21,7 @@ export type MachinePictures = {
   read(tenant: string): (MachineList & { readonly atMs: number }) | undefined
 }
 
+/** What the slots' controller needs of the process. */
 export type SlotPorts = {
   readonly client: Client
   readonly cache: Cache

@@ -76,5 +76,7 @@ export const SLOT_LEDGER_NAME = 'slots'
 
 export type SlotLedger = ObjectOf<typeof slotLedgerKind>
 export type SlotLedgerStatus = StatusOf<typeof slotLedgerKind>
+/** A sprite that holds a slot. */
 export type SlotHolder = NonNullable<SlotLedgerStatus['holders']>[number]
+/** A sprite that waits for a slot. */
 export type SlotWaiter = NonNullable<SlotLedgerStatus['queue']>[number]

@@ -21,6 +21,7 @@ import { MACHINE_FINALIZER, spriteKind } from './schema.ts'
 import { spriteStatus, type ActOutcome } from './status.ts'
 import type { SpriteAction, SpriteDecision, SpriteWorld } from './world.ts'
 
+/** What the Sprite's controller needs of the process. */
 export type SpritePorts = SpriteReadPorts & {
   readonly bus: Bus
   readonly recorder: Recorder
