@@ -59,7 +59,7 @@ function missingNamespace(document: ManifestDocument, { namespace }: BatchOption
   return [
     {
       file: document.file,
-      ...document.locate(['metadata']),
+      ...document.locate(['metadata', 'namespace']),
       path: 'metadata.namespace',
       message: 'Required value is missing',
       fix: `a ${resource.kind} belongs to a tenant: write the tenant's name, or give it with -n`,

@@ -79,7 +79,7 @@ type Sending = {
   readonly path: string
   readonly isTls: boolean
   readonly options: ApiRequestOptions
-  readonly request: RequestOptions
+  readonly request: RequestOptions & { readonly headers: Record<string, string> }
 }
 
 function answerTo({ base, path, isTls, options, request }: Sending): Promise<IncomingMessage> {
@@ -87,14 +87,17 @@ function answerTo({ base, path, isTls, options, request }: Sending): Promise<Inc
   for (const [name, value] of Object.entries(options.query ?? {}))
     if (value !== undefined) url.searchParams.set(name, value)
   const { method = 'GET', signal } = options
+  const body = options.body === undefined ? undefined : Buffer.from(JSON.stringify(options.body))
+  // Node frames no body of a DELETE by itself.
+  const length = body === undefined ? {} : { 'content-length': String(body.length) }
   return new Promise((resolve, reject) => {
     const sent = (isTls ? httpsRequest : httpRequest)(
       url,
-      { ...request, method, ...(signal === undefined ? {} : { signal }) },
+      { ...request, headers: { ...request.headers, ...length }, method, ...(signal === undefined ? {} : { signal }) },
       resolve,
     )
     sent.once('error', (error) => reject(signal?.aborted === true ? error : unreachable(base, error)))
-    sent.end(options.body === undefined ? undefined : JSON.stringify(options.body))
+    sent.end(body)
   })
 }
 
