@@ -1,0 +1,76 @@
+/** Builds the APIs that a control plane answers: the Coordinator for sprites and apps, and the Kubernetes API with all of them. */
+import { createCoordinator, type Coordinator } from '../coordinator/coordinator.ts'
+import { anthropicUpstream } from '../coordinator/gateway/anthropic.ts'
+import { rehearsalUpstream } from '../coordinator/gateway/rehearsal.ts'
+import { DEFAULT_SETTINGS } from '../coordinator/ports.ts'
+import { createProductApi } from '../coordinator/product.ts'
+import { createApiServer, type ApiServer } from '../server/server.ts'
+import type { TokenSet } from '../server/tokens.ts'
+import type { Foundations, Objects } from './foundations.ts'
+import { refusedAtDoor } from './front-door.ts'
+import { routeLog } from './log-route.ts'
+import type { Machines } from './machines.ts'
+
+/** The parts of a control plane that its APIs answer from. */
+export type ApiParts = Foundations & Objects & { readonly machines: Machines }
+
+/** The Coordinator: with a key for Claude it calls Claude, without one it rehearses. */
+export function openCoordinator(parts: ApiParts): Coordinator {
+  const { client, manager, bus, ledger, presence, clock, entropy, metrics, masterKey, personas, environment } = parts
+  const apiKey = environment.ANTHROPIC_API_KEY
+  const settings = {
+    ...DEFAULT_SETTINGS,
+    ...(environment.SPRITE_MODEL === undefined ? {} : { defaultModel: environment.SPRITE_MODEL }),
+  }
+  return createCoordinator({
+    client,
+    cache: manager.cache,
+    bus,
+    ledger,
+    presence,
+    recorder: manager.recorder,
+    clock,
+    entropy,
+    log: parts.log.child({ part: 'coordinator' }),
+    metrics,
+    masterKey,
+    personas: (agentType) => personas.get(agentType),
+    upstream:
+      apiKey === undefined
+        ? rehearsalUpstream()
+        : anthropicUpstream({ apiKey, baseUrl: environment.ANTHROPIC_BASE_URL, timeoutMs: settings.upstreamTimeoutMs }),
+    settings,
+  })
+}
+
+/** The server that answers the Kubernetes API, and behind the same listeners Coordinator, logs and product API. */
+export function openServer(
+  parts: ApiParts & { readonly coordinator: Coordinator; readonly tokens: TokenSet },
+): ApiServer {
+  const { client, manager, machines, coordinator, tokens, registry, metrics, clock, entropy, log } = parts
+  const product = createProductApi({
+    client,
+    entropy,
+    log,
+    authenticate: async (token) => {
+      const actor = tokens.authenticate(token)
+      return actor === undefined ? undefined : { name: actor.name, role: 'admin', tenants: 'all' }
+    },
+  })
+  const logPorts = { client, authenticate: tokens.authenticate, logPath: machines.logPath }
+  return createApiServer({
+    registry,
+    authenticate: tokens.authenticate,
+    log: log.child({ part: 'api' }),
+    metrics,
+    clock,
+    entropy,
+    readiness: () => Promise.resolve(manager.isSynced ? [] : ['The caches are not filled yet']),
+    extraRoutes: async (request, response, url) =>
+      (await coordinator.route(request, response, url)) ||
+      // Sprites prove themselves by their own tokens; people and apps come in as to the API itself.
+      (await refusedAtDoor(request, response)) ||
+      (await routeLog(logPorts, request, response, url)) ||
+      (await product.route(request, response, url)),
+  })
+}

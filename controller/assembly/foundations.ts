@@ -1,0 +1,102 @@
+/** Opens what everything else of a control plane stands on: the store with its ledger, bus, presence, personas, objects. */
+import { CONTROLLER_ACTOR } from '../api/admission.ts'
+import { createMemoryBus } from '../bus/memory.ts'
+import { createPresence } from '../bus/presence-tracker.ts'
+import { createLocalClient } from '../client/local.ts'
+import type { Environment } from '../config.ts'
+import { createManager, type Manager } from '../engine/manager.ts'
+import { createRegistryEventSink } from '../engine/registry-ports.ts'
+import { KINDS } from '../kinds/kinds.ts'
+import { RESOURCES } from '../kinds/index.ts'
+import { tenantKind } from '../kinds/tenant/schema.ts'
+import { createEmbeddedLedger } from '../ledger/embedded.ts'
+import { loadPersonas } from '../persona-folder.ts'
+import { CORE_RESOURCES } from '../registry/core.ts'
+import { createRegistry } from '../registry/create-registry.ts'
+import { openDatabase } from '../store/database.ts'
+import { openEmbeddedStore } from '../store/embedded.ts'
+import type { Clock } from '../../system/clock.ts'
+import type { Entropy } from '../../system/entropy.ts'
+import type { Log } from '../../system/log.ts'
+import { createMetrics } from '../../system/metrics.ts'
+import { openDataFolder, readIdentity } from './data-folder.ts'
+import { createNamespaces, makeTenantNamespace } from './namespaces.ts'
+import type { Undo } from './undo.ts'
+
+/** What the foundations are opened with. */
+export type FoundationOptions = {
+  readonly dataFolder: string
+  readonly personasFolder: string
+  readonly environment: Environment
+  readonly clock: Clock
+  readonly entropy: Entropy
+  readonly log: Log
+}
+
+/** What is open once `openFoundations` has resolved. */
+export type Foundations = Awaited<ReturnType<typeof openFoundations>>
+
+/** Opens the data folder and what lies in it. `undo` closes all of it. Rejects when anything cannot be opened. */
+export async function openFoundations(options: FoundationOptions, undo: Undo) {
+  const { clock, entropy, log, environment } = options
+  const paths = await openDataFolder(options.dataFolder)
+  const database = openDatabase(paths.store)
+  undo.add(() => database.close())
+  const identity = await readIdentity(paths, entropy)
+  const personas = await loadPersonas(options.personasFolder)
+  const store = openEmbeddedStore({ database, log })
+  undo.add(() => store.close())
+  const ledger = createEmbeddedLedger({ database, clock })
+  undo.add(() => ledger.close())
+  const bus = createMemoryBus({ log })
+  undo.add(() => bus.close())
+  const presence = await createPresence({ bus, clock })
+  undo.add(() => presence.close())
+  return {
+    clock,
+    entropy,
+    log,
+    environment,
+    paths,
+    identity,
+    personas,
+    store,
+    ledger,
+    bus,
+    presence,
+    metrics: createMetrics({ process: true }),
+    builtinAgentTypes: new Set(personas.keys()),
+    masterKey: Buffer.from(identity.masterKey, 'hex'),
+  }
+}
+
+/** The objects of a control plane: how they are written, read, and watched over. */
+export type Objects = ReturnType<typeof openObjects>
+
+/** Makes registry, client and manager over the store; nothing runs yet. */
+export function openObjects(base: Foundations) {
+  const { clock, entropy, log, metrics, store, builtinAgentTypes } = base
+  const registry = createRegistry({
+    store,
+    resources: [...CORE_RESOURCES, ...RESOURCES],
+    clock,
+    entropy,
+    builtinAgentTypes,
+    makeNamespace: (name) => makeTenantNamespace(client, namespaces, name),
+    log,
+    metrics,
+  })
+  const client = createLocalClient(registry, { actor: CONTROLLER_ACTOR, fieldManager: 'sprites-controller' })
+  const namespaces = createNamespaces(registry)
+  const manager: Manager = createManager({
+    client,
+    clock,
+    entropy,
+    log,
+    metrics,
+    events: createRegistryEventSink(registry),
+    kinds: KINDS,
+    weightOf: (tenant) => manager.cache.get(tenantKind, { namespace: '', name: tenant })?.status?.limits?.priority ?? 1,
+  })
+  return { registry, client, namespaces, manager }
+}
