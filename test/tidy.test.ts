@@ -77,7 +77,7 @@ function hasDocComment(file: SourceFile, one: Export): boolean {
 
 /** The name says it all: the type of a schema, an object of a kind, the kind itself. */
 const NEEDS_NO_COMMENT =
-  /^(type \w+ = (z\.infer<typeof|ObjectOf<|SpecOf<|StatusOf<|Readonly<z\.infer)|const \w+(Kind = defineKind\(|Command = buildCommand<)/
+  /^(type \w+ = (z\.infer<typeof|ObjectOf<|SpecOf<|StatusOf<|Readonly<z\.infer)|const \w+(Kind = defineKind\(|Command = buildCommand<))/
 
 describe('files', () => {
   test('TI1 each begins with a doc comment that says what it decides or does', () => {
