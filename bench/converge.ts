@@ -8,8 +8,9 @@ import { createNamespaces, makeTenantNamespace } from '../controller/assembly/na
 import { CONTROLLER_ACTOR } from '../controller/api/admission.ts'
 import { createMemoryBus } from '../controller/bus/memory.ts'
 import { createPresence } from '../controller/bus/presence-tracker.ts'
+import type { Client } from '../controller/client/client.ts'
 import { createLocalClient } from '../controller/client/local.ts'
-import { createManager } from '../controller/engine/manager.ts'
+import { createManager, type Manager } from '../controller/engine/manager.ts'
 import { createRegistryEventSink } from '../controller/engine/registry-ports.ts'
 import { RESOURCES } from '../controller/kinds/index.ts'
 import { KINDS } from '../controller/kinds/kinds.ts'
@@ -23,7 +24,7 @@ import { CORE_RESOURCES } from '../controller/registry/core.ts'
 import { createRegistry } from '../controller/registry/create-registry.ts'
 import { openDatabase } from '../controller/store/database.ts'
 import { openEmbeddedStore } from '../controller/store/embedded.ts'
-import { realClock } from '../system/clock.ts'
+import { realClock, type Clock } from '../system/clock.ts'
 import { realEntropy } from '../system/entropy.ts'
 import { silentLog } from '../system/log.ts'
 import { createMetrics } from '../system/metrics.ts'
@@ -98,19 +99,7 @@ async function openWorld(path: string) {
   const presence = await createPresence({ bus, clock })
   const machines = createFakeMachines({ clock, entropy, controlPlaneId: 'cp-bench', steps: { min: 0, max: 0 } })
   const arrived = new Map<string, (atMs: number) => void>()
-  // Only `create` is looked at: when the request is made.
-  const provider: MachineProvider = Object.assign(Object.create(machines) as MachineProvider, {
-    create: (...args: Parameters<MachineProvider['create']>) => {
-      arrived.get(args[0].owner.sprite)?.(clock.monotonic())
-      return machines.create(...args)
-    },
-    list: machines.list.bind(machines),
-    get: machines.get.bind(machines),
-    start: machines.start.bind(machines),
-    stop: machines.stop.bind(machines),
-    destroy: machines.destroy.bind(machines),
-    removeTenant: machines.removeTenant.bind(machines),
-  })
+  const provider = tellingCreates(machines, (sprite) => arrived.get(sprite)?.(clock.monotonic()))
   const manager = createManager({
     client,
     clock,
@@ -142,6 +131,25 @@ async function openWorld(path: string) {
   await ensureBuiltinPlans(client)
   await manager.start()
   return {
+    ...operations({ client, manager, arrived, clock }),
+    close: async () => {
+      await manager.stop()
+      await presence.close()
+      await store.close()
+      database.close()
+    },
+  }
+}
+
+/** What the benchmark does to the world, and how long it took until the provider was asked. */
+function operations(world: {
+  readonly client: Client
+  readonly manager: Manager
+  readonly arrived: Map<string, (atMs: number) => void>
+  readonly clock: Clock
+}) {
+  const { client, manager, arrived, clock } = world
+  return {
     addTenant: async (name: string) => {
       await client.create(tenantKind, {
         metadata: { name },
@@ -161,11 +169,21 @@ async function openWorld(path: string) {
       await manager.whenIdle()
       return waitMs
     },
-    close: async () => {
-      await manager.stop()
-      await presence.close()
-      await store.close()
-      database.close()
-    },
   }
+}
+
+/** The machines, with a word at each create: only when the request is made is looked at. */
+function tellingCreates(machines: MachineProvider, onCreate: (sprite: string) => void): MachineProvider {
+  return Object.assign(Object.create(machines) as MachineProvider, {
+    create: (...args: Parameters<MachineProvider['create']>) => {
+      onCreate(args[0].owner.sprite)
+      return machines.create(...args)
+    },
+    list: machines.list.bind(machines),
+    get: machines.get.bind(machines),
+    start: machines.start.bind(machines),
+    stop: machines.stop.bind(machines),
+    destroy: machines.destroy.bind(machines),
+    removeTenant: machines.removeTenant.bind(machines),
+  })
 }
