@@ -50,7 +50,7 @@ export type SourceFile = {
 }
 
 const SUPPORT =
-  /(^test\/|\/(fake|simulation|fixtures)\/|\/(fake-[\w-]+|contract|testing|arbitrary|wire-fixture|test-[\w-]+|[\w-]+-builders?|decision-checks)\.ts$)/
+  /(^test\/|\/(fake|simulation|fixtures)\/|\/(fake-[\w-]+|contract|testing|arbitrary|wire-fixture|test-[\w-]+|[\w-]+-builders?|decision-checks|[\w-]+-for-tests)\.ts$)/
 
 /** Every .ts and .mjs file of ours, in order of their paths. */
 export function sourceFiles(): SourceFile[] {
