@@ -10,7 +10,7 @@ import { attemptsAreExhausted, closeAttempt, lastAttempt } from './attempts.ts'
 import { suits } from './dispatch.ts'
 import { waitOf, type EligibleWorld } from './eligible.ts'
 import { childOf, outboxOf, reviewOf } from './outbox.ts'
-import { isTerminal, type Attempt, type Work, type WorkSpec, type WorkStatus } from './schema.ts'
+import { isTerminal, workKind, type Attempt, type Work, type WorkSpec, type WorkStatus } from './schema.ts'
 
 /** What one decision about a work looks at. */
 export type WorkWorld = EligibleWorld & {
@@ -66,7 +66,7 @@ function alive(world: WorkWorld): WorkDecision {
       phase: 'Failed',
       outcome: 'Failed',
       reason: 'DeadlineExceeded',
-      message: `Not completed by its deadline ${work.spec.deadline ?? ''}`,
+      message: 'Not completed by spec.deadline: set a later one in another work',
     })
   return withDeadline(open(world), leftMs)
 }
@@ -345,5 +345,7 @@ function terminalConditions(work: Work): ConditionPatch[] {
   const before = kept(work)
   if (before.some((condition) => condition.type === 'Stalled')) return before
   const last = lastAttempt(work)
-  return stalled(last?.reason ?? 'Failed', last?.message ?? 'Failed')
+  // An agent's own word for its failure stands with the attempt; a condition has a reason of the catalogue.
+  const reason = last?.reason !== undefined && Object.hasOwn(workKind.reasons, last.reason) ? last.reason : 'Failed'
+  return stalled(reason, last?.message ?? 'Failed')
 }
