@@ -1,7 +1,12 @@
 /** The test projects: `unit` runs everything that needs no outside service, `e2e` starts real processes. */
 import { defineConfig } from 'vitest/config'
 
-const common = { environment: 'node' as const, testTimeout: 20_000, hookTimeout: 30_000 }
+const common = {
+  environment: 'node' as const,
+  testTimeout: 20_000,
+  hookTimeout: 30_000,
+  setupFiles: ['test/setup.ts'],
+}
 
 export default defineConfig({
   test: {

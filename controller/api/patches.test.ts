@@ -120,7 +120,7 @@ describe('equality', () => {
 const canonical = (value: unknown): string =>
   JSON.stringify(value, (_key, inner: unknown) =>
     isJsonObject(inner)
-      ? Object.entries(inner).sort(([left], [right]) => (left < right ? -1 : 1))
+      ? { object: Object.entries(inner).sort(([left], [right]) => (left < right ? -1 : 1)) }
       : inner === 0
         ? 0
         : inner,
