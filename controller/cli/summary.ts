@@ -77,20 +77,26 @@ export function firstWords(content: string): string {
   const isText = (line: string): boolean =>
     line !== '' && !/^(#|>|---|===|\||```)/.test(line) && !/^[*_\s]*rehearsal/i.test(line)
   const line = lines.find(isText) ?? lines.find((one) => one !== '') ?? ''
-  return cut(line.replace(/^([-*+]|\d+[.)])\s+/, '').replace(/\*\*|__|`/g, ''), LINE_CHARS)
+  return cut(line.replace(/^([-*+]|\d+[.)])\s+/, '').replace(/\*+|__|`/g, ''), LINE_CHARS)
+}
+
+/** What spritectl must be told when the data folder is not where it looks by itself. */
+function dataFlag(kubeconfig: string): string {
+  const folder = kubeconfig.replace(/[\\/]?kubeconfig$/, '')
+  return folder === 'data' || folder === './data' ? '' : ` --data ${folder}`
 }
 
 function nextSteps(views: readonly TenantView[], { kubeconfig }: SummaryPorts): string[] {
+  const data = dataFlag(kubeconfig)
   const tenant = views[0]?.name ?? 'acme-corp'
   const last = views.flatMap((view) => view.chains.flatMap((node) => inOrder(node))).at(-1)
   const namespace = last?.metadata.namespace ?? tenant
   return [
     'Next, in another terminal:',
-    `  npx spritectl get sprites,work -A`,
+    `  npx spritectl get sprites,work -A${data}`,
     last === undefined
-      ? `  npx spritectl describe tenant ${tenant}`
-      : `  npx spritectl get work ${last.metadata.name} -n ${namespace} -o yaml`,
-    `  $EDITOR examples/acme-corp/project-q1-launch.yaml && npx spritectl apply -f examples/acme-corp`,
-    `  kubectl --kubeconfig ${kubeconfig} get fleet -n ${tenant}`,
+      ? `  npx spritectl describe tenant ${tenant}${data}`
+      : `  npx spritectl get work ${last.metadata.name} -n ${namespace} -o yaml${data}`,
+    `  npx spritectl apply -f examples${data}, after you have changed something in it`,
   ]
 }

@@ -73,11 +73,10 @@ async function objectsOf(question: Question, resource: ResourceDefinition): Prom
 }
 
 async function showTables(question: Question): Promise<void> {
-  const { client, flags, resources, name, write } = question
+  const { client, flags, resources, write } = question
   let isFirst = true
   for (const resource of resources) {
-    const namespace = namespaceOf(question, resource)
-    const table = await readTable(client.http, resource, { namespace, name, ...selectorsOf(question) })
+    const table = await readTable(client.http, resource, tableQuery(question, resource))
     if (flags.output === 'name') {
       for (const row of table.rows) write(`${nameText(resource, String(row.cells[0]))}\n`)
       continue
@@ -110,6 +109,8 @@ async function watch(question: Question, context: CliContext): Promise<void> {
   const stopListening = context.onStop(() => controller.abort())
   const printer = eventPrinter(question, resource)
   try {
+    if (isTabular(question))
+      printer.start(await readTable(question.client.http, resource, tableQuery(question, resource)))
     while (!controller.signal.aborted) {
       try {
         const from = printer.resourceVersion()
@@ -125,6 +126,14 @@ async function watch(question: Question, context: CliContext): Promise<void> {
   }
 }
 
+const isTabular = ({ flags }: Question): boolean => flags.output === undefined || flags.output === 'wide'
+
+const tableQuery = (question: Question, resource: ResourceDefinition) => ({
+  namespace: namespaceOf(question, resource),
+  name: question.name,
+  ...selectorsOf(question),
+})
+
 type Following = {
   readonly signal: AbortSignal
   readonly from: string | undefined
@@ -132,7 +141,7 @@ type Following = {
 }
 
 async function follow(question: Question, resource: ResourceDefinition, following: Following): Promise<void> {
-  const { name, flags } = question
+  const { name } = question
   const namespace = namespaceOf(question, resource)
   const selectors = selectorsOf(question)
   const fieldSelector = [name === undefined ? undefined : `metadata.name=${name}`, selectors.fieldSelector]
@@ -143,8 +152,7 @@ async function follow(question: Question, resource: ResourceDefinition, followin
     fieldSelector: fieldSelector === '' ? undefined : fieldSelector,
     resourceVersion: following.from,
   }
-  const isTable = flags.output === undefined || flags.output === 'wide'
-  const accept = isTable ? { accept: TABLE_ACCEPT } : {}
+  const accept = isTabular(question) ? { accept: TABLE_ACCEPT } : {}
   const request = { path: pathOf(resource, { namespace }), query, signal: following.signal, ...accept }
   for await (const event of watchEvents(question.client.http, request)) following.print(event)
 }
@@ -159,8 +167,9 @@ function eventPrinter(question: Question, resource: ResourceDefinition) {
     const withHeader = columns === undefined
     columns ??= table.columnDefinitions
     const whole = { ...table, ...(columns === undefined ? {} : { columnDefinitions: columns }) }
-    for (const cells of tableCells(whole, { ...layoutOf(question, resource), withHeader })) {
-      widths = cells.map((cell, index) => Math.max(Array.from(cell).length, widths[index] ?? 0))
+    const rows = tableCells(whole, { ...layoutOf(question, resource), withHeader })
+    for (const cells of rows) widths = cells.map((cell, index) => Math.max(Array.from(cell).length, widths[index] ?? 0))
+    for (const cells of rows) {
       write(
         `${cells
           .map((cell, index) => pad(cell, widths[index] ?? 0))
@@ -171,13 +180,17 @@ function eventPrinter(question: Question, resource: ResourceDefinition) {
   }
   return {
     resourceVersion: () => version,
+    start: (table: ServerTable): void => {
+      version = table.metadata?.resourceVersion
+      printTable(table)
+    },
     restart: () => {
       version = undefined
     },
     print: ({ type, object }: WatchEvent): void => {
       version = versionOf(object) ?? version
       if (type === 'BOOKMARK') return
-      if (flags.output === undefined || flags.output === 'wide') return printTable(object as ServerTable)
+      if (isTabular(question)) return printTable(object as ServerTable)
       const shown = object as unknown as KubeObject
       if (flags.output === 'name') write(`${nameText(resource, shown.metadata.name)}\n`)
       else

@@ -82,6 +82,7 @@ type ObjectChange = {
 function planText(changes: readonly ObjectChange[], { machines, objects, notes }: FleetPlan): string {
   const changed = changes.filter(({ action }) => action !== 'none')
   const moved = machines.filter(({ action }) => action !== 'none')
+  const queued = moved.filter(({ action }) => action === 'queue').length
   const resting = machines.length - moved.length
   const lines = [
     ...notes,
@@ -99,7 +100,7 @@ function planText(changes: readonly ObjectChange[], { machines, objects, notes }
         why,
       ]),
     ),
-    `${counted(changed.length + objects.length, 'object')} and ${counted(moved.length, 'machine')} would change; ${counted(resting, 'sprite')} would not. Nothing was done.`,
+    `${counted(changed.length + objects.length, 'object')} and ${counted(moved.length - queued, 'machine')} would change, ${counted(queued, 'sprite')} would wait, ${resting} would stay as they are. Nothing was done.`,
   ]
   return `${lines.join('\n')}\n`
 }
