@@ -14,14 +14,20 @@ export type Reply = { readonly code: number; readonly body: OracleBody; readonly
 /** What tests read of an answer: an object, or a Status with causes. */
 export type OracleBody = {
   readonly message?: string
+  readonly reason?: string
   readonly metadata?: { readonly resourceVersion?: string }
   readonly spec?: unknown
   readonly status?: unknown
-  readonly details?: { readonly causes?: readonly { readonly field?: string; readonly message?: string }[] }
+  readonly details?: {
+    readonly causes?: readonly { readonly reason?: string; readonly field?: string; readonly message?: string }[]
+  }
 }
 
+type Method = 'GET' | 'POST' | 'PUT' | 'PATCH' | 'DELETE'
+
 export type Oracle = {
-  send(method: 'GET' | 'POST' | 'PUT', url: string, body?: unknown): Promise<Reply>
+  /** `contentType`: application/json unless it is a patch. */
+  send(method: Method, url: string, body?: unknown, contentType?: string): Promise<Reply>
   stop(): Promise<void>
 }
 
@@ -78,10 +84,10 @@ function isRunning(pid: number): boolean {
   }
 }
 
-async function send(method: string, url: string, body?: unknown): Promise<Reply> {
+async function send(method: string, url: string, body?: unknown, contentType = 'application/json'): Promise<Reply> {
   const response = await fetch(URL_BASE + url, {
     method,
-    headers: { 'content-type': 'application/json' },
+    headers: { 'content-type': contentType, 'user-agent': 'fuzz/1' },
     ...(body === undefined ? {} : { body: JSON.stringify(body) }),
   })
   const warnings = [...(response.headers.get('warning') ?? '').matchAll(/unknown field \\"([^"]*)\\"/gu)]

@@ -82,7 +82,7 @@ export const ROOMS: readonly Room[] = [
   {
     name: 'server',
     prefixes: ['controller/server/'],
-    may: ['api', 'kinds', 'registry', 'system'],
+    may: ['api', 'kinds', 'manifest', 'registry', 'system'],
     types: [CLIENT_PORT],
     packages: ['@peculiar/x509', 'yaml', 'zod'],
     mayNode: true,

@@ -2,6 +2,7 @@
 import { formatKey, type Key } from '../api/object.ts'
 import { resourceName } from '../api/define-kind.ts'
 import type { ResourceDefinition } from '../api/resource.ts'
+import { apply } from './apply.ts'
 import { create } from './create.ts'
 import { remove } from './delete.ts'
 import { createKeyedLock } from './keyed-lock.ts'
@@ -28,6 +29,8 @@ export function createRegistry(ports: RegistryOptions): Registry {
       locked(resource, key, () => update(ports, resource, { key, body, context })),
     patch: (resource, key, asked, context) =>
       locked(resource, key, () => patch(ports, resource, { key, patch: asked, context })),
+    apply: (resource, key, body, context) =>
+      locked(resource, key, () => apply(ports, resource, { key, body, context })),
     delete: (resource, key, options, context) =>
       locked(resource, key, () => remove(ports, resource, { key, options, context })),
   }

@@ -44,7 +44,7 @@ describe('create', () => {
     const { metadata, status } = await registry.create(widgets, 'acme', body, CONTEXT)
     expect(metadata.uid).not.toBe('mine')
     expect(Object.keys(metadata).sort()).toEqual(
-      ['creationTimestamp', 'generation', 'name', 'namespace', 'resourceVersion', 'uid'].sort(),
+      ['creationTimestamp', 'generation', 'managedFields', 'name', 'namespace', 'resourceVersion', 'uid'].sort(),
     )
     expect(metadata.generation).toBe(1)
     expect(status).toEqual({ observedGeneration: -1 })

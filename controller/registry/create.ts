@@ -1,10 +1,11 @@
 /** Creates objects: namespace, defaults, stamps, checks, admission, commit. */
 import { hasReason } from '../api/errors.ts'
 import { generatedName } from '../api/names.ts'
-import type { KubeObject } from '../api/object.ts'
+import type { KubeObject, ManagedFieldsEntry } from '../api/object.ts'
 import type { ResourceDefinition } from '../api/resource.ts'
 import { admit } from './admit.ts'
 import { bornCauses } from './check.ts'
+import { entriesIn, ownedObject, withEntries } from './owners.ts'
 import { storeKeyOf, type RegistryOptions } from './ports.ts'
 import { alreadyExists, badRequest, forbidden, invalid, notFound } from './refusals.ts'
 import { objectOf } from './records.ts'
@@ -30,9 +31,10 @@ export async function create(
   if (request.seen.resourceVersion !== undefined)
     throw badRequest('resourceVersion should not be set on objects to be created')
   noteUnknown(request.unknown, context, { resource, isPatch: false })
+  const requested = entriesIn(write.body)
   for (let tries = 1; ; tries++) {
     try {
-      return await createOnce(ports, resource, { namespace, request, context })
+      return await createOnce(ports, resource, { namespace, request, context, entries: { requested } })
     } catch (error) {
       const isTaken = request.meta.name === undefined && hasReason(error, 'AlreadyExists')
       if (!isTaken || tries >= GENERATED_NAMES_MAX) throw error
@@ -40,17 +42,40 @@ export async function create(
   }
 }
 
-type Attempt = { readonly namespace: string; readonly request: Request; readonly context: WriteContext }
+/** Creates the object that a configuration applied to nothing makes; its managedFields are given. */
+export const createApplied = (
+  ports: RegistryOptions,
+  resource: ResourceDefinition,
+  applied: Omit<Attempt, 'entries'> & { readonly managedFields: readonly ManagedFieldsEntry[] | undefined },
+): Promise<KubeObject> => {
+  const { managedFields, ...attempt } = applied
+  checkNamespacePath(resource, attempt.namespace, attempt.request.meta)
+  return createOnce(ports, resource, { ...attempt, entries: { managedFields } })
+}
+
+type Attempt = {
+  readonly namespace: string
+  readonly request: Request
+  readonly context: WriteContext
+  /** managedFields: what the request says of them, or, after an apply, what they are. */
+  readonly entries:
+    | { readonly requested: unknown }
+    | { readonly managedFields: readonly ManagedFieldsEntry[] | undefined }
+}
 
 async function createOnce(
   ports: RegistryOptions,
   resource: ResourceDefinition,
-  { namespace, request, context }: Attempt,
+  { namespace, request, context, entries }: Attempt,
 ): Promise<KubeObject> {
   const name = nameOf(ports, request)
   await checkNamespaceExists(ports, resource, { namespace, name })
   const birth = { name, namespace, uid: ports.entropy.uuid(), nowMs: ports.clock.now() }
-  const object = bornObject(resource, request, birth)
+  const born = bornObject(resource, request, birth)
+  const object =
+    'managedFields' in entries
+      ? withEntries(born, entries.managedFields)
+      : ownedObject(ports, resource, { object: born, requested: entries.requested, context })
   const causes = bornCauses(resource, object)
   if (causes.length > 0) throw invalid(resource, name, causes)
   await admit(ports, resource, { operation: 'CREATE', object, actor: context.actor })

@@ -24,6 +24,13 @@ export type WriteContext = {
   readonly signal?: AbortSignal
 }
 
+/** What goes with an apply: `fieldManager` is who applies; `force` takes what others own. */
+export type ApplyContext = WriteContext & {
+  readonly fieldManager: string
+  readonly force?: boolean
+  readonly subresource?: 'status'
+}
+
 /** How a patch is read. */
 export type PatchType = 'merge' | 'json'
 
@@ -99,6 +106,17 @@ export interface Registry {
     patch: { readonly type: PatchType; readonly body: unknown },
     context: WriteContext & { readonly subresource?: Subresource },
   ): Promise<KubeObject>
+  /**
+   * Applies a configuration (server-side apply): creates the object or merges into it, and claims its fields for the
+   * manager. Fields that others own are Conflict with one cause each, unless forced; the same apply again writes
+   * nothing; a configuration that does not fit the schema is InternalError, as kube-apiserver has it.
+   */
+  apply(
+    resource: ResourceDefinition,
+    key: Key,
+    body: unknown,
+    context: ApplyContext,
+  ): Promise<{ readonly object: KubeObject; readonly created: boolean }>
   /** The object with deletionTimestamp when finalizers hold it (`deleted: false`), else as it was when it went. */
   delete(
     resource: ResourceDefinition,

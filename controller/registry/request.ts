@@ -18,6 +18,8 @@ export type Request = {
   readonly content: JsonObject
   /** Paths of fields that the schema does not know. */
   readonly unknown: readonly string[]
+  /** Nulls that are not allowed are refused rather than dropped, as in an applied configuration. */
+  readonly keepsNulls?: boolean
 }
 
 /** Group and version, as objects of the resource carry it. */

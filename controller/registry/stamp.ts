@@ -6,6 +6,7 @@ import { jsonEqual } from '../api/patches.ts'
 import type { ResourceDefinition } from '../api/resource.ts'
 import { applyDefaults } from '../api/schema/defaults.ts'
 import type { PropagationPolicy } from '../client/client.ts'
+import { sameOwners } from './owners.ts'
 import { apiVersionOf, type Request } from './request.ts'
 import { strategyOf } from './strategy.ts'
 
@@ -26,14 +27,14 @@ export function bornObject(resource: ResourceDefinition, request: Request, birth
     ...requested,
   }
   const content = resource.hasStatus ? without(request.content, 'status') : request.content
-  return strategyOf(resource).prepareCreate(assemble(resource, metadata, content))
+  return strategyOf(resource).prepareCreate(assemble(resource, metadata, { ...request, content }))
 }
 
 /** The object that a write to the main endpoint would store; status stays as it is. */
 export function updatedObject(resource: ResourceDefinition, live: KubeObject, request: Request): KubeObject {
   const content = resource.hasStatus ? withStatusOf(live, request.content) : request.content
   const metadata = updatedMeta(live.metadata, request.meta)
-  const object = strategyOf(resource).prepareUpdate(assemble(resource, metadata, content), live)
+  const object = strategyOf(resource).prepareUpdate(assemble(resource, metadata, { ...request, content }), live)
   return withGeneration(object, live)
 }
 
@@ -41,7 +42,8 @@ export function updatedObject(resource: ResourceDefinition, live: KubeObject, re
 export function statusObject(resource: ResourceDefinition, live: KubeObject, request: Request): KubeObject {
   const { apiVersion: _apiVersion, kind: _kind, metadata, status: _status, ...content } = live
   const { status } = request.content
-  return assemble(resource, metadata, { ...content, ...(status === undefined ? {} : { status }) })
+  const whole = { ...content, ...(status === undefined ? {} : { status }) }
+  return assemble(resource, metadata, { ...request, content: whole })
 }
 
 /** The namespace that a write to /finalize would store: only spec.finalizers is taken. */
@@ -88,8 +90,10 @@ function finalizersFor(policy: PropagationPolicy | undefined, held: readonly str
   return [...own, policy === 'Foreground' ? FOREGROUND : ORPHAN]
 }
 
-/** Whether a write would change nothing: managedFields and resourceVersion do not count. */
-export const isNoOp = (live: KubeObject, object: KubeObject): boolean => jsonEqual(comparable(live), comparable(object))
+/** Whether a write would change nothing: resourceVersion and the times in managedFields do not count. */
+export const isNoOp = (live: KubeObject, object: KubeObject): boolean =>
+  jsonEqual(comparable(live), comparable(object)) &&
+  sameOwners(live.metadata.managedFields, object.metadata.managedFields)
 
 function comparable(object: KubeObject): object {
   const { managedFields: _fields, resourceVersion: _version, ...metadata } = object.metadata
@@ -119,8 +123,12 @@ function withStatusOf(live: KubeObject, content: Request['content']): object {
 const without = (content: object, key: string): object =>
   Object.fromEntries(Object.entries(content).filter(([name]) => name !== key))
 
-function assemble(resource: ResourceDefinition, metadata: ObjectMeta, content: object): KubeObject {
-  const filled = resource.schema === undefined ? content : applyDefaults(resource.schema, content as never)
+function assemble(
+  resource: ResourceDefinition,
+  metadata: ObjectMeta,
+  { content, keepsNulls = false }: { readonly content: object; readonly keepsNulls?: boolean },
+): KubeObject {
+  const filled = resource.schema === undefined ? content : applyDefaults(resource.schema, content, { keepsNulls })
   // Whether spec is there and right is for validation to say.
   return { apiVersion: apiVersionOf(resource), kind: resource.kind, metadata, ...(filled as { spec: unknown }) }
 }

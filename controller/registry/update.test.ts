@@ -78,7 +78,7 @@ describe('update', () => {
   test('RG13 a no-op answers the live object, whatever server-owned fields it carries', async () => {
     const { registry, live, commits } = await withWidget({ tags: ['x'] }, { labels: { a: 'b' } })
     const before = commits()
-    const noise = { creationTimestamp: null, generation: 77, managedFields: [{}], annotations: {} }
+    const noise = { creationTimestamp: null, generation: 77, managedFields: null, annotations: {} }
     const body = { ...live, metadata: { ...live.metadata, ...noise } }
     expect(await registry.update(widgets, KEY, body, CONTEXT)).toBe(live)
     expect(await registry.patch(widgets, KEY, merge({}), CONTEXT)).toBe(live)

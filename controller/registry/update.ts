@@ -1,8 +1,8 @@
 /** Replaces and patches objects: the main endpoint, /status and a namespace's /finalize. */
-import type { Key, KubeObject } from '../api/object.ts'
+import type { Key, KubeObject, ManagedFieldsEntry } from '../api/object.ts'
 import { isJsonObject, jsonPatch, mergePatch } from '../api/patches.ts'
 import type { ResourceDefinition } from '../api/resource.ts'
-import { ApiError } from '../api/errors.ts'
+import { ApiError, type Cause } from '../api/errors.ts'
 import { admit } from './admit.ts'
 import { changeCauses } from './check.ts'
 import type { RegistryOptions } from './ports.ts'
@@ -10,6 +10,7 @@ import { badRequest, invalid } from './refusals.ts'
 import type { PatchType, Subresource, WriteContext } from './registry.ts'
 import { checkDepth, checkPath, readRequest, type Request } from './request.ts'
 import { isLostRace } from './store-errors.ts'
+import { entriesIn, ownedObject, withEntries } from './owners.ts'
 import { finalizedObject, isNoOp, statusObject, updatedObject } from './stamp.ts'
 import { mayGo } from './strategy.ts'
 import { checkSeen, commitStep, countWrite, noteUnknown, readLive } from './write.ts'
@@ -35,7 +36,7 @@ export async function update(
   checkSeen(resource, live, request.seen)
   // Built-in kinds may be replaced unconditionally, custom ones may not.
   if (request.seen.resourceVersion === undefined && resource.schema !== undefined) throw versionMissing(resource, key)
-  return store(ports, resource, { live, request, context })
+  return storeChange(ports, resource, { live, request, context, entries: { requested: entriesIn(write.body) } })
 }
 
 /** Patches an object; see the Registry port. The caller holds the key's lock. */
@@ -53,12 +54,13 @@ export async function patch(
   for (let tries = 1; ; tries++) {
     context.signal?.throwIfAborted()
     const live = await readLive(ports, resource, key)
-    const request = readRequest(resource, patched(resource, live, write.patch))
+    const body = patched(resource, live, write.patch)
+    const request = readRequest(resource, body)
     checkPath(resource, key, request.meta)
     if (tries === 1) noteUnknown(request.unknown, context, { resource, isPatch: true })
     checkSeen(resource, live, request.seen)
     try {
-      return await store(ports, resource, { live, request, context })
+      return await storeChange(ports, resource, { live, request, context, entries: { requested: entriesIn(body) } })
     } catch (error) {
       const mayRetry = isLostRace(error) && !namesVersion(write.patch) && tries < PATCH_TRIES_MAX
       if (!mayRetry) throw error
@@ -91,26 +93,49 @@ function namesVersion({ type, body }: { readonly type: PatchType; readonly body:
   )
 }
 
-type Change = { readonly live: KubeObject; readonly request: Request; readonly context: UpdateContext }
+type Change = {
+  readonly live: KubeObject
+  readonly request: Request
+  readonly context: UpdateContext
+  /** managedFields: what the request says of them, or, after an apply, what they are. */
+  readonly entries:
+    | { readonly requested: unknown }
+    | { readonly managedFields: readonly ManagedFieldsEntry[] | undefined }
+  /** What is wrong with the request already. */
+  readonly flaws?: readonly Cause[]
+}
 
-async function store(
+/** Stores a change of a live object unless nothing differs: ownership, checks, admission, commit. */
+export async function storeChange(
   ports: RegistryOptions,
   resource: ResourceDefinition,
-  { live, request, context }: Change,
+  change: Change,
 ): Promise<KubeObject> {
-  const object = changedObject(resource, { live, request, subresource: context.subresource })
-  if (isNoOp(live, object)) {
+  const { live, context, flaws = [] } = change
+  const object = ownedChange(ports, resource, change)
+  if (flaws.length === 0 && isNoOp(live, object)) {
     countWrite(ports, resource, 'Unchanged')
     return live
   }
   const { name, resourceVersion } = live.metadata
-  const causes = changeCauses(resource, object, live)
+  const causes = [...flaws, ...changeCauses(resource, object, live)]
   if (causes.length > 0) throw invalid(resource, name, causes)
   if (context.subresource === undefined)
     await admit(ports, resource, { operation: 'UPDATE', object, old: live, actor: context.actor })
   if (context.dryRun) return object
   const isGoing = object.metadata.deletionTimestamp !== undefined && mayGo(resource, object)
   return commitStep(ports, { type: isGoing ? 'Delete' : 'Put', resource, object, read: resourceVersion })
+}
+
+function ownedChange(ports: RegistryOptions, resource: ResourceDefinition, change: Change): KubeObject {
+  const { live, request, context, entries } = change
+  const object = changedObject(resource, { live, request, subresource: context.subresource })
+  if ('managedFields' in entries) return withEntries(object, entries.managedFields)
+  const { requested } = entries
+  const asksNothing = requested === undefined || requested === live.metadata.managedFields
+  // Most writes of reconcilers change nothing: they cost no look at who owns what.
+  if ((asksNothing || context.subresource !== undefined) && isNoOp(live, object)) return object
+  return ownedObject(ports, resource, { live, object, requested, context })
 }
 
 function changedObject(

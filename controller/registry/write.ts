@@ -31,9 +31,19 @@ export function noteUnknown(
 
 /** The live object of a key; throws NotFound. */
 export async function readLive(ports: RegistryOptions, resource: ResourceDefinition, key: Key): Promise<KubeObject> {
+  const live = await readIfAny(ports, resource, key)
+  if (live === undefined) throw notFound(resource, key.name)
+  return live
+}
+
+/** The live object of a key; undefined when there is none. */
+export async function readIfAny(
+  ports: RegistryOptions,
+  resource: ResourceDefinition,
+  key: Key,
+): Promise<KubeObject | undefined> {
   const record = await fromStore(resource, key.name, () => ports.store.read(storeKeyOf(resource, key)))
-  if (record === undefined) throw notFound(resource, key.name)
-  return objectOf(record)
+  return record === undefined ? undefined : objectOf(record)
 }
 
 /** Throws Conflict when a uid or resourceVersion that the caller has seen is not the live one's. */

@@ -1,12 +1,13 @@
 /** Generates the OpenAPI v3 documents that kubectl apply, create and explain read. Pure. */
 import type { ResourceDefinition } from '../api/resource.ts'
+import { APPLY_TYPE } from './apply-patch.ts'
 import { VERSION_INFO } from './discovery.ts'
 import { gvk, kindModel, listModel, metaModels, modelName } from './openapi-models.ts'
 
 const PREFIX = '#/components/schemas/'
 
 /** The media types of a PATCH. Strategic merge is left out on purpose: kubectl would send it for custom kinds. */
-export const PATCH_TYPES = ['application/json-patch+json', 'application/merge-patch+json'] as const
+export const PATCH_TYPES = ['application/json-patch+json', 'application/merge-patch+json', APPLY_TYPE] as const
 
 /** The path of a group version: `api/v1` or `apis/GROUP/VERSION`. */
 export const specPath = (group: string, version: string): string =>

@@ -7,6 +7,7 @@ import type { KubeObject } from '../api/object.ts'
 import type { ResourceDefinition } from '../api/resource.ts'
 import type { PatchType, Registry, RegistryDeleteOptions, WriteContext } from '../registry/registry.ts'
 import { representationOf, type Representation } from './accept.ts'
+import { APPLY_TYPE, applyParams, parseConfig } from './apply-patch.ts'
 import { contentTypeOf, parseBody, parseJson, unsupportedMediaType } from './body.ts'
 import { groupVersion } from './discovery.ts'
 import { jsonResponse, methodNotAllowed, notServed, type ApiRequest, type ApiResponse } from './exchange.ts'
@@ -197,7 +198,9 @@ async function update(ports: VerbPorts, call: Call): Promise<ApiResponse> {
 }
 
 async function patch(ports: VerbPorts, call: Call): Promise<ApiResponse> {
-  const type = patchTypeOf(contentTypeOf(call.request.headers.get('content-type')))
+  const contentType = contentTypeOf(call.request.headers.get('content-type'))
+  if (contentType === APPLY_TYPE) return apply(ports, call)
+  const type = patchTypeOf(contentType)
   if (call.request.url.searchParams.has('force'))
     throw new ApiError(
       'Invalid',
@@ -214,7 +217,15 @@ async function patch(ports: VerbPorts, call: Call): Promise<ApiResponse> {
   return objectResponse(ports, call, 200, patched)
 }
 
-/** The kind of patch of a media type. Server-side apply and strategic merge join here when the registry has them. */
+/** Server-side apply: 201 when it created the object. */
+async function apply(ports: VerbPorts, call: Call): Promise<ApiResponse> {
+  const context = { ...writeContext(call), ...applyParams(call.request.url.searchParams), ...subresource(call) }
+  const config = parseConfig(await call.request.readBody())
+  const { object, created } = await ports.registry.apply(call.resource, keyOfPath(call), config, context)
+  return objectResponse(ports, call, created ? 201 : 200, object)
+}
+
+/** The kind of patch of a media type; strategic merge is for kinds with Go types, which we have none of. */
 function patchTypeOf(contentType: string): PatchType {
   if (contentType === 'application/merge-patch+json') return 'merge'
   if (contentType === 'application/json-patch+json') return 'json'
