@@ -3,7 +3,7 @@ import { backoffMs, type BackoffPolicy } from '../../../system/backoff.ts'
 import { timestamp } from '../../../system/timestamp.ts'
 import { reconciling } from '../../api/conditions.ts'
 import { unansweredLeftMs } from './attempt.ts'
-import { withoutMachine } from './machineless.ts'
+import { isRevoked, withoutMachine } from './machineless.ts'
 import { asBefore, keptConditions, wasLost } from './outcomes.ts'
 import type { SpriteMachine } from './schema.ts'
 import { wantsMachine, type Want } from './want.ts'
@@ -100,6 +100,6 @@ export function afterLoss(
 function atPeace(world: SpriteWorld, failures: number): SpriteDecision {
   const { machine: _gone, ...status } = world.sprite.status ?? {}
   const after: SpriteWorld = { ...world, sprite: { ...world.sprite, status }, observation: { seen: 'none' } }
-  const want = wantsMachine({ ...after, isRevoked: world.slot.holder?.revoke !== undefined })
+  const want = wantsMachine({ ...after, isRevoked: isRevoked(world) })
   return { ...withoutMachine(after, want), actions: [], failures, requeueAfterMs: 0 }
 }

@@ -23,6 +23,7 @@ import {
   WAITING,
   without,
   worldOf,
+  YIELDING,
 } from './world-builder.ts'
 import { lacksPersona, wantsMachine } from './want.ts'
 import type { Observation, SpriteDecision, SpriteWorld } from './world.ts'
@@ -134,7 +135,7 @@ const worlds: fc.Arbitrary<SpriteWorld> = fc
   .record({
     sprite: sprites,
     tenant: fc.oneof({ weight: 3, arbitrary: fc.constant(activeTenant()) }, { weight: 2, arbitrary: tenants }),
-    slot: fc.constantFrom(HELD, HELD, REVOKED, WAITING, { ...WAITING, position: undefined, limit: null }),
+    slot: fc.constantFrom(HELD, HELD, REVOKED, YIELDING, WAITING, { ...WAITING, position: undefined, limit: null }),
     isProjectSuspended: fc.integer({ min: 0, max: 9 }).map((roll) => roll === 0),
     personaExists: fc.integer({ min: 0, max: 9 }).map((roll) => roll > 0),
     assignedWork: fc.nat(2),

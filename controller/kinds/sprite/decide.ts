@@ -15,7 +15,7 @@ import { isPaused, PAUSED_ANNOTATION } from '../marks.ts'
 import type { SpriteMachine } from './schema.ts'
 import { absent } from './absence.ts'
 import { settled } from './attempt.ts'
-import { isHeld, withoutMachine } from './machineless.ts'
+import { isHeld, isRevoked, withoutMachine } from './machineless.ts'
 import { asBefore } from './outcomes.ts'
 import { running, wakeUp } from './running.ts'
 import { destroying, stopping } from './teardown.ts'
@@ -29,7 +29,7 @@ export function decideSprite(world: SpriteWorld): SpriteDecision {
   const machine = sprite.status?.machine
   if (isPaused(sprite)) return paused(world)
   if (!isDeleting(sprite) && !isHeld(world)) return holdFinalizer(world)
-  const want = wantsMachine({ ...world, isRevoked: world.slot.holder?.revoke !== undefined })
+  const want = wantsMachine({ ...world, isRevoked: isRevoked(world) })
   if (machine === undefined) return withoutMachine(world, want)
   if (machine.id === undefined) return unanswered(world, want, machine)
   return withMachine(world, want, { ...machine, id: machine.id })

@@ -90,3 +90,9 @@ const blockersOf = (world: SpriteWorld): Pick<SpriteDecision, 'blockers'> =>
 /** Whether the finalizer stands between the sprite and its end. */
 export const isHeld = (world: SpriteWorld): boolean =>
   world.sprite.metadata.finalizers?.includes(MACHINE_FINALIZER) ?? false
+
+/** Whether its slot is asked back. It yields only while it has nothing to do: work may have come in the meantime. */
+export function isRevoked(world: SpriteWorld): boolean {
+  const revoke = world.slot.holder?.revoke
+  return revoke === 'LimitLowered' || (revoke === 'Yield' && world.assignedWork === 0)
+}

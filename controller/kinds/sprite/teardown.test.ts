@@ -5,6 +5,7 @@ import type { SpriteMachine, SpritePhase } from './schema.ts'
 import {
   activeTenant,
   ago,
+  alive,
   configOf,
   DELETING,
   HELD,
@@ -15,6 +16,7 @@ import {
   shown,
   told,
   worldOf,
+  YIELDING,
 } from './world-builder.ts'
 import type { SpriteWorld } from './world.ts'
 
@@ -46,6 +48,18 @@ describe('a machine that should not run', () => {
     'SPR21 whose slot is asked back is stopped': [
       { ...of(), slot: REVOKED, observation: seen('started') },
       'stop | Draining | Stop | False Stopping',
+    ],
+    'SPR21 that idles yields its slot': [
+      {
+        sprite: heldSprite({ phase: 'Idle', machine: machineOf() }, { spec: { runPolicy: 'Always' } }),
+        slot: YIELDING,
+        observation: seen('started'),
+      },
+      'stop | Draining | Stop | False Stopping',
+    ],
+    'SPR21 that was given work does not yield any more': [
+      { ...of(), slot: YIELDING, assignedWork: 1, presence: alive(), observation: seen('started') },
+      '- | Idle | Run | True Running',
     ],
     'SPR20 first finishes its task, and is told once': [
       { ...of({}, 'Working'), slot: REVOKED, currentWork: TASK, assignedWork: 1, observation: seen('started') },

@@ -85,8 +85,10 @@ export const seen = (state: MachineState, over: Partial<Machine> = {}): Observat
 const HOLDER = { uid: heldSprite().metadata.uid, sprite: 'a', since: TEST_NOW }
 /** It holds one of two slots. */
 export const HELD: SlotView = { holder: HOLDER, position: undefined, limit: 2, holders: ['a'] }
-/** Its slot is asked back. */
-export const REVOKED: SlotView = { ...HELD, holder: { ...HOLDER, revoke: 'Yield' } }
+/** Its slot is asked back, whatever it does. */
+export const REVOKED: SlotView = { ...HELD, holder: { ...HOLDER, revoke: 'LimitLowered' } }
+/** Its slot is asked back for another that has work. */
+export const YIELDING: SlotView = { ...HELD, holder: { ...HOLDER, revoke: 'Yield' } }
 /** It waits, the first in line. */
 export const WAITING: SlotView = { holder: undefined, position: 1, limit: 2, holders: ['b', 'c'] }
 const UNHEARD: SlotView = { ...WAITING, position: undefined, holders: [] }

@@ -147,17 +147,25 @@ describe('recall', () => {
       { ...none, sprites: [sprite('a', 'Draining')], active: [given('w', 'a', { agoMs: UNCLAIMED_MS })] },
       'w<',
     ],
-    'DSP7 takes work from a sprite that waits when another could start at once': [
+    'DSP7 moves work from a sprite that waits to one that could start at once': [
       { ...none, sprites: [sprite('a', 'Queued'), sprite('b')], active: [given('w', 'a')] },
-      'w<',
+      'w>b',
     ],
-    'DSP7 takes one work for one such other': [
+    'DSP7 moves work to one whose task has just ended': [
+      { ...none, sprites: [sprite('a', 'Queued'), sprite('b', 'Working')], active: [given('w', 'a')] },
+      'w>b',
+    ],
+    'DSP7 gives waiting work first': [
+      { sprites: [sprite('a', 'Queued'), sprite('b')], active: [given('v', 'a')] },
+      'w>b',
+    ],
+    'DSP7 moves one work to one such other': [
       {
         ...none,
         sprites: [sprite('a', 'Queued'), sprite('b', 'Stopped'), sprite('c')],
         active: [given('w', 'a'), given('x', 'b')],
       },
-      'w<',
+      'w>c',
     ],
     'DSP7 leaves work where it is when the other has some': [
       {
@@ -268,16 +276,14 @@ describe('in every tenant', () => {
     })
   })
 
-  test('DSP13 only unclaimed work is taken back, and no more for a better place than there are such places', () => {
-    holds((world, { recall }) => {
-      const stranded = recall.filter((work) => {
-        const one = world.sprites.find(({ metadata }) => metadata.name === work.status?.assignedSprite)
-        return (
-          one !== undefined && (one.status?.phase === 'Stopped' || one.status?.phase === 'Queued') && suits(one, work)
-        )
-      })
-      const idle = world.sprites.filter((one) => one.status?.phase === 'Idle').length
-      return recall.every((work) => work.status?.phase === 'Assigned') && stranded.length <= idle
+  test('DSP13 only unclaimed work is taken back or moved, and moved only to a sprite that is up', () => {
+    holds((world, { assign, recall }) => {
+      const moved = assign.filter(({ work }) => world.active.includes(work))
+      return (
+        recall.every((work) => work.status?.phase === 'Assigned') &&
+        moved.every(({ work }) => work.status?.phase === 'Assigned' && !recall.includes(work)) &&
+        moved.every((one) => one.sprite.status?.phase === 'Idle' || one.sprite.status?.phase === 'Working')
+      )
     })
   })
 
@@ -300,8 +306,14 @@ describe('in every tenant', () => {
         ...work,
         status: { phase: 'Assigned' as const, assignedSprite: one.metadata.name, assignedTime: now },
       }))
-      const pending = world.pending.filter((work) => !assign.some((one) => one.work === work))
-      return decideDispatch({ ...world, pending, active: [...world.active, ...active] }).assign.length === 0
+      const isLeft = (work: Work): boolean => !assign.some((one) => one.work === work)
+      const next = {
+        ...world,
+        pending: world.pending.filter(isLeft),
+        active: [...world.active.filter(isLeft), ...active],
+      }
+      const again = decideDispatch(next).assign.map(({ work }) => work.metadata.name)
+      return assign.every(({ work }) => !again.includes(work.metadata.name))
     })
   })
 })

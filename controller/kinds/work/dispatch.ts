@@ -24,8 +24,9 @@ export type Assignment = { readonly work: Work; readonly sprite: Sprite }
 
 /** Which sprite gets which work, and which work goes back. */
 export type DispatchDecision = {
+  /** Waiting work, and work that moves from a sprite that is not up to one that is. */
   readonly assign: readonly Assignment[]
-  /** Assigned but never claimed, by a sprite that cannot come (or another could at once): back to Pending. */
+  /** Assigned but never claimed, by a sprite that cannot come: back to Pending. */
   readonly recall: readonly Work[]
   readonly requeueAfterMs?: number
 }
@@ -41,7 +42,13 @@ export function decideDispatch(world: DispatchWorld): DispatchDecision {
     assign.push({ work, sprite })
   }
   const unclaimed = world.active.filter((work) => work.status?.phase === 'Assigned').sort(byTurn)
-  const recall = recalled(world, unclaimed, busy)
+  const recall = unclaimed.filter((work) => shouldRecall(world, work))
+  for (const work of unclaimed) {
+    const sprite = recall.includes(work) ? undefined : betterSprite(world, work, busy)
+    if (sprite === undefined) continue
+    busy.add(sprite.metadata.name)
+    assign.push({ work, sprite })
+  }
   const requeueAfterMs = nextLook(world, unclaimed)
   return { assign, recall, ...(requeueAfterMs === undefined ? {} : { requeueAfterMs }) }
 }
@@ -92,21 +99,26 @@ function rank(world: DispatchWorld, sprite: Sprite, work: Work): number {
   return readiness * 4 + hasSlot * 2 + isOwn
 }
 
-/** Of work whose sprite cannot come, or waits while another could start at once; one such other takes one work. */
-function recalled(world: DispatchWorld, unclaimed: readonly Work[], busy: ReadonlySet<string>): Work[] {
-  const taken = new Set(busy)
-  return unclaimed.filter((work) => {
-    const sprite = world.sprites.find((one) => one.metadata.name === work.status?.assignedSprite)
-    if (sprite === undefined || cannotCome(sprite, work)) return true
-    if (sprite.status?.phase === 'Draining') return unclaimedMs(world, work) >= UNCLAIMED_MS
-    if (COMING.has(sprite.status?.phase ?? '')) return false
-    const other = world.sprites.find((one) => canStartAtOnce(one, work, taken))
-    if (other !== undefined) taken.add(other.metadata.name)
-    return other !== undefined
-  })
+const spriteOf = (world: DispatchWorld, work: Work): Sprite | undefined =>
+  world.sprites.find((one) => one.metadata.name === work.status?.assignedSprite)
+
+/** Its sprite is gone, unfit or late. */
+function shouldRecall(world: DispatchWorld, work: Work): boolean {
+  const sprite = spriteOf(world, work)
+  if (sprite === undefined || cannotCome(sprite, work)) return true
+  return sprite.status?.phase === 'Draining' && unclaimedMs(world, work) >= UNCLAIMED_MS
 }
 
-const COMING: ReadonlySet<string> = new Set(['Idle', 'Working', 'Starting'])
+/** One that could start at once, while the one that has the work is not up: the work moves in one write. */
+function betterSprite(world: DispatchWorld, work: Work, busy: ReadonlySet<string>): Sprite | undefined {
+  if (COMING.has(spriteOf(world, work)?.status?.phase ?? '')) return undefined
+  const up = world.sprites.filter((sprite) => UP.has(sprite.status?.phase ?? ''))
+  return bestSprite({ ...world, sprites: up }, work, busy)
+}
+
+/** One whose task has just ended is Working until it says so. */
+const UP: ReadonlySet<string> = new Set(['Idle', 'Working'])
+const COMING: ReadonlySet<string> = new Set([...UP, 'Starting', 'Draining'])
 
 const cannotCome = (sprite: Sprite, work: Work): boolean =>
   !suits(sprite, work) ||
@@ -116,9 +128,6 @@ const cannotCome = (sprite: Sprite, work: Work): boolean =>
 
 const unclaimedMs = (world: DispatchWorld, work: Work): number =>
   world.nowMs - (parseTimestamp(work.status?.assignedTime) ?? world.nowMs)
-
-const canStartAtOnce = (sprite: Sprite, work: Work, busy: ReadonlySet<string>): boolean =>
-  sprite.status?.phase === 'Idle' && suits(sprite, work) && isAvailable(sprite) && !busy.has(sprite.metadata.name)
 
 /** Assigned work of a sprite that may be draining by then is looked at again when it is late. */
 function nextLook(world: DispatchWorld, unclaimed: readonly Work[]): number | undefined {
