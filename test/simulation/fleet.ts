@@ -29,6 +29,8 @@ export type FleetOptions = {
   readonly limit: number
   readonly retentionSeconds?: number
   readonly tenants?: readonly string[]
+  /** An agent type without a persona. */
+  readonly unknownAgentType?: string
 }
 
 const CONTROL_PLANE = 'cp-test'
@@ -46,6 +48,7 @@ export class Fleet {
   readonly #pictures = new Map<string, MachineList & { readonly atMs: number }>()
   readonly #tenants: readonly string[]
   readonly #limit: number
+  readonly #unknownAgentType: string | undefined
   readonly #listeners = new Set<(tenant: string, sprite: string) => void>()
   /** Destroyed from a stop: its process cannot come back, so it does not count as running. */
   readonly #goingUnstarted = new Set<string>()
@@ -56,6 +59,7 @@ export class Fleet {
   constructor(options: FleetOptions) {
     this.#entropy = seededEntropy(options.seed)
     this.#limit = options.limit
+    this.#unknownAgentType = options.unknownAgentType
     this.#tenants = options.tenants ?? ['acme', 'beta']
     this.client = createFakeClient({ clock: this.clock })
     this.machines = createFakeMachines({
@@ -163,7 +167,7 @@ export class Fleet {
         defaults: { image: 'sprite:1', regions: ['local'] },
         deadlines: SPRITE_DEADLINES,
         controlPlaneId: CONTROL_PLANE,
-        personaExists: () => true,
+        personaExists: (_, agentType) => agentType !== this.#unknownAgentType,
         brake,
         bootEnv: () => ({}),
         stopTimeoutSeconds: 5,
