@@ -2,7 +2,7 @@
 import { spawn } from 'node:child_process'
 import { availableParallelism } from 'node:os'
 import path from 'node:path'
-import { parseArgs } from 'node:util'
+import { parseArgs, stripVTControlCharacters } from 'node:util'
 import PQueue from 'p-queue'
 
 type Check = { readonly name: string; readonly args: readonly string[] }
@@ -50,7 +50,7 @@ function run(check: Check): Promise<Result> {
 function show(check: Check, result: Result): void {
   const seconds = `${(result.tookMs / 1000).toFixed(1)} s`
   console.log(`${result.isOk ? 'ok    ' : 'failed'}  ${check.name.padEnd(14)}${seconds.padStart(8)}`)
-  if (!result.isOk) console.log(`${result.output.trim()}\n`)
+  if (!result.isOk) console.log(`${stripVTControlCharacters(result.output).trim()}\n`)
 }
 
 /** Runs the checks of these names, or all; true when all passed. */
