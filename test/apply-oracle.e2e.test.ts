@@ -202,8 +202,7 @@ describe.skipIf(absence !== undefined)(
           const difference = await compareObject(subject, `f-${index}`, { draw, ours, theirs, codes })
           if (difference !== undefined) differences.push(difference)
         }
-        if (process.env['APPLY_STEPS'] !== undefined)
-          console.log(subject.kind.kind, Object.fromEntries(codes))
+        if (process.env['APPLY_STEPS'] !== undefined) console.log(subject.kind.kind, Object.fromEntries(codes))
         expect(differences.map((difference) => JSON.stringify(difference)).join('\n')).toBe('')
       },
     )
