@@ -2,7 +2,7 @@
 import { createHash } from 'node:crypto'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { ApiError, statusOf } from '../api/errors.ts'
-import { spriteKind } from '../kinds/sprite/schema.ts'
+import { spriteKind, type Sprite } from '../kinds/sprite/schema.ts'
 import { workKind } from '../kinds/work/schema.ts'
 import { GROWTH_LIMITS, namespaceOf, readyCondition, spriteOf, tenantOf, workOf } from './objects-for-tests.ts'
 import { cliWorld, folderWith, hastyClock, runLine, type CliWorld } from './testing.ts'
@@ -27,12 +27,12 @@ beforeEach(async () => {
 })
 afterEach(() => world.close())
 
-const BLOCKED = {
+const BLOCKED: NonNullable<Sprite['status']> = {
   phase: 'Queued',
   observedGeneration: 1,
   conditions: [readyCondition('Queued', 'Waits for a slot at position 2', 'False')],
   blockers: [{ reason: 'Queued', limit: 2, used: 2, requested: 1, position: 2, holders: ['a', 'b'], fix: 'Stop one' }],
-} as const
+}
 
 describe('get', () => {
   it('CLI8 shows the columns that the server gives, aligned', async () => {
@@ -51,7 +51,7 @@ describe('get', () => {
   })
 
   it('CLI8 shows more with -o wide, and the tenant with -A', async () => {
-    await world.put(spriteOf('one', { ...BLOCKED, conditions: [...BLOCKED.conditions], blockers: [] }))
+    await world.put(spriteOf('one', BLOCKED))
     const wide = await world.run(['get', 'spr', '-A', '-o', 'wide'])
     expect(wide.out.split('\n')[0]).toMatch(/^NAMESPACE {3}NAME .* MACHINE .* REGION .* REASON .* MESSAGE$/)
     expect(wide.out).toContain('Waits for a slot at position 2')
@@ -144,13 +144,7 @@ describe('get', () => {
 
 describe('describe', () => {
   it('CLI10 shows conditions, blockers with their fix, and events', async () => {
-    await world.put(
-      spriteOf('one', {
-        ...BLOCKED,
-        conditions: [...BLOCKED.conditions],
-        blockers: [...BLOCKED.blockers.map((one) => ({ ...one, holders: [...one.holders] }))],
-      }),
-    )
+    await world.put(spriteOf('one', BLOCKED))
     const { out, code } = await world.run(['describe', 'sprite', 'one', '-n', 'acme'])
     expect(code).toBe(0)
     for (const line of [

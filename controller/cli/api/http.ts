@@ -35,7 +35,7 @@ export function createHttpClient(connection: Connection): HttpClient {
   const isTls = base.protocol === 'https:'
   const agent = isTls ? new HttpsAgent({ keepAlive: true, ca: connection.caCert }) : new HttpAgent({ keepAlive: true })
   const send = (path: string, options: ApiRequestOptions): Promise<IncomingMessage> =>
-    answerTo({ base, path, isTls, options, request: { agent, headers: headersOf(connection, options) } })
+    answerTo({ base, path, isTls, options, request: { agent }, headers: headersOf(connection, options) })
   async function* text(path: string, options: ApiRequestOptions = {}): AsyncGenerator<string> {
     const response = await send(path, options)
     if ((response.statusCode ?? 500) >= 400) throw refusalOf(await wholeOf(response), response.statusCode ?? 500)
@@ -79,10 +79,11 @@ type Sending = {
   readonly path: string
   readonly isTls: boolean
   readonly options: ApiRequestOptions
-  readonly request: RequestOptions & { readonly headers: Record<string, string> }
+  readonly request: RequestOptions
+  readonly headers: Readonly<Record<string, string>>
 }
 
-function answerTo({ base, path, isTls, options, request }: Sending): Promise<IncomingMessage> {
+function answerTo({ base, path, isTls, options, request, headers }: Sending): Promise<IncomingMessage> {
   const url = new URL(base.pathname.replace(/\/$/, '') + path, base)
   for (const [name, value] of Object.entries(options.query ?? {}))
     if (value !== undefined) url.searchParams.set(name, value)
@@ -93,7 +94,7 @@ function answerTo({ base, path, isTls, options, request }: Sending): Promise<Inc
   return new Promise((resolve, reject) => {
     const sent = (isTls ? httpsRequest : httpRequest)(
       url,
-      { ...request, headers: { ...request.headers, ...length }, method, ...(signal === undefined ? {} : { signal }) },
+      { ...request, headers: { ...headers, ...length }, method, ...(signal === undefined ? {} : { signal }) },
       resolve,
     )
     sent.once('error', (error) => reject(signal?.aborted === true ? error : unreachable(base, error)))

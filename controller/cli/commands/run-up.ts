@@ -1,6 +1,7 @@
 /** Runs `spritectl up`: the first signal stops it in order, a second one at once. */
 import { ListenError } from '../../assembly/door.ts'
 import { runUp } from '../../main.ts'
+import { StoreError } from '../../store/store.ts'
 import type { CliContext } from '../context.ts'
 import { CliFailure } from '../failure.ts'
 import { portHolder } from '../port-holder.ts'
@@ -41,11 +42,19 @@ export async function runUpCommand(context: CliContext, flags: UpFlags): Promise
     })
   } catch (error) {
     if (controller.signal.aborted) return
-    throw error instanceof ListenError ? await portTaken(error) : error
+    if (error instanceof ListenError) throw await portTaken(error)
+    if (error instanceof StoreError) throw storeRefused(error, flags.data)
+    throw error
   } finally {
     stopListening()
   }
 }
+
+/** The same failure, with the flag that helps: in use by another control plane, damaged, or not ours. */
+const storeRefused = (error: StoreError, folder: string): Error =>
+  new CliFailure('Environment', `Cannot use the data folder "${folder}": ${error.message}; --data names another`, {
+    cause: error,
+  })
 
 /** The same failure, with who has the port. */
 async function portTaken(error: ListenError): Promise<Error> {
