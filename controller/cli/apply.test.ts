@@ -147,6 +147,14 @@ describe('apply', () => {
     expect(await world.revision()).toBe(before)
   })
 
+  it('CLI6 a server dry run of a tenant with what is in it does not fail for the tenant that it did not store', async () => {
+    const stdin = `${TENANT_YAML}---\n${spriteYaml('one')}`
+    const before = await world.revision()
+    const { code, err } = await world.run(['apply', '-f', '-', '--dry-run', 'server'], { stdin })
+    expect([code, err]).toEqual([0, ''])
+    expect(await world.revision()).toBe(before)
+  })
+
   it('CLI7 waits for the namespace and the limits of a tenant that is applied with it', async () => {
     const clock = hastyClock()
     let looks = 0

@@ -4,7 +4,7 @@ import { hasReason } from '../api/errors.ts'
 import type { JsonObject } from '../api/object.ts'
 import { mergePatch } from '../api/patches.ts'
 import { tenantKind, type Tenant } from '../kinds/tenant/schema.ts'
-import { formatProblem, type Problem } from '../manifest/problem.ts'
+import type { Problem } from '../manifest/problem.ts'
 import { loadPersonas } from '../persona-folder.ts'
 import { readKubeconfig } from '../server/kubeconfig.ts'
 import { namespaceResource } from '../registry/core.ts'
@@ -20,6 +20,7 @@ import { mapLimited } from './map-limited.ts'
 import { readSources } from './sources.ts'
 import { saysNull, withLastApplied } from './three-way.ts'
 import { builtinPersonasFolder } from './version.ts'
+import { problemLine } from './text.ts'
 
 /** What is applied, where and how. */
 export type ApplyOptions = {
@@ -73,7 +74,7 @@ export async function applyManifests(options: ApplyOptions): Promise<number> {
 }
 
 function refuse(problems: readonly Problem[], { write, writeError = write }: ApplyOptions): number {
-  for (const problem of problems) writeError(`${formatProblem(problem)}\n`)
+  for (const problem of problems) writeError(problemLine(problem))
   const count = problems.length === 1 ? '1 problem' : `${problems.length} problems`
   writeError(`Nothing was applied: ${count}\n`)
   return 1

@@ -214,7 +214,7 @@ describe('logs', () => {
   it('CLI13 prints the log, and says when there is none', async () => {
     expect((await world.run(['logs', 'one', '-n', 'acme', '-f'])).out).toBe('line 1\nfollow=true\n')
     const none = await world.run(['logs', 'two', '-n', 'acme'])
-    expect([none.code, none.err]).toEqual([1, 'Error: It has had no machine yet\n'])
+    expect([none.code, none.err]).toEqual([1, 'Error from server (NotFound): It has had no machine yet\n'])
   })
 })
 
@@ -298,7 +298,7 @@ describe('work submit', () => {
   it('CLI2 prints what the server refuses as one line', async () => {
     const { code, err } = await world.run([...ARGS.slice(0, 6), '--agent', 'nobody', '--description', 'x'])
     expect(code).toBe(1)
-    expect(err).toMatch(/^Error: .*nobody.*\n$/)
+    expect(err).toMatch(/^Error from server \(Invalid\): .*nobody.*\n$/)
   })
 })
 

@@ -1,4 +1,5 @@
 /** Cuts, cleans and aligns text for a terminal. Pure. */
+import { formatProblem, type Problem } from '../manifest/problem.ts'
 
 /** What a terminal would take for a command, C0 and C1: text of models and users may hold anything. */
 // eslint-disable-next-line no-control-regex -- control characters are what is looked for
@@ -45,3 +46,6 @@ export function timeOfDay(ms: number): string {
   const two = (value: number): string => String(Math.floor(value)).padStart(2, '0')
   return `${two(seconds / 3600)}:${two((seconds % 3600) / 60)}:${two(seconds % 60)}`
 }
+
+/** A problem of a manifest as a terminal may print it: file names and values come from anywhere. */
+export const problemLine = (problem: Problem): string => `${clean(formatProblem(problem))}\n`

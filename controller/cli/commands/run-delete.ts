@@ -1,6 +1,5 @@
 /** Runs `spritectl delete`. */
 import { hasReason } from '../../api/errors.ts'
-import { formatProblem } from '../../manifest/problem.ts'
 import { connectionFrom } from '../api/connection.ts'
 import { createObjectClient, type ObjectClient } from '../api/objects.ts'
 import { batchOf, type BatchItem } from '../batch.ts'
@@ -11,6 +10,7 @@ import { nameText } from '../output.ts'
 import { readSources } from '../sources.ts'
 import { untilTrue } from '../until.ts'
 import type { DeleteFlags } from './delete.ts'
+import { problemLine } from '../text.ts'
 
 type Doomed = Pick<BatchItem, 'resource' | 'key'>
 
@@ -52,7 +52,7 @@ async function doomedBy(
   if (kind !== undefined) throw new CliFailure('Usage', 'Name either files with -f, or KIND NAME')
   const { items, problems } = batchOf(await readSources(filename, context), flags)
   if (problems.length > 0) {
-    for (const problem of problems) context.process.stderr.write(`${formatProblem(problem)}\n`)
+    for (const problem of problems) context.process.stderr.write(problemLine(problem))
     throw new CliFailure('BadInput', 'Nothing was deleted')
   }
   // What depends on others goes first.

@@ -101,6 +101,9 @@ const nothingFound = ({ flags }: Question): string =>
     ? 'Nothing found\n'
     : `Nothing found in the namespace of tenant "${flags.namespace}"\n`
 
+/** Between the end of a watch and the next. */
+const RECONNECT_MS = 500
+
 /** Shows what is there and every change after, until it is stopped; a watch that the server ends is taken up again. */
 async function watch(question: Question, context: CliContext): Promise<void> {
   const [resource, ...more] = question.resources
@@ -115,6 +118,7 @@ async function watch(question: Question, context: CliContext): Promise<void> {
       try {
         const from = printer.resourceVersion()
         await follow(question, resource, { signal: controller.signal, from, print: printer.print })
+        await context.clock.sleep(RECONNECT_MS, controller.signal).catch(() => {})
       } catch (error) {
         if (!hasReason(error, 'Expired')) throw error
         // Changes were missed: what is now is shown anew.

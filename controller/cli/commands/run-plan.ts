@@ -1,7 +1,6 @@
 /** Runs `spritectl plan`. */
 import type { KubeObject } from '../../api/object.ts'
 import { RESOURCES } from '../../kinds/index.ts'
-import { formatProblem } from '../../manifest/problem.ts'
 import { loadPersonas } from '../../persona-folder.ts'
 import { timestamp } from '../../../system/timestamp.ts'
 import { connectionFrom } from '../api/connection.ts'
@@ -15,7 +14,7 @@ import { builtinPlanObjects, currentFrom } from '../offline.ts'
 import { jsonText } from '../output.ts'
 import { planFleet, type FleetPlan } from '../plan-fleet.ts'
 import { readSources } from '../sources.ts'
-import { counted, table } from '../text.ts'
+import { counted, problemLine, table } from '../text.ts'
 import { builtinPersonasFolder } from '../version.ts'
 import type { PlanFlags } from './plan.ts'
 
@@ -38,7 +37,7 @@ export async function runPlan(context: CliContext, flags: PlanFlags, ...paths: s
   const current = currentFrom(before)
   const problems = [...batch.problems, ...(await admitBatch(candidates, { current, builtinAgentTypes, nowMs }))]
   if (problems.length > 0) {
-    for (const problem of problems) stderr.write(`${formatProblem(problem)}\n`)
+    for (const problem of problems) stderr.write(problemLine(problem))
     throw new CliFailure('BadInput', `Nothing to plan: ${counted(problems.length, 'problem')}`)
   }
   const mine = new Map(candidates.map(({ item, object }) => [identityOf(item), object]))

@@ -10,6 +10,8 @@ import type { UpFlags } from './up.ts'
 
 /** A signal that follows sooner is the same Ctrl-C: the terminal and the launcher both pass it on. In ms. */
 const SAME_SIGNAL_MS = 500
+/** As shells say of a process that Ctrl-C ended. */
+const INTERRUPTED = 130
 
 /** Runs `spritectl up`. */
 export async function runUpCommand(context: CliContext, flags: UpFlags): Promise<void> {
@@ -22,7 +24,7 @@ export async function runUpCommand(context: CliContext, flags: UpFlags): Promise
       stoppedAt = now
       controller.abort()
       stderr.write('Stopping: sprites give their work back …\n')
-    } else if (now - stoppedAt > SAME_SIGNAL_MS) context.exit(130)
+    } else if (now - stoppedAt > SAME_SIGNAL_MS) context.exit(INTERRUPTED)
   })
   try {
     context.process.exitCode = await runUp({
@@ -41,7 +43,11 @@ export async function runUpCommand(context: CliContext, flags: UpFlags): Promise
       signal: controller.signal,
     })
   } catch (error) {
-    if (controller.signal.aborted) return
+    if (controller.signal.aborted) {
+      // Stopped while it started: what broke off because of that is no news.
+      context.process.exitCode = INTERRUPTED
+      return
+    }
     if (error instanceof ListenError) throw await portTaken(error)
     if (error instanceof StoreError) throw storeRefused(error, flags.data)
     throw error

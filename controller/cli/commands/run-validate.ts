@@ -1,8 +1,7 @@
 /** Runs `spritectl validate`. */
-import { formatProblem } from '../../manifest/problem.ts'
 import type { CliContext } from '../context.ts'
 import { jsonText } from '../output.ts'
-import { counted } from '../text.ts'
+import { counted, problemLine } from '../text.ts'
 import { validatePaths, type Validation } from '../validate.ts'
 import type { ValidateFlags } from './validate.ts'
 
@@ -16,7 +15,7 @@ export async function runValidate(context: CliContext, flags: ValidateFlags, ...
     stdout.write(jsonText({ valid: found.problems.length === 0, ...found }))
     return
   }
-  for (const problem of found.problems) stderr.write(`${formatProblem(problem)}\n`)
+  for (const problem of found.problems) stderr.write(problemLine(problem))
   for (const tenant of found.absentTenants)
     stderr.write(`Note: tenant "${tenant}" is not among the files: what it allows was not checked\n`)
   stdout.write(summaryOf(found))
