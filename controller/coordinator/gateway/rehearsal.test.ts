@@ -6,7 +6,6 @@ import { readToolCall, REVIEW_TASK_TYPE, toolsFor } from '../../../protocol/tool
 import type { Task } from '../../../protocol/coordinator.ts'
 import { rehearsalUpstream, REHEARSAL_MODEL } from './rehearsal.ts'
 import { answerTo, type RehearsalAnswer } from './rehearsal/answer.ts'
-import { factsOf } from './rehearsal/facts.ts'
 import { REHEARSAL_LINE } from './rehearsal/piece.ts'
 import { messagesRequest, type MessagesRequest } from './request.ts'
 import { asRecord, usageOf } from './usage.ts'
@@ -77,10 +76,12 @@ const calls = (answer: RehearsalAnswer) =>
     if (!parsed.ok) throw new Error(parsed.error)
     return [parsed.call]
   })
-const delivered = (task: Task): string => {
-  const call = calls(answerTo(requestOf(task))).find((one) => one.name === 'deliver')
-  return call?.name === 'deliver' ? call.input.content : ''
-}
+const deliverables = (task: Task): { readonly name: string; readonly content: string }[] =>
+  calls(answerTo(requestOf(task))).flatMap((call) => (call.name === 'deliver' ? [call.input] : []))
+const delivered = (task: Task): string =>
+  deliverables(task)
+    .map(({ content }) => content)
+    .join('\n')
 
 const PERSONAS = `director strategist copywriter editor researcher seo-specialist social-media-manager designer analyst
   email-marketer translator`.split(/\s+/)
@@ -98,17 +99,6 @@ describe('rehearsal model', () => {
       expect(content.length).toBeGreaterThan(400)
     },
   )
-
-  it('RH1 finds the facts of a brief', () => {
-    expect(factsOf(taskOf('director'))).toMatchObject({
-      product: 'Roadrunner Relay',
-      audience: 'Owners of online shops in mid-sized cities',
-      goals: ['1,200 shops on the waiting list by 31 January 2027'],
-      voice: 'Plain, warm and a little dry',
-      donts: ['Avoid exclamation marks'],
-    })
-    expect(factsOf(taskOf('director')).dates[0]).toBe('3 February 2027')
-  })
 
   it('RH2 the same request has the same answer, whatever came before', async () => {
     const upstream = rehearsalUpstream()
@@ -148,8 +138,9 @@ describe('rehearsal model', () => {
     )
     expect(handOffs).toMatchObject([{ input: { agentType: 'editor', type: 'edit_copy' } }])
     const all = [...context, { work: 'b', agentType: 'editor', summary: 's', deliverables: [] }]
-    expect(calls(answerTo(requestOf(taskOf('copywriter', { handOffTargets: targets, context: all }))))).toHaveLength(1)
-    expect(calls(answerTo(requestOf(taskOf('copywriter'))))).toHaveLength(1)
+    const ended = calls(answerTo(requestOf(taskOf('copywriter', { handOffTargets: targets, context: all }))))
+    expect(ended.map(({ name }) => name)).toEqual(['deliver'])
+    expect(calls(answerTo(requestOf(taskOf('copywriter')))).map(({ name }) => name)).toEqual(['deliver'])
   })
 
   it('RH5 an editor works on the text before it; a review ends with a verdict', () => {
@@ -162,9 +153,10 @@ describe('rehearsal model', () => {
         deliverables: [{ name: 'launch-copy', mediaType: 'text/markdown', content: copy }],
       },
     ]
-    const edited = delivered(taskOf('editor', { context }))
-    expect(edited).toContain('No contract')
-    expect(edited.match(/Rehearsal:/g)).toHaveLength(1)
+    const edited = deliverables(taskOf('editor', { context }))
+    expect(edited.map(({ name }) => name)).toEqual(['launch-copy', 'editors-notes'])
+    expect(edited[0]?.content).toContain('No contract')
+    expect(edited[0]?.content.match(/Rehearsal:/g)).toHaveLength(1)
     const review = calls(answerTo(requestOf(taskOf('editor', { type: REVIEW_TASK_TYPE, context }))))
     expect(review).toMatchObject([{ name: 'deliver', input: { verdict: 'Approved' } }])
   })
@@ -187,7 +179,7 @@ describe('rehearsal model', () => {
           const answer = answerTo(
             requestOf({ ...task, project: { name: 'p', displayName: 'P', brief } }, { max_tokens: max }),
           )
-          expect(calls(answer)).toHaveLength(1)
+          expect(calls(answer).length).toBeGreaterThanOrEqual(1)
           expect(JSON.stringify(answer.blocks).length / 4).toBeLessThan(Math.max(max, 500))
         },
       ),

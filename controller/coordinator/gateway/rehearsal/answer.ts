@@ -2,12 +2,15 @@
 import { readPrompt, type PromptContent } from '../../../../protocol/prompt.ts'
 import { REVIEW_TASK_TYPE } from '../../../../protocol/tools.ts'
 import type { MessagesRequest } from '../request.ts'
-import { copywriter, editor, emailMarketer, socialMediaManager } from './copy-writers.ts'
-import { factsOf } from './facts.ts'
-import { analyst, generalist, researcher, reviewer, seoSpecialist } from './finding-writers.ts'
-import { clip } from './markdown.ts'
-import { REHEARSAL_LINE, type Piece, type Writer } from './piece.ts'
-import { designBriefer, director, strategist } from './plan-writers.ts'
+import { briefOf, type Brief } from './brief.ts'
+import { copywriter, emailMarketer, socialMediaManager } from './copy-writers.ts'
+import { editor, reviewOf } from './editor.ts'
+import { analyst, generalist, researcher, seoSpecialist } from './finding-writers.ts'
+import { handOffInput, nextTarget } from './hand-off.ts'
+import { clip, joined } from './phrases.ts'
+import { REHEARSAL_LINE, type Draft, type Writer } from './piece.ts'
+import { designBriefer, director } from './plan-writers.ts'
+import { strategist } from './strategy-writer.ts'
 
 /** One block of a rehearsed answer. */
 export type AnswerBlock =
@@ -36,68 +39,84 @@ export function answerTo(request: MessagesRequest): RehearsalAnswer {
   const task = readPrompt(systemTexts(request), firstUserText(request))
   if (task === undefined) return ending('Rehearsal: this is not a task that the rehearsal model can read.')
   const tools = new Set((request.tools ?? []).map((tool) => tool.name))
-  const piece = writerFor(task)(factsOf(task), task)
-  if (!tools.has('deliver')) return ending(`Rehearsal: ${piece.summary}`)
-  if (hasDelivered(request)) return ending(`Rehearsal: ${piece.summary}`)
-  return { stopReason: 'tool_use', blocks: resultBlocks(task, piece, { tools, tokensMax: request.max_tokens }) }
+  const brief = briefOf(task)
+  const draft = draftOf(brief, task)
+  if (!tools.has('deliver') || hasDelivered(request))
+    return ending(clip(`Rehearsal: ${draft.summary}`, SUMMARY_CHARS_MAX))
+  return { stopReason: 'tool_use', blocks: resultBlocks(task, { brief, draft, tools, tokensMax: request.max_tokens }) }
 }
 
-function writerFor(task: PromptContent): Writer {
-  if (task.type === REVIEW_TASK_TYPE) return reviewer
-  return WRITERS.find(([pattern]) => pattern.test(task.persona.name))?.[1] ?? generalist
+const SUMMARY_CHARS_MAX = 1_200
+
+/** What is handed in; a review has a verdict too. */
+type Judged = Draft & { readonly verdict?: 'Approved' | 'ChangesRequested' }
+
+function draftOf(brief: Brief, task: PromptContent): Judged {
+  if (task.type === REVIEW_TASK_TYPE) {
+    const { name, content, summary, verdict } = reviewOf(brief, task)
+    return { texts: [{ name, content }], summary, verdict }
+  }
+  const writer = WRITERS.find(([pattern]) => pattern.test(task.persona.name))?.[1] ?? generalist
+  return writer(brief, task)
 }
 
 const ending = (text: string): RehearsalAnswer => ({ stopReason: 'end_turn', blocks: [{ type: 'text', text }] })
 
 /** Characters that a token stands for at least, in these texts. */
 const CHARS_PER_TOKEN = 3
-/** Characters of an answer beside its deliverable. */
-const FRAME_CHARS = 700
+/** Characters of an answer beside its texts. */
+const FRAME_CHARS = 1_500
+/** A text that would be cut below this is left out; the first never is. */
+const TEXT_CHARS_MIN = 300
 
 function resultBlocks(
   task: PromptContent,
-  piece: Piece,
-  bounds: { readonly tools: ReadonlySet<string>; readonly tokensMax: number },
+  {
+    brief,
+    draft,
+    tools,
+    tokensMax,
+  }: {
+    readonly brief: Brief
+    readonly draft: Judged
+    readonly tools: ReadonlySet<string>
+    readonly tokensMax: number
+  },
 ): AnswerBlock[] {
-  const isReview = task.type === REVIEW_TASK_TYPE
-  const charsMax = Math.max(300, bounds.tokensMax * CHARS_PER_TOKEN - FRAME_CHARS)
-  const content = `${REHEARSAL_LINE}\n\n${clip(piece.content, charsMax)}\n`
-  const verdict = isReview ? { verdict: 'Approved' } : {}
-  const next = isReview || !bounds.tools.has('hand_off') ? undefined : nextTarget(task)
+  const verdict = draft.verdict === undefined ? {} : { verdict: draft.verdict }
+  const texts = fitted(draft, Math.max(TEXT_CHARS_MIN, tokensMax * CHARS_PER_TOKEN - FRAME_CHARS))
+  const delivers = texts.map(({ name, content }): AnswerBlock => ({
+    type: 'tool_use',
+    name: 'deliver',
+    input: {
+      name: name.slice(0, 200),
+      mediaType: 'text/markdown',
+      content: `${REHEARSAL_LINE}\n\n${content}\n`,
+      ...verdict,
+    },
+  }))
+  const next = draft.verdict !== undefined || !tools.has('hand_off') ? undefined : nextTarget(task)
+  const handOff = next === undefined ? [] : [handOffInput(task, { brief, draft: { ...draft, texts }, agentType: next })]
   return [
-    { type: 'text', text: 'I have read brief, brand and what came before, and hand in the result.' },
-    { type: 'tool_use', name: 'deliver', input: { name: piece.name, mediaType: 'text/markdown', content, ...verdict } },
-    ...(next === undefined ? [] : [handOff(task, piece, next)]),
+    {
+      type: 'text',
+      text: `I have read brief, brand and what came before, and hand in ${joined(texts.map(({ name }) => name))}.`,
+    },
+    ...delivers,
+    ...handOff.map((input): AnswerBlock => ({ type: 'tool_use', name: 'hand_off', input })),
   ]
 }
 
-/** The first agent offered that has not been in this chain yet, so that a rehearsal always ends. */
-function nextTarget(task: PromptContent): string | undefined {
-  const before = new Set([task.persona.name, ...task.context.map((result) => result.agentType)])
-  return task.handOffTargets.find((target) => !before.has(target.agentType))?.agentType
-}
-
-const STEPS: readonly (readonly [RegExp, string, string])[] = [
-  [/strateg|planner/, 'plan_campaign', 'Turn the direction into positioning, messages and a calendar'],
-  [/edit|proof/, 'edit_copy', 'Edit it for voice, facts and length, ready to publish'],
-  [/copy|writer|content/, 'write_copy', 'Write the launch copy from the plan, with headlines to test'],
-  [/seo|search/, 'write_seo_brief', 'Write the search brief for the landing page'],
-  [/social/, 'write_posts', 'Write a week of posts'],
-  [/email/, 'write_emails', 'Write the email sequence around the launch'],
-  [/design|art/, 'brief_design', 'Brief the visuals'],
-  [/research/, 'research', 'Find out what the material leaves open'],
-  [/analy/, 'plan_measures', 'Say how success is measured'],
-]
-
-function handOff(task: PromptContent, piece: Piece, agentType: string): AnswerBlock {
-  const [, type, words] = STEPS.find(([pattern]) => pattern.test(agentType)) ?? [
-    undefined,
-    'go_on',
-    'Take the next step',
-  ]
-  const project = task.project?.displayName ?? task.tenant.displayName
-  const description = `${words}. It is for ${project}: build on “${piece.name}” by ${task.persona.name}; brief and brand hold.`
-  return { type: 'tool_use', name: 'hand_off', input: { agentType, type, description, input: { basis: piece.name } } }
+/** The texts that the model's answer has room for, in order; the last of them may be cut. */
+function fitted({ texts }: Draft, charsMax: number): Draft['texts'] {
+  let leftChars = charsMax
+  return texts.flatMap((text, index) => {
+    const isFirst = index === 0
+    if (!isFirst && leftChars < Math.min(TEXT_CHARS_MIN, text.content.length)) return []
+    const content = clip(text.content, Math.max(TEXT_CHARS_MIN, leftChars))
+    leftChars -= content.length + 200
+    return [{ name: text.name, content }]
+  })
 }
 
 function systemTexts(request: MessagesRequest): string[] {

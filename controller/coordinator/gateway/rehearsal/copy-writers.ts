@@ -1,120 +1,143 @@
-/** Rehearsal writers of words that are published: copy, edits, email, social media. Pure. */
-import type { Facts } from './facts.ts'
-import { clip, list, lowered, raised, unstopped } from './markdown.ts'
-import { basisOf, nth, type Writer } from './piece.ts'
+/** Rehearsal writers of words that are published: copywriter, email marketer, social media manager. Pure. */
+import { inSentence, type Brief } from './brief.ts'
+import { mail, pieceName, posts, publicProofs, stageOf, written, definition, type Stage } from './copy-pieces.ts'
+import {
+  clip,
+  counted,
+  joined,
+  list,
+  lowered,
+  lowerFirst,
+  paragraphs,
+  part,
+  raised,
+  sentence,
+  table,
+} from './phrases.ts'
+import { NOTES_MARK, type Draft, type Text, type Writer } from './piece.ts'
+import { ideaOf } from './plan-writers.ts'
+import { blockingQuestions, questionsOf } from './questions.ts'
+import type { PromptContent } from '../../../../protocol/prompt.ts'
 
-const headline = (facts: Facts): string =>
-  clip(`${facts.product}: ${lowered(nth(facts.points, 0, 'made for the way you work'))}`, 90)
-const from = (facts: Facts): string => (facts.dates[0] === undefined ? 'now' : `from ${facts.dates[0]}`)
+/** What only the editor is to read, below the last piece. */
+function notes(brief: Brief, task: PromptContent, wordCount: number): string {
+  const asked = Number(brief.wordsAsked?.replace(/[^\d]/g, '') ?? 0)
+  const lines = [
+    ...(asked > wordCount * 1.25
+      ? [
+          `${brief.wordsAsked ?? ''} were asked for and ${wordCount} are written: the material gives no more without invention. Which details may we add?`,
+        ]
+      : []),
+    ...blockingQuestions(brief),
+    ...brief.later.map(
+      ({ kind }) =>
+        `The ${kind.replaceAll('-', ' ')} of the brief is not among these pieces: who writes it, and by when?`,
+    ),
+    ...task.feedback
+      .slice(0, 5)
+      .map(
+        ({ by, comment }) =>
+          `Review by ${by}, to be held against this text: ${clip(comment.split(/\s+/).join(' '), 200)}`,
+      ),
+  ]
+  return lines.length === 0 ? '' : `${NOTES_MARK}\n### Notes for the editor\n${list(lines)}`
+}
 
-/** A launch piece: headline, body, call to action, and variants of the headline. */
-export const copywriter: Writer = (facts, task) => {
-  const [first, second, third] = [0, 1, 2].map((index) =>
-    nth(facts.points, index, `${facts.product} keeps its promise`),
+/** The pieces that the task and the brief ask for, each a text of its own. */
+export const copywriter: Writer = (brief, task) => {
+  const idea = ideaOf(brief, task)
+  const pieces = brief.pieces.length > 0 ? brief.pieces : [{ kind: 'landing-page', count: 1 } as const]
+  const texts = pieces.map((piece) => ({ name: pieceName(brief, piece), content: written({ brief, idea, piece }) }))
+  const words = texts.reduce((sum, { content }) => sum + content.split(/\s+/).length, 0)
+  const note = notes(brief, task, words)
+  const [question] = questionsOf(brief)
+  return {
+    texts: texts.map((text, index): Text =>
+      index === texts.length - 1 ? { ...text, content: text.content + note } : text,
+    ),
+    summary: `Wrote the ${joined(texts.map(({ name }) => name.replaceAll('-', ' ')))} around one idea: ${inSentence(brief, clip(idea, 100))}. Every figure is from the material.${question === undefined ? '' : ` Open: ${question}`}`,
+  }
+}
+
+/** A sequence of mails: those that the brief dates, else before, at and after the start. */
+export const emailMarketer: Writer = (brief, task): Draft => {
+  const idea = ideaOf(brief, task)
+  const dated = brief.moments.filter(({ kinds }) => kinds.includes('email'))
+  const stages: readonly Stage[] = ['before', 'start', 'after']
+  const day = brief.launch ?? 'the day of the start'
+  const mails = stages.map((stage) => ({ stage, moment: dated.find((moment) => stageOf(brief, moment) === stage) }))
+  const jobs = {
+    before: 'Name the situation, say what is coming',
+    start: 'Show it at work and ask for the one action',
+    after: 'Answer what held people back',
+  }
+  const when = { before: `before ${day}`, start: brief.launch ?? 'on the day', after: `after ${day}` }
+  const ends =
+    brief.action === undefined ? 'reply or unsubscribed' : `${lowerFirst(brief.action)}: done, or unsubscribed`
+  const content = paragraphs(
+    `# ${brief.project}: e-mail sequence`,
+    `Three mails, one job each, all towards one thing: ${lowerFirst(brief.action ?? idea)}.`,
+    table(
+      ['Mail', 'When', 'Job', 'Ends with'],
+      mails.map(({ stage, moment }, index) => [`${index + 1}`, moment?.date ?? when[stage], jobs[stage], ends]),
+    ),
+    ...mails.map(({ stage, moment }, index) =>
+      part(
+        `${index + 1}. ${raised(stage === 'start' ? 'on the day' : `${stage} the start`)}`,
+        `\n${mail({ brief, idea, moment, stage })}`,
+      ),
+    ),
+    part(
+      'Rules',
+      list([
+        'Only to people who agreed to mail from us, with one visible link to unsubscribe.',
+        'Whoever has acted gets no further mail of this sequence.',
+      ]),
+    ),
+    part(
+      'Questions to the client',
+      list(['Whom on the list may we write to, and when did they agree?', ...questionsOf(brief).slice(0, 1)]),
+    ),
   )
   return {
-    name: 'launch-copy',
-    content: `# ${headline(facts)}
-
-**For ${lowered(facts.audience)}.**
-
-${raised(unstopped(first ?? ''))}. That is what ${facts.organization} set out to do with ${facts.product}, and it is ready ${from(facts)}.
-
-## What changes for you
-${list([raised(unstopped(second ?? '')), raised(unstopped(third ?? ''))])}
-
-You know the work better than anyone. ${facts.product} does not ask you to change it; it takes away what stands in its way.
-
-**See ${facts.product} ${from(facts)}.** Reserve your place today.
-
----
-
-### Headlines to test
-1. ${headline(facts)}
-2. Meet ${facts.product} by ${facts.organization}
-3. ${clip(raised(unstopped(second ?? facts.product)), 90)}
-
-### Notes for the editor
-- Voice aimed for: ${lowered(facts.voice)}.
-- Facts come from the brief${task.context.length > 0 ? ` and from ${task.context.at(-1)?.agentType ?? 'the step before'}` : ''}; nothing was added.`,
-    summary: `Wrote the launch copy for ${facts.product}: body, call to action and three headlines to test, in the voice of ${facts.organization}.`,
+    texts: [{ name: 'email-sequence', content }],
+    summary: `Wrote a sequence of three mails for ${brief.project}, before, on and after ${day}, each with subjects to test. Open: whom on the list we may write to.`,
   }
 }
 
-/** Weak phrases and what an editor puts in their place. */
-const EDITS: readonly (readonly [RegExp, string, string])[] = [
-  [/\bin order to\b/gi, 'to', '“in order to” became “to”'],
-  [/\bvery |\breally |\bjust /gi, '', 'intensifiers are gone'],
-  [/\butilize/gi, 'use', '“utilize” became “use”'],
-  [/ {1,20}\n/g, '\n', 'stray spaces are gone'],
-  [/\bReserve your place today\b/g, 'Reserve your place', 'the call to action lost its last word'],
-]
-
-/** The text of the step before, edited, with the list of what was changed. */
-export const editor: Writer = (facts, task) => {
-  const basis = basisOf(task)
-  if (basis === undefined) return { ...copywriter(facts, task), name: 'edited-copy' }
-  const body = basis.content.split('\n---\n')[0]?.trim() ?? basis.content
-  const made = EDITS.filter(([pattern]) => body.search(pattern) >= 0)
-  const edited = made.reduce((text, [pattern, by]) => text.replace(pattern, by), body)
-  const changes = made.map(([, , note]) => raised(note))
-  const comments = task.feedback.map((answer) => `Review by ${answer.by}: ${clip(answer.comment, 160)}`)
+/** A series of posts and a guide to the replies. */
+export const socialMediaManager: Writer = (brief, task): Draft => {
+  const idea = ideaOf(brief, task)
+  const piece = brief.pieces.find(({ kind }) => kind === 'posts') ?? ({ kind: 'posts', count: 3 } as const)
+  const series = posts({ brief, idea, piece })
+  const proofs = publicProofs(brief)
+  const answers = [
+    [`What is ${brief.product}?`, definition(brief)],
+    ...(proofs[0] === undefined ? [] : [['Who says so?', proofs[0]]]),
+    ...(brief.offers[0] === undefined ? [] : [['What does it take to try it?', sentence(brief.offers[0])]]),
+    [
+      'What does it cost, and how do you compare with others?',
+      'To a person: the material says nothing that may be posted.',
+    ],
+  ]
+  const guide = paragraphs(
+    `# ${brief.project}: reply guide`,
+    `${raised(counted(answers.length, 'question'))} that ${brief.product} will be asked, with answers from the material and nothing else.`,
+    ...answers.map(([question, answer]) => part(question ?? '', answer)),
+    part(
+      'House rules',
+      list([
+        ...(brief.brand.voice === undefined ? [] : [`Voice: ${lowered(brief.brand.voice)}.`]),
+        ...brief.brand.donts.slice(0, 3).map((text) => sentence(text)),
+        'A complaint of a real customer goes to a person at once.',
+      ]),
+    ),
+  )
   return {
-    name: basis.name,
-    content: `${edited}
-
----
-
-### Edited
-${list([...changes, ...comments, `Checked against the voice: ${lowered(facts.voice)}.`, `Checked the names ${facts.product} and ${facts.organization}${facts.dates.length > 0 ? `, and the date ${facts.dates[0]}` : ''}.`])}`,
-    summary: `Edited “${basis.name}” by ${basis.agentType} for voice, facts and length. It is ready to publish.`,
-  }
-}
-
-/** A sequence of emails around the launch. */
-export const emailMarketer: Writer = (facts) => {
-  const mails = ['Before', 'On the day', 'After'].map((moment, index) => {
-    const point = nth(facts.points, index, facts.product)
-    const day = facts.dates[0] ?? 'launch day'
-    const when = [`a week before ${day}`, day, `three days after ${day}`][index] ?? day
-    return `## ${index + 1}. ${moment} (${when})
-
-**Subject:** ${clip([`Something for ${lowered(facts.audience)}`, `${facts.product} is here`, `One question about ${facts.product}`][index] ?? facts.product, 60)}
-**Preview:** ${clip(raised(point), 85)}
-
-Hello,
-
-${raised(unstopped(point))}. ${['We will show you how in a few days.', `See ${facts.product} at work, and decide for yourself.`, 'If something holds you back, reply to this mail: a person answers.'][index] ?? ''}
-
-**${['Remind me', `See ${facts.product}`, 'Ask a question'][index] ?? 'Read on'}**
-
-${facts.organization}`
-  })
-  return {
-    name: 'email-sequence',
-    content: `# ${facts.project}: email sequence\n\n${mails.join('\n\n')}\n\n## Sending\n${list(['To those who opted in, with one link to unsubscribe.', 'Subject lines are tested on a tenth of the list for four hours.'])}`,
-    summary: `Wrote three emails for ${facts.project}, with subjects and preview lines: before, on the day and after.`,
-  }
-}
-
-/** A week of posts. */
-export const socialMediaManager: Writer = (facts) => {
-  const networks = facts.channels.filter((channel) => /linkedin|instagram/i.test(channel))
-  const posts = ['Monday', 'Wednesday', 'Friday'].map((day, index) => {
-    const point = nth(facts.points, index, facts.product)
-    const tag = facts.product.replace(/[^A-Za-z0-9]/g, '')
-    return `## ${day}, ${nth(networks, index, 'LinkedIn')}
-
-${[`What would you do with an hour more a day?`, `We built ${facts.product} for ${lowered(facts.audience)}.`, `Asked most often this week about ${facts.product}:`][index] ?? ''}
-
-${raised(unstopped(point))}.
-
-${['Tell us below.', `See it ${from(facts)}.`, 'Ask yours, and we answer today.'][index] ?? ''}
-#${tag}`
-  })
-  return {
-    name: 'social-posts',
-    content: `# ${facts.project}: one week of posts\n\n${posts.join('\n\n')}\n\n## House rules\n${list([`Voice: ${lowered(facts.voice)}.`, ...facts.donts.slice(0, 2), 'Replies within two hours on working days.'])}`,
-    summary: `Wrote a week of posts for ${facts.project}, three in all, with replies and house rules.`,
+    texts: [
+      { name: 'post-series', content: series },
+      { name: 'reply-guide', content: guide },
+    ],
+    summary: `Wrote ${piece.count === 1 ? 'one post' : 'a series of posts'} for ${brief.project}, each from an angle of its own, and a guide to the replies. Questions of price go to a person.`,
   }
 }
