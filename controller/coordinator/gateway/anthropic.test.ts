@@ -158,6 +158,49 @@ describe('anthropic upstream', () => {
     expect(await call(url)).toMatchObject({ kind: 'failure', status: 503, cost: 'none' })
   })
 
+  it('AN7 no failure repeats the key, whatever stands between answers', async () => {
+    const echo = (response: http.ServerResponse): void => {
+      response.writeHead(400, { 'content-type': 'application/json' })
+      const error = { type: 'sk-test-key', message: `${'x'.repeat(995)}Bearer sk-test-key` }
+      response.end(JSON.stringify({ type: 'error', error }))
+    }
+    const url = await serve(echo)
+    for (const sent of [request(), request({ stream: true })]) {
+      const reply = await call(url, sent)
+      expect(reply).toMatchObject({ kind: 'failure', status: 400 })
+      expect(JSON.stringify(reply)).not.toContain('sk-t')
+    }
+  })
+
+  it('AN8 an answer longer than it can be is cut, and costs all', async () => {
+    const url = await serve((response) => {
+      response.writeHead(200, { 'content-type': 'text/event-stream' })
+      const line = Buffer.alloc(1_048_576, 'x')
+      let left = 80
+      const more = (): void => {
+        for (; left > 0; left--) if (!response.write(line)) return void response.once('drain', more)
+        response.end()
+      }
+      more()
+    })
+    expect(await call(url)).toMatchObject({ kind: 'failure', cost: 'unknown' })
+  })
+
+  it.each([
+    ['1e30', 86_400],
+    ['1e400', 86_400],
+    ['-1', undefined],
+    ['soon', undefined],
+  ])('AN4 a wait of %s is passed on as %s s', async (given, passedOn) => {
+    const reply = await call(await serve(refuse(429, 'rate_limit_error', { 'retry-after': given })))
+    expect(reply.kind === 'failure' ? reply.retryAfterS : Number.NaN).toBe(passedOn)
+  })
+
+  it('AN4 a code that is none of a failure is 503', async () => {
+    const url = await serve((response) => response.writeHead(304).end())
+    expect(await call(url)).toMatchObject({ kind: 'failure', status: 503 })
+  })
+
   it('AN6 the signal ends a call that hangs', async () => {
     const stop = new AbortController()
     const url = await serve(() => stop.abort())

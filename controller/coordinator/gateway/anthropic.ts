@@ -5,6 +5,7 @@ import Anthropic, {
   APIError,
   APIUserAbortError,
 } from '@anthropic-ai/sdk'
+import { boundedAnswer } from './bounded-answer.ts'
 import type { MessagesRequest } from './request.ts'
 import { asRecord } from './usage.ts'
 import type { ModelUpstream, StreamEvent, UpstreamFailure } from './upstream.ts'
@@ -16,6 +17,14 @@ export type AnthropicSettings = {
   readonly baseUrl: string
   readonly timeoutMs: number
 }
+
+/**
+ * Largest answer that is read, in bytes: the longest that may be asked for takes about 20 MiB as events. Without a
+ * bound, one line without an end would fill the memory.
+ */
+const ANSWER_BYTES_MAX = 67_108_864
+/** The longest wait that is passed on, in seconds. */
+const RETRY_AFTER_S_MAX = 86_400
 
 /** Header names that a call may carry: nothing that the environment could have slipped in. */
 const HEADERS = /^(authorization|content-type|accept|user-agent|anthropic-version|x-stainless-.*)$/
@@ -40,8 +49,11 @@ export function anthropicUpstream(settings: AnthropicSettings): ModelUpstream {
     logLevel: 'off',
     openTelemetry: false,
     webhookKey: null,
-    fetch: (url, init) =>
-      fetch(url, { ...init, headers: ownHeaders(init?.headers, settings.apiKey), redirect: 'error' }),
+    fetch: async (url, init) =>
+      boundedAnswer(
+        await fetch(url, { ...init, headers: ownHeaders(init?.headers, settings.apiKey), redirect: 'error' }),
+        ANSWER_BYTES_MAX,
+      ),
   })
   return async (request, signal) => {
     try {
@@ -49,10 +61,17 @@ export function anthropicUpstream(settings: AnthropicSettings): ModelUpstream {
         ? { kind: 'stream', rehearsal: false, events: await openStream(client, request, signal) }
         : { kind: 'message', rehearsal: false, message: await wholeMessage(client, request, signal) }
     } catch (error) {
-      return failureOf(error)
+      return withoutKey(failureOf(error), settings.apiKey)
     }
   }
 }
+
+/** What stands between us and Claude may repeat what it was sent: the key goes no further than here. */
+const withoutKey = (failure: UpstreamFailure, apiKey: string): UpstreamFailure => ({
+  ...failure,
+  type: failure.type.replaceAll(apiKey, '[redacted]').slice(0, 100),
+  message: failure.message.replaceAll(apiKey, '[redacted]').slice(0, 1_000),
+})
 
 function ownHeaders(headers: ConstructorParameters<typeof Headers>[0], apiKey: string): Headers {
   const own = new Headers()
@@ -106,10 +125,11 @@ function failureOfStatus(error: APIError): UpstreamFailure {
   const retryAfterS = Number(error.headers?.get('retry-after') ?? Number.NaN)
   return {
     kind: 'failure',
-    status,
-    type: typeof type === 'string' ? type.slice(0, 100) : 'api_error',
-    message: typeof message === 'string' ? message.slice(0, 1_000) : `The model answered ${status}`,
-    ...(Number.isFinite(retryAfterS) && retryAfterS >= 0 ? { retryAfterS } : {}),
+    // What is no failure by its code is one of what stands between.
+    status: status >= 400 && status <= 599 ? status : 503,
+    type: typeof type === 'string' ? type : 'api_error',
+    message: typeof message === 'string' ? message : `The model answered ${status}`,
+    ...(retryAfterS >= 0 ? { retryAfterS: Math.min(retryAfterS, RETRY_AFTER_S_MAX) } : {}),
     // What was refused or shed did not run; any other 5xx may have.
     cost: status < 500 || status === 529 ? 'none' : 'unknown',
   }

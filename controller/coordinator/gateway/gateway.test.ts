@@ -187,6 +187,7 @@ describe('gateway', () => {
   it.each([
     ['throws', [START, { type: 'cut' }]],
     ['ends before message_stop', [START, DELTA]],
+    ['holds what is no event', [START, { type: 'x\n\nevent: message_stop' }, DELTA, STOP]],
   ])('GW6 a stream that %s spends the whole reservation and ends with an error event', async (_, events) => {
     await start(streams(...events))
     const reply = await ask(body({ stream: true }))

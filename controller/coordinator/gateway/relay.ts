@@ -2,7 +2,7 @@
 import { once } from 'node:events'
 import type { ServerResponse } from 'node:http'
 import type { Clock } from '../../../system/clock.ts'
-import { NO_STREAM_USAGE, usageAfter, type StreamUsage } from './usage.ts'
+import { asRecord, NO_STREAM_USAGE, usageAfter, type StreamUsage } from './usage.ts'
 import type { StreamEvent } from './upstream.ts'
 
 /** One server-sent event as the Messages API writes it. Pure. */
@@ -12,6 +12,12 @@ const PING_INTERVAL_MS = 15_000
 
 /** What came through; `error` when the stream was cut by either side. */
 export type Relayed = { readonly usage: StreamUsage; readonly error?: unknown }
+
+/** Whether it has a type that can be a line of its own: whatever stands between us and the model may say anything. */
+function isEvent(event: unknown): boolean {
+  const { type } = asRecord(event)
+  return typeof type === 'string' && /^[\w.-]{1,100}$/.test(type)
+}
 
 /** Never throws: a cut ends the answer with an error event, since its status line is long gone. */
 export async function relay(
@@ -31,6 +37,7 @@ export async function relay(
     response.writeHead(200, { 'content-type': 'text/event-stream; charset=utf-8', 'cache-control': 'no-store' })
     cancel = clock.after(PING_INTERVAL_MS, ping, { background: true })
     for await (const event of events) {
+      if (!isEvent(event)) throw new Error('The stream holds what is no event')
       usage = usageAfter(usage, event)
       if (!response.write(sseText(event))) await once(response, 'drain', { signal })
     }
