@@ -10,8 +10,12 @@ export function lastAppliedText(object: JsonObject): string {
   const metadata = isJsonObject(object['metadata']) ? object['metadata'] : {}
   const annotations = isJsonObject(metadata['annotations']) ? metadata['annotations'] : {}
   const rest = Object.fromEntries(Object.entries(annotations).filter(([name]) => name !== LAST_APPLIED))
-  return `${JSON.stringify(sorted({ ...object, metadata: { ...metadata, annotations: rest } }))}\n`
+  const text = JSON.stringify(sorted({ ...object, metadata: { ...metadata, annotations: rest } }))
+  return `${text.replace(/[<>&\u2028\u2029]/g, escaped)}\n`
 }
+
+/** As Go writes these, so that kubectl finds nothing to change in what we applied, and we in what it did. */
+const escaped = (char: string): string => `\\u${char.charCodeAt(0).toString(16).padStart(4, '0')}`
 
 function sorted(value: Json): Json {
   if (isJsonObject(value)) {
