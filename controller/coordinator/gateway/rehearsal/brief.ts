@@ -63,10 +63,16 @@ export type Brief = {
 /** So much of each text is looked at, whatever a caller sends. */
 const TEXT_CHARS_MAX = 60_000
 
+/** Statements that are kept of one topic. */
+const TEXTS_MAX = 30
+
 /** The statements of a brief under each topic: by heading where there are headings, else by what a sentence says. */
 function sorted(sections: readonly Section[]): (topic: Topic) => string[] {
   const found = new Map<Topic, string[]>()
-  const add = (topic: Topic, text: string): unknown => found.set(topic, [...(found.get(topic) ?? []), clip(text, 400)])
+  const add = (topic: Topic, text: string): void => {
+    const texts = found.get(topic) ?? []
+    if (texts.length < TEXTS_MAX) found.set(topic, [...texts, clip(text, 400)])
+  }
   for (const section of sections) {
     for (const text of statementsOf(section).slice(0, 60)) add(section.topic ?? cueOf(text), text)
   }
@@ -129,10 +135,12 @@ export function briefOf(task: PromptContent): Brief {
     measures,
     limits: [...by('limits'), ...facts.filter((text) => isConsent(text))],
     brand,
-    ...wantedPieces(asked.wants, [
-      ...by('wants').flatMap((text) => piecesIn(text)),
-      ...moments.flatMap(({ what }) => piecesIn(what)),
-    ]),
+    ...wantedPieces(
+      asked.wants,
+      asked.isOnly
+        ? []
+        : [...by('wants').flatMap((text) => piecesIn(text)), ...moments.flatMap(({ what }) => piecesIn(what))],
+    ),
     subject: asked.subject,
     wordsAsked: asked.words,
     language,

@@ -212,7 +212,7 @@ function angles({ brief, idea }: Pick<Order, 'brief' | 'idea'>): { readonly angl
     ['how it works', told[0], told[1] ?? able],
     ['the offer', brief.offers.length === 0 ? undefined : offer(brief), definition(brief)],
     ['a detail', another, told[2] ?? able],
-    ['the promise', sentence(idea), definition(brief)],
+    ['the promise', idea === brief.subject ? undefined : sentence(idea), definition(brief)],
     ['the start', startLine(brief), able],
   ]
   return all.flatMap(([angle, first, second]) =>
@@ -221,6 +221,10 @@ function angles({ brief, idea }: Pick<Order, 'brief' | 'idea'>): { readonly angl
       : [{ angle, text: paragraphs(first, second === first ? undefined : second) }],
   )
 }
+
+/** How many of these posts the material gives an angle for. */
+export const postsGiven = ({ brief, idea, piece }: Order): number =>
+  Math.min(piece.count, angles({ brief, idea }).length)
 
 /** A series of posts for the networks that the brief names. */
 export function posts({ brief, idea, piece }: Order): string {

@@ -1,6 +1,16 @@
 /** Rehearsal writers of words that are published: copywriter, email marketer, social media manager. Pure. */
 import { inSentence, type Brief } from './brief.ts'
-import { mail, pieceName, posts, publicProofs, stageOf, written, definition, type Stage } from './copy-pieces.ts'
+import {
+  mail,
+  pieceName,
+  posts,
+  postsGiven,
+  publicProofs,
+  stageOf,
+  written,
+  definition,
+  type Stage,
+} from './copy-pieces.ts'
 import {
   clip,
   counted,
@@ -110,6 +120,11 @@ export const socialMediaManager: Writer = (brief, task): Draft => {
   const idea = ideaOf(brief, task)
   const piece = brief.pieces.find(({ kind }) => kind === 'posts') ?? ({ kind: 'posts', count: 3 } as const)
   const series = posts({ brief, idea, piece })
+  const given = postsGiven({ brief, idea, piece })
+  const missing =
+    given < piece.count
+      ? `Asked for: ${counted(piece.count, 'post')}; the material gives ${counted(given, 'angle')}: which facts may we add? `
+      : ''
   const proofs = publicProofs(brief)
   const answers = [
     [`What is ${brief.product}?`, definition(brief)],
@@ -138,6 +153,6 @@ export const socialMediaManager: Writer = (brief, task): Draft => {
       { name: 'post-series', content: series },
       { name: 'reply-guide', content: guide },
     ],
-    summary: `Wrote ${piece.count === 1 ? 'one post' : 'a series of posts'} for ${brief.project}, each from an angle of its own, and a guide to the replies. Questions of price go to a person.`,
+    summary: `Wrote ${counted(given, 'post')} for ${brief.project}, each from an angle of its own, and a guide to the replies. ${missing}Questions of price go to a person.`,
   }
 }

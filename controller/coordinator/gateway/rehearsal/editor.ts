@@ -7,7 +7,7 @@ import { checksOf, edit, type Check, type Edited, type Source } from './edits.ts
 import { sectionsOf, statementsOf } from './markdown.ts'
 import { clip, counted, joined, list, paragraphs, part, raised, sentence, table, unique } from './phrases.ts'
 import { basisOf, NOTES_MARK, type Writer } from './piece.ts'
-import { questionsOf } from './questions.ts'
+import { blockingQuestions, questionsOf } from './questions.ts'
 
 /** The material against which claims are checked, part by part. */
 function sourcesOf(task: PromptContent): Source[] {
@@ -43,8 +43,10 @@ export const editor: Writer = (brief, task) => {
     ...questionsOf(brief).slice(0, 4),
   ])
   const names = joined(pieces.map(({ name }) => name.replaceAll('-', ' ')))
-  const judgement =
-    missing.length > 0
+  const isVague = blockingQuestions(brief).length > 0
+  const judgement = isVague
+    ? 'Not yet: the questions below come first'
+    : missing.length > 0
       ? `Not yet: ${missing.length === 1 ? 'one claim stands' : `${missing.length} claims stand`} nowhere in the material`
       : `Publish the ${names} once the ${open.length === 1 ? 'question' : 'questions'} below ${open.length === 1 ? 'has its answer' : 'have their answers'}`
   const changes = pieces.flatMap((piece) => changesOf(piece))
@@ -75,7 +77,7 @@ export const editor: Writer = (brief, task) => {
   )
   return {
     texts: [...pieces.map(({ name, text }) => ({ name, content: text })), { name: 'editors-notes', content }],
-    summary: `Edited the ${names}: ${counted(made, 'change')}, and ${counted(checks.length, 'claim')} checked against the material${missing.length === 0 ? ', all found' : `, ${missing.length} not found`}.${open[0] === undefined ? '' : ` To be confirmed: ${open[0]}`}`,
+    summary: `Edited the ${names}: ${counted(made, 'change')}, and ${checks.length === 0 ? 'no figures to check' : `${counted(checks.length, 'claim')} checked against the material${missing.length === 0 ? ', all found' : `, ${missing.length} not found`}`}.${open[0] === undefined ? '' : ` To be confirmed: ${open[0]}`}`,
   }
 }
 

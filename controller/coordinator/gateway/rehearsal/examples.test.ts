@@ -141,7 +141,9 @@ describe('rehearsed examples', () => {
 
   it('RH11 acme-corp: the strategy takes up the director’s idea for the brief’s readers', () => {
     const strategy = acme()[1]?.texts.get('strategy')
-    expect(firstLine(strategy)).toBe('Message: see the strength of a pour on your phone.')
+    expect(firstLine(strategy)).toBe(
+      'For site managers at construction firms, one message: see the strength of a pour on your phone.',
+    )
     expect(strategy).toContain('The idea is the director’s')
     expect(strategy).toContain(
       'For site managers at construction firms with 20 to 200 people in the Netherlands, Belgium and Germany, CureSight is a reusable sensor the size of a matchbox. With it they can see the strength of a pour on their phone.',
@@ -186,6 +188,19 @@ describe('rehearsed examples', () => {
       expect(post).toContain(fact)
     expect(edited?.texts.get('blog-post')).not.toContain('Notes for the editor')
     expect(edited?.texts.get('editors-notes')).toContain('600 words were asked for')
+  })
+
+  it('RH11 a task that names its piece gets that piece; must-haves come before what the brief dates', () => {
+    const project = { name: 'p', displayName: 'P', brief: '## Channels\n- 1 May 2027: newsletter and landing page' }
+    const namesFor = (task: Partial<Task>): string[] => [
+      ...(chain({ project, ...task }, ['copywriter'])[0]?.texts.keys() ?? []),
+    ]
+    expect(namesFor({ description: 'Write the handout.' })).toEqual(['handout'])
+    expect(namesFor({ input: { mustHave: ['press release'] } })).toEqual([
+      'launch-announcement',
+      'landing-page',
+      'launch-email',
+    ])
   })
 
   it('RH11 no figure appears that the material does not hold', () => {

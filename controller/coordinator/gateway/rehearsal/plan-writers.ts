@@ -51,7 +51,7 @@ export const director: Writer = (brief, task) => {
   const start = brief.launch === undefined ? '' : `, with the work in order up to ${brief.launch}`
   return {
     texts: [{ name: 'campaign-plan', content }],
-    summary: `The plan for ${brief.project} rests on one idea: ${inSentence(brief, clip(idea, 120))}. It names audience, proof and owners${start}.${questions[0] === undefined ? '' : ` Open: ${questions[0]}`}`,
+    summary: `The plan for ${brief.project} rests on one idea: ${inSentence(brief, clip(idea, 120))}. ${brief.audience === undefined || brief.proofs.length === 0 ? 'It sets out who does what' : 'It names audience, proof and owners'}${start}.${questions[0] === undefined ? '' : ` Open: ${questions[0]}`}`,
   }
 }
 

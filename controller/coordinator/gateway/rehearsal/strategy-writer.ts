@@ -26,7 +26,7 @@ export const strategist: Writer = (brief, task) => {
   const questions = questionsOf(brief).slice(0, 3)
   const content = paragraphs(
     `# ${brief.project}: strategy`,
-    `Message: ${inSentence(brief, clip(idea, 160))}.`,
+    `${brief.audience === undefined ? 'One message' : `For ${shortNoun(brief.audience)}, one message`}: ${inSentence(brief, clip(idea, 160))}.`,
     basisText(task),
     part('Situation', situation(brief)),
     part(

@@ -55,6 +55,8 @@ export type TaskBrief = {
   readonly text: string
   readonly isBrief: boolean
   readonly wants: readonly Piece[]
+  /** The task names the pieces itself: those of the brief are somebody else's. */
+  readonly isOnly: boolean
   readonly facts: readonly string[]
   readonly deadline: string | undefined
   readonly subject: string | undefined
@@ -82,6 +84,7 @@ export function taskBrief(task: PromptContent, charsMax: number): TaskBrief {
   return {
     text: told,
     isBrief,
+    isOnly: !isBrief && piecesIn(task.description).length > 0,
     wants: [...piecesIn(wantsText), ...piecesIn(words), ...(isBrief ? [] : piecesIn(passed))],
     facts: ['facts', 'proofs', 'points', 'notes']
       .flatMap((key) => stringsOf(Object.hasOwn(input, key) ? input[key] : undefined))
