@@ -86,21 +86,27 @@ function usagePatch(work: Work, measured: Measured): object {
 /** Ways to fail that never end a work: they say nothing against it. */
 const NEVER_FINAL: ReadonlySet<string> = new Set(['Drained', 'BudgetExhausted'])
 
+/** Ways to fail that are not counted among maxAttempts: something outside the work was in the way. */
+const OUTSIDE: ReadonlySet<string> = new Set(['Blocked', 'Drained', 'BudgetExhausted', 'ModelUnavailable'])
+
 /** The one status write of a failed attempt: back to Pending, or Failed where no attempt can go better. */
 export function failurePatch(failure: {
   readonly work: Work
   readonly request: FailRequest
   readonly measured: Measured
   readonly now: string
+  /** The tenant's tokens of a month; null is unlimited. */
+  readonly budgetTokens: number | null
 }): object {
-  const { work, request, measured, now } = failure
+  const { work, request, measured, now, budgetTokens } = failure
   const isFinal = !request.retryable && !NEVER_FINAL.has(request.reason)
   return {
     attempts: withAttempt(work.status?.attempts, request.attempt, {
       endTime: now,
-      outcome: request.reason === 'Blocked' ? 'Blocked' : 'Failed',
+      outcome: OUTSIDE.has(request.reason) ? 'Blocked' : 'Failed',
       reason: request.reason,
       message: request.message,
+      ...(request.reason === 'BudgetExhausted' && budgetTokens !== null ? { budgetTokens } : {}),
       tokens: totalTokens(measured.usage),
     }),
     progress: null,

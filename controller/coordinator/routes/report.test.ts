@@ -131,8 +131,9 @@ describe('fail and progress', () => {
     ['Failed', true, 'Failed', 'Pending'],
     ['Blocked', true, 'Blocked', 'Pending'],
     ['Refused', false, 'Failed', 'Failed'],
-    ['Drained', false, 'Failed', 'Pending'],
-    ['BudgetExhausted', false, 'Failed', 'Pending'],
+    ['Drained', false, 'Blocked', 'Pending'],
+    ['BudgetExhausted', false, 'Blocked', 'Pending'],
+    ['ModelUnavailable', true, 'Blocked', 'Pending'],
   ])(
     'CO12 %s (retryable %s) ends the attempt as %s and leaves the work %s',
     async (reason, retryable, outcome, phase) => {

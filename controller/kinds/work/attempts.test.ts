@@ -3,7 +3,14 @@ import * as fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import { TEST_NOW_MS, workOf } from '../object-builders.ts'
 import { timestamp } from '../../../system/timestamp.ts'
-import { attemptsAreExhausted, closeAttempt, lastAttempt, LOST_ATTEMPTS_MAX, retryNotBeforeMs } from './attempts.ts'
+import {
+  attemptsAreExhausted,
+  closeAttempt,
+  lastAttempt,
+  LOST_ATTEMPTS_MAX,
+  OUTAGE_ATTEMPTS_MAX,
+  retryNotBeforeMs,
+} from './attempts.ts'
 import type { Attempt, Work } from './schema.ts'
 
 type Outcome = NonNullable<Attempt['outcome']>
@@ -60,6 +67,29 @@ describe('the tries of a work', () => {
     'WRK34 are used up by one failure where one is granted': [tried(['Failed'], {}, 1), true],
     'WRK35 are not used up by losses below their own bound': [tried(['Lost', 'Lost', 'Lost', 'Lost']), false],
     'WRK35 are used up by five losses': [tried(['Lost', 'Lost', 'Lost', 'Lost', 'Lost'], {}, 10), true],
+    'WRK35 are used up by twenty looks for a model that is away': [
+      tried(
+        Array.from({ length: OUTAGE_ATTEMPTS_MAX }, () => 'Blocked' as const),
+        { reason: 'ModelUnavailable' },
+      ),
+      true,
+    ],
+    'WRK36 are not used up by a model that is away for minutes': [
+      tried(
+        Array.from({ length: OUTAGE_ATTEMPTS_MAX - 1 }, () => 'Blocked' as const),
+        { reason: 'ModelUnavailable' },
+        1,
+      ),
+      false,
+    ],
+    'WRK36 are not used up by a month without tokens': [
+      tried(
+        Array.from({ length: 40 }, () => 'Blocked' as const),
+        { reason: 'BudgetExhausted' },
+        1,
+      ),
+      false,
+    ],
     'WRK36 are not used up by blocks and reviews': [tried(['Blocked', 'InReview', 'Blocked', 'Blocked']), false],
   }
   test.each(Object.entries(rows))('%s', (_, [work, expected]) => {

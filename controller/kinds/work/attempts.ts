@@ -11,6 +11,10 @@ const BLOCKED_BACKOFF: BackoffPolicy = { baseMs: 30_000, maxMs: 900_000, jitter:
 /** How often a work may be lost with its sprite beyond its maxAttempts of real failures (promises.md S5: dead letter). */
 export const LOST_ATTEMPTS_MAX = 5
 
+/** How often a work may find the model away; by then that has lasted for hours. */
+export const OUTAGE_ATTEMPTS_MAX = 20
+
+const isOutage = (attempt: Attempt): boolean => attempt.outcome === 'Blocked' && attempt.reason === 'ModelUnavailable'
 const failed = (attempt: Attempt): boolean => attempt.outcome === 'Failed'
 const lost = (attempt: Attempt): boolean => attempt.outcome === 'Lost'
 /** A drained sprite gives its work back unharmed. */
@@ -20,11 +24,14 @@ const isDrained = (attempt: Attempt): boolean => attempt.outcome === 'Blocked' &
 export const lastAttempt = (work: Work): Attempt | undefined =>
   (work.status?.attempts ?? []).findLast((attempt) => attempt.outcome !== undefined)
 
-/** Whether every try that the spec grants has failed, or it was lost too often. */
+/** Whether every try that the spec grants has failed, or it was lost or found no model too often. */
 export function attemptsAreExhausted(work: Work): boolean {
   const attempts = work.status?.attempts ?? []
-  const lostCount = attempts.filter(lost).length
-  return attempts.filter(failed).length >= work.spec.maxAttempts || lostCount >= LOST_ATTEMPTS_MAX
+  return (
+    attempts.filter(failed).length >= work.spec.maxAttempts ||
+    attempts.filter(lost).length >= LOST_ATTEMPTS_MAX ||
+    attempts.filter(isOutage).length >= OUTAGE_ATTEMPTS_MAX
+  )
 }
 
 /** Not before then (ms since 1970) may it be tried again; 0 when at once. */

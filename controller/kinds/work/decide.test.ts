@@ -3,6 +3,7 @@ import * as fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import { findCondition, mergeConditions } from '../../api/conditions.ts'
 import { faultsOf } from '../decision-checks.ts'
+import { PAUSED_ANNOTATION } from '../marks.ts'
 import { reviewOf, spriteOf, TEST_NOW, TEST_NOW_MS, workOf } from '../object-builders.ts'
 import type { Review } from '../review/schema.ts'
 import type { Sprite, SpriteMachine } from '../sprite/schema.ts'
@@ -108,6 +109,19 @@ describe('a work that waits', () => {
     'WRK3 that names a sprite that is not there is stalled': [
       of({ phase: 'Pending' }, { sprite: 'b' }),
       '- | = | False NoSprite Stalled',
+    ],
+    'WRK3 is stalled when those that could do it are stopped or paused': [
+      {
+        sprites: [
+          spriteOf('a', { spec: { runPolicy: 'Stopped' }, status: { phase: 'Stopped' } }),
+          spriteOf('b', { metadata: { annotations: { [PAUSED_ANNOTATION]: 'true' } }, status: { phase: 'Idle' } }),
+        ],
+      },
+      '- | = | False NoSprite Stalled',
+    ],
+    'WRK3 waits when one of them may still come': [
+      { sprites: [spriteOf('a', { spec: { runPolicy: 'Stopped' } }), sprite('b')] },
+      '- | = | False Waiting',
     ],
     'WRK4 says what it waits for': [{ tenant: activeTenant({}, { suspend: true }) }, '- | = | False Suspended'],
     'WRK5 fails with what it depends on': [

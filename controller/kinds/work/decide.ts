@@ -7,7 +7,7 @@ import type { Review } from '../review/schema.ts'
 import type { ReviewSpec } from '../review/schema.ts'
 import type { Sprite, SpriteMachine } from '../sprite/schema.ts'
 import { attemptsAreExhausted, closeAttempt, lastAttempt } from './attempts.ts'
-import { suits } from './dispatch.ts'
+import { hindranceOf, suits } from './dispatch.ts'
 import { waitOf, type EligibleWorld } from './eligible.ts'
 import { childOf, outboxOf, reviewOf } from './outbox.ts'
 import { isTerminal, workKind, type Attempt, type Work, type WorkSpec, type WorkStatus } from './schema.ts'
@@ -163,6 +163,7 @@ function waiting(world: WorkWorld): WorkDecision {
       blockers: [{ reason: 'NoSprite', requested: 1, fix: message }],
     }
   }
+  if (able.every((sprite) => hindranceOf(sprite) !== undefined)) return hindered(able)
   // Names alone: the sprites' phases come and go, and each would be a write.
   const names = able.map((sprite) => sprite.metadata.name).sort()
   const changes = lastAttempt(work)?.outcome === 'InReview'
@@ -181,6 +182,20 @@ function waiting(world: WorkWorld): WorkDecision {
         fix: 'Wait, or declare another sprite of this agent type',
       },
     ],
+  }
+}
+
+/** Sprites of its type are there, but none of them comes by itself. */
+function hindered(able: readonly Sprite[]): WorkDecision {
+  const names = able.map((sprite) => sprite.metadata.name).sort()
+  const each = able.map((sprite) => `${sprite.metadata.name} ${hindranceOf(sprite) ?? ''}`).sort()
+  const more = each.length > 3 ? ` and ${each.length - 3} more` : ''
+  const message = `No sprite can take it: ${each.slice(0, 3).join(', ')}${more}. Let one run, or declare another`
+  return {
+    actions: [],
+    change: {},
+    conditions: stalled('NoSprite', message),
+    blockers: [{ reason: 'NoSprite', requested: 1, holders: names.slice(0, 50), fix: message.slice(0, FIX_CHARS_MAX) }],
   }
 }
 

@@ -10,7 +10,7 @@ import { SLOT_LEDGER_NAME, slotLedgerKind } from '../slotledger/schema.ts'
 import { spriteKind } from '../sprite/schema.ts'
 import { tenantKind, type Tenant } from '../tenant/schema.ts'
 import { assignedTo, UNASSIGNED } from './decide.ts'
-import { decideDispatch, type Assignment, type DispatchWorld } from './dispatch.ts'
+import { decideDispatch, hindranceOf, type Assignment, type DispatchWorld } from './dispatch.ts'
 import { isSpent, waitOf } from './eligible.ts'
 import type { WorkPorts } from './reconcile.ts'
 import { workKind, type Work } from './schema.ts'
@@ -28,6 +28,7 @@ export function dispatchController(ports: WorkPorts): ControllerOptions {
       return (
         before === undefined ||
         tenant.metadata.generation !== before.metadata.generation ||
+        tenant.status?.limits?.monthlyTokens !== before.status?.limits?.monthlyTokens ||
         reasons(tenant) !== reasons(before)
       )
     },
@@ -38,7 +39,10 @@ export function dispatchController(ports: WorkPorts): ControllerOptions {
           : ofNamespace(work.metadata.namespace),
       ),
       watchOf(spriteKind, (sprite, before) =>
-        sprite.status?.phase === before?.status?.phase && sprite.metadata.generation === before?.metadata.generation
+        before !== undefined &&
+        sprite.status?.phase === before.status?.phase &&
+        sprite.metadata.generation === before.metadata.generation &&
+        hindranceOf(sprite) === hindranceOf(before) // a pause is an annotation: no new generation
           ? []
           : ofNamespace(sprite.metadata.namespace),
       ),

@@ -1,4 +1,5 @@
 /** Decides which sprite gets which work of a tenant: one decision over all of it, so that no two meet on one sprite. Pure. */
+import { findCondition } from '../../api/conditions.ts'
 import { isDeleting } from '../../api/object.ts'
 import { isPaused } from '../marks.ts'
 import { parseTimestamp } from '../../../system/timestamp.ts'
@@ -65,13 +66,22 @@ export function suits(sprite: Sprite, work: Work): boolean {
   return sprite.spec.project === undefined || sprite.spec.project === work.spec.project
 }
 
+/** What keeps a sprite from any work until a person acts; undefined when nothing does. */
+export function hindranceOf(sprite: Sprite): string | undefined {
+  if (isDeleting(sprite)) return 'is being deleted'
+  if (isPaused(sprite)) return 'is paused'
+  if (sprite.spec.runPolicy === 'Stopped') return 'has runPolicy Stopped'
+  if (sprite.status?.phase !== 'Blocked') return undefined
+  return `is blocked: ${findCondition(sprite.status.conditions, 'Ready')?.reason ?? 'see its conditions'}`
+}
+
 /** Whether it may be given work now, or will come up when it is. */
 export function isAvailable(sprite: Sprite): boolean {
-  if (isDeleting(sprite) || isPaused(sprite) || sprite.spec.runPolicy === 'Stopped') return false
+  if (hindranceOf(sprite) !== undefined) return false
   return sprite.status?.phase !== undefined && !UNAVAILABLE.has(sprite.status.phase)
 }
 
-const UNAVAILABLE: ReadonlySet<string> = new Set(['Pending', 'Blocked', 'Draining'])
+const UNAVAILABLE: ReadonlySet<string> = new Set(['Pending', 'Draining'])
 
 /** Idle before starting before asleep; its own project before any; then by name. */
 const READINESS: Readonly<Record<string, number>> = {

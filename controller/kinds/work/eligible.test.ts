@@ -2,8 +2,8 @@
 import { describe, expect, test } from 'vitest'
 import { projectOf, TEST_NOW_MS, tenantOf, workOf } from '../object-builders.ts'
 import { activeTenant, ago, DELETING } from '../sprite/world-builder.ts'
-import { isSpent, waitOf, type EligibleWorld } from './eligible.ts'
-import { workKind, type Attempt } from './schema.ts'
+import { circleOf, isSpent, waitOf, type EligibleWorld } from './eligible.ts'
+import { workKind, type Attempt, type Work } from './schema.ts'
 
 const failed = (over: Partial<Attempt> = {}) => ({
   status: {
@@ -83,7 +83,7 @@ describe('a waiting work', () => {
     ],
     'WRK24 that failed for the budget is tried again after a while when there is some': [
       { work: workOf('w', failed({ outcome: 'Blocked', reason: 'BudgetExhausted' })) },
-      'BudgetExhausted 29000 ms',
+      'BudgetExhausted 29000 ms stalled',
     ],
     'WRK24 that never asked for tokens is tried although the budget is exhausted': [{ tenant: exhausted }, 'nothing'],
     'WRK25 that failed is tried again after its back-off': [{ work: workOf('w', failed()) }, 'AttemptFailed 4000 ms'],
@@ -100,7 +100,42 @@ describe('a waiting work', () => {
   })
 
   test('WRK22 names what it waits for, in order', () => {
-    expect(waitOf(worldOf({ work: depending }))?.message).toBe('Waits for a, b')
+    const open = workOf('a', { status: { phase: 'Pending' } })
+    const message = (there: readonly (readonly [string, Work])[]): string | undefined =>
+      waitOf(worldOf({ work: depending, dependencies: new Map(there) }))?.message
+    expect(
+      message([
+        ['a', open],
+        ['b', open],
+      ]),
+    ).toBe('Waits for a, b')
+    expect(message([['a', open]])).toBe('Waits for a, b; there is no b yet: create it')
+  })
+
+  test('WRK27 that waits for itself is stalled and shows the way round', () => {
+    const works = new Map(
+      [workOf('w', { spec: { dependsOn: ['x', 'y'] } }), workOf('y', { spec: { dependsOn: ['w'] } })].map((work) => [
+        work.metadata.name,
+        work,
+      ]),
+    )
+    const work = workOf('w', { spec: { dependsOn: ['x', 'y'] }, status: { phase: 'Pending' } })
+    const circle = circleOf(work, (name) => works.get(name))
+    expect(circle).toEqual(['w', 'y', 'w'])
+    expect(told({ work, circle })).toBe('WaitingForDependencies stalled')
+    expect(circleOf(workOf('z', { spec: { dependsOn: ['w'] } }), (name) => works.get(name))).toBeUndefined()
+  })
+
+  test('WRK28 that met a smaller budget is tried at once when it is raised', () => {
+    const work = workOf('w', failed({ outcome: 'Blocked', reason: 'BudgetExhausted', budgetTokens: 3_000 }))
+    expect(told({ work, tenant: activeTenant({ monthlyTokens: 3_000 }) })).toBe('BudgetExhausted 29000 ms stalled')
+    expect(told({ work, tenant: activeTenant({ monthlyTokens: 3_001 }) })).toBe('nothing')
+    expect(told({ work, tenant: activeTenant() })).toBe('nothing')
+  })
+
+  test('WRK25 that found no model says so', () => {
+    const work = workOf('w', failed({ outcome: 'Blocked', reason: 'ModelUnavailable' }))
+    expect(told({ work })).toBe('ModelUnavailable 29000 ms')
   })
 
   test('WRK25 lost twice in a row waits too', () => {

@@ -4,7 +4,7 @@ import { isTrue } from '../../api/conditions.ts'
 import type { Project } from '../project/schema.ts'
 import type { Tenant } from '../tenant/schema.ts'
 import { attemptsAreExhausted, lastAttempt, retryNotBeforeMs } from './attempts.ts'
-import type { Work } from './schema.ts'
+import type { Attempt, Work } from './schema.ts'
 
 /** What is looked at to see what a work waits for. */
 export type EligibleWorld = {
@@ -14,6 +14,8 @@ export type EligibleWorld = {
   readonly project: Project | undefined
   /** Work that it depends on, by name; absent ones do not exist (yet). */
   readonly dependencies: ReadonlyMap<string, Work>
+  /** The way along dependsOn that leads back to the work, if there is one (`circleOf`). */
+  readonly circle?: readonly string[] | undefined
 }
 
 /** What a work waits for, other than a sprite. */
@@ -26,6 +28,7 @@ export type Wait = {
     | 'AttemptFailed'
     | 'AttemptLost'
     | 'Blocked'
+    | 'ModelUnavailable'
   readonly message: string
   /** When time alone ends the wait, ms from now. */
   readonly leftMs?: number
@@ -46,7 +49,7 @@ export function waitOf(world: EligibleWorld): Wait | undefined {
       reason: 'Suspended',
       message: `Project "${world.project.metadata.name}" is suspended: set its spec.suspend to false`,
     }
-  return dependencyWait(world) ?? agentTypeWait(work, tenant) ?? budgetWait(work, tenant) ?? retryWait(world)
+  return dependencyWait(world) ?? agentTypeWait(work, tenant) ?? budgetWait(work, tenant) ?? retryWait(world, tenant)
 }
 
 function dependencyWait(world: EligibleWorld): Wait | undefined {
@@ -54,7 +57,35 @@ function dependencyWait(world: EligibleWorld): Wait | undefined {
     (name) => world.dependencies.get(name)?.status?.phase !== 'Completed',
   )
   if (open.length === 0) return undefined
-  return { reason: 'WaitingForDependencies', message: `Waits for ${[...open].sort().join(', ')}` }
+  if (world.circle !== undefined)
+    return {
+      reason: 'WaitingForDependencies',
+      message: `Waits for itself, ${world.circle.join(' → ')}: take one of them out of spec.dependsOn`,
+      isStalled: true,
+    }
+  const absent = open.filter((name) => !world.dependencies.has(name)).sort()
+  const toMake = absent.length === 0 ? '' : `; there is no ${absent.join(', ')} yet: create it`
+  return { reason: 'WaitingForDependencies', message: `Waits for ${[...open].sort().join(', ')}${toMake}` }
+}
+
+/** Works that are followed at most to find a circle. */
+const CIRCLE_LOOKS_MAX = 200
+
+/** The shortest way along dependsOn from a work back to itself; undefined when there is none within the bound. */
+export function circleOf(work: Work, find: (name: string) => Work | undefined): readonly string[] | undefined {
+  const own = work.metadata.name
+  const ways: (readonly string[])[] = [[own]]
+  const seen = new Set<string>()
+  for (const way of ways) {
+    const at = way.length === 1 ? work : find(way.at(-1) ?? '')
+    for (const name of at?.spec.dependsOn ?? []) {
+      if (name === own) return [...way, own]
+      if (seen.has(name) || seen.size >= CIRCLE_LOOKS_MAX) continue
+      seen.add(name)
+      ways.push([...way, name])
+    }
+  }
+  return undefined
 }
 
 function agentTypeWait(work: Work, tenant: Tenant): Wait | undefined {
@@ -79,14 +110,22 @@ function budgetWait(work: Work, tenant: Tenant): Wait | undefined {
   }
 }
 
-function retryWait(world: EligibleWorld): Wait | undefined {
+/** Whether the tenant has more tokens a month than when the attempt ended for want of them. */
+const isBudgetRaised = (attempt: Attempt | undefined, tenant: Tenant): boolean =>
+  attempt?.budgetTokens !== undefined &&
+  tenant.status?.limits !== undefined &&
+  (tenant.status.limits.monthlyTokens ?? Infinity) > attempt.budgetTokens
+
+function retryWait(world: EligibleWorld, tenant: Tenant): Wait | undefined {
   const leftMs = retryNotBeforeMs(world.work) - world.nowMs
-  if (leftMs <= 0) return undefined
   const last = lastAttempt(world.work)
+  if (leftMs <= 0 || isBudgetRaised(last, tenant)) return undefined
   const text = last?.message ?? ''
   if (last?.outcome === 'Lost')
     return { reason: 'AttemptLost', message: `Attempt ${last.number} was lost: ${text}`, leftMs }
-  if (last?.reason === 'BudgetExhausted') return { reason: 'BudgetExhausted', message: text, leftMs }
+  if (last?.reason === 'BudgetExhausted') return { reason: 'BudgetExhausted', message: text, leftMs, isStalled: true }
+  if (last?.reason === 'ModelUnavailable')
+    return { reason: 'ModelUnavailable', message: `The model cannot be reached, it is tried again: ${text}`, leftMs }
   if (last?.outcome === 'Blocked') return { reason: 'Blocked', message: `The agent is blocked: ${text}`, leftMs }
   return { reason: 'AttemptFailed', message: `Attempt ${last?.number ?? 0} failed: ${text}`, leftMs }
 }

@@ -14,7 +14,8 @@ import { spriteKind, type Sprite } from '../sprite/schema.ts'
 import { statusPatch } from '../status.ts'
 import { tenantKind } from '../tenant/schema.ts'
 import { decideWork, type WorkAction, type WorkDecision, type WorkWorld } from './decide.ts'
-import { suits } from './dispatch.ts'
+import { hindranceOf, suits } from './dispatch.ts'
+import { circleOf } from './eligible.ts'
 import { workKind, type Work, type WorkStatus } from './schema.ts'
 
 /** What the Work's controller needs of the process. */
@@ -62,6 +63,7 @@ export function workController(ports: WorkPorts): ControllerOptions {
       watchOf(tenantKind, (tenant, before) =>
         before !== undefined &&
         tenant.metadata.generation === before.metadata.generation &&
+        tenant.status?.limits?.monthlyTokens === before.status?.limits?.monthlyTokens &&
         blockerText(tenant.status?.blockers) === blockerText(before.status?.blockers)
           ? []
           : workIn(tenant.metadata.name, (work) => work.status?.phase === 'Pending'),
@@ -89,10 +91,11 @@ const blockerText = (blockers: readonly { readonly reason: string }[] | undefine
 function workOfSprite(ports: WorkPorts, sprite: Sprite, before: Sprite | undefined): Key[] {
   const namespace = sprite.metadata.namespace ?? ''
   const [now, then] = [sprite.status?.machine, before?.status?.machine]
-  const isNews = before === undefined // it came or went: work that waits for any such sprite says so
+  // It came or went, or may work again: work that waits for any such sprite says so.
+  const isNews = before === undefined || hindranceOf(sprite) !== hindranceOf(before)
   const isMoved =
     isNews ||
-    sprite.status?.phase !== before.status?.phase ||
+    sprite.status?.phase !== before?.status?.phase ||
     now?.incarnation !== then?.incarnation ||
     now?.intent !== then?.intent
   if (!isMoved) return []
@@ -133,6 +136,7 @@ function observeWork(ports: WorkPorts, key: Key): WorkWorld | undefined {
     parent: work.spec.parent === undefined ? undefined : named(work.spec.parent),
     sprites: ports.cache.list(spriteKind, namespace),
     dependencies: new Map(dependencies),
+    circle: circleOf(work, named),
     reviews: new Map(reviews),
   }
 }

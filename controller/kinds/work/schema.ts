@@ -76,6 +76,9 @@ const attempt = z.object({
   reason: z.string().max(64).optional().describe('Why it ended so.'),
   message: z.string().max(1000).optional().describe('The same for a person.'),
   tokens: countField('Tokens that it used.').optional(),
+  budgetTokens: countField(
+    'The month’s budget that it met, where it ended for want of tokens: with a larger one it is tried again at once.',
+  ).optional(),
 })
 
 const deliverable = z.object({
