@@ -58,7 +58,8 @@ export function openServer(
     },
   })
   const logPorts = { client, authenticate: tokens.authenticate, logPath: machines.logPath }
-  return createApiServer({
+  const closing = new AbortController()
+  const server = createApiServer({
     registry,
     authenticate: tokens.authenticate,
     log: log.child({ part: 'api' }),
@@ -70,7 +71,13 @@ export function openServer(
       (await coordinator.route(request, response, url)) ||
       // Sprites prove themselves by their own tokens; people and apps come in as to the API itself.
       (await refusedAtDoor(request, response)) ||
-      (await routeLog(logPorts, request, response, url)) ||
+      (await routeLog(logPorts, request, response, { url, closing: closing.signal })) ||
       (await product.route(request, response, url)),
   })
+  const close: ApiServer['close'] = (options) => {
+    // A log that is followed has no end of its own.
+    closing.abort()
+    return server.close(options)
+  }
+  return { ...server, close }
 }

@@ -1,4 +1,5 @@
 /** GET /v1/tenants/{tenant}/sprites/{sprite}/log: what the sprite's machine wrote, as text; `?follow=true` goes on. */
+import { EventEmitter, once } from 'node:events'
 import { createReadStream, watch } from 'node:fs'
 import { stat } from 'node:fs/promises'
 import type { IncomingMessage, ServerResponse } from 'node:http'
@@ -6,6 +7,7 @@ import { ApiError, statusOf } from '../api/errors.ts'
 import type { Client } from '../client/client.ts'
 import { spriteKind } from '../kinds/sprite/schema.ts'
 import { credentialOf } from '../server/credentials.ts'
+import { methodNotAllowed } from '../server/exchange.ts'
 import type { Authenticate } from '../server/tokens.ts'
 
 /** What the log route needs of the process. */
@@ -17,28 +19,44 @@ export type LogRoutePorts = {
 
 const PATH = /^\/v1\/tenants\/([a-z0-9-]{1,63})\/sprites\/([a-z0-9-]{1,63})\/log$/
 
-/** False for any other path. */
+/** False for any other path. A log that is followed ends with `closing`. Never throws. */
 export async function routeLog(
   ports: LogRoutePorts,
   request: IncomingMessage,
   response: ServerResponse,
-  url: URL,
+  asked: { readonly url: URL; readonly closing: AbortSignal },
 ): Promise<boolean> {
-  const found = PATH.exec(url.pathname)
-  const [, namespace, name] = found ?? []
+  const [, namespace, name] = PATH.exec(asked.url.pathname) ?? []
   if (namespace === undefined || name === undefined) return false
+  const gone = new AbortController()
+  response.once('close', () => gone.abort())
+  const signal = AbortSignal.any([gone.signal, asked.closing])
   try {
-    const credential = credentialOf(request.headers.authorization)
-    const actor = credential === undefined ? undefined : await ports.authenticate(credential.token)
-    if (actor === undefined) throw new ApiError('Unauthorized', 'Unauthorized')
+    await authenticated(ports, request)
     const path = await logOf(ports, { namespace, name })
-    await send(response, path, url.searchParams.get('follow') === 'true')
+    await send(response, path, { isFollowed: asked.url.searchParams.get('follow') === 'true', signal })
   } catch (error) {
-    const refusal = error instanceof ApiError ? error : new ApiError('InternalError', 'Cannot read the log')
-    if (!response.headersSent) response.writeHead(refusal.code, { 'content-type': 'application/json' })
-    response.end(response.headersSent ? undefined : JSON.stringify(statusOf(refusal)))
+    refuse(response, error)
   }
   return true
+}
+
+async function authenticated({ authenticate }: LogRoutePorts, request: IncomingMessage): Promise<void> {
+  const credential = credentialOf(request.headers.authorization)
+  const actor = credential === undefined ? undefined : await authenticate(credential.token)
+  if (actor === undefined) throw new ApiError('Unauthorized', 'Unauthorized')
+  if (request.method !== 'GET') throw methodNotAllowed()
+}
+
+/** Answers a refusal; what has begun can only end. */
+function refuse(response: ServerResponse, error: unknown): void {
+  const refusal = error instanceof ApiError ? error : new ApiError('InternalError', 'Cannot read the log')
+  if (response.headersSent) response.end()
+  // An unread body must not be taken for the next request.
+  else
+    response
+      .writeHead(refusal.code, { 'content-type': 'application/json', connection: 'close' })
+      .end(JSON.stringify(statusOf(refusal)))
 }
 
 async function logOf(ports: LogRoutePorts, key: { namespace: string; name: string }): Promise<string> {
@@ -51,32 +69,53 @@ async function logOf(ports: LogRoutePorts, key: { namespace: string; name: strin
   return path
 }
 
-async function send(response: ServerResponse, path: string, isFollowed: boolean): Promise<void> {
+type Sending = { readonly isFollowed: boolean; readonly signal: AbortSignal }
+
+async function send(response: ServerResponse, path: string, { isFollowed, signal }: Sending): Promise<void> {
   response.writeHead(200, { 'content-type': 'text/plain; charset=utf-8', 'x-content-type-options': 'nosniff' })
-  let sentBytes = await pipeFrom(response, path, 0)
-  if (!isFollowed) {
-    response.end()
-    return
-  }
-  const closed = new Promise<void>((resolve) => response.once('close', resolve))
-  let pending = Promise.resolve()
-  const watcher = watch(path, { persistent: false }, () => {
-    pending = pending.then(async () => {
-      sentBytes = await pipeFrom(response, path, sentBytes)
-    })
-  })
-  await closed
-  watcher.close()
-  await pending
+  if (isFollowed) await follow(response, path, signal)
+  else await pipeFrom(response, path, { startBytes: 0, signal })
+  response.end()
 }
 
-/** Sends what is in the file from there on; gives how far it came. */
-async function pipeFrom(response: ServerResponse, path: string, startBytes: number): Promise<number> {
+/** Sends what is in the file, and what is appended to it, until the signal aborts; rejects when it cannot be read. */
+async function follow(response: ServerResponse, path: string, signal: AbortSignal): Promise<void> {
+  const changes = new EventEmitter()
+  const failed = new AbortController()
+  const ended = AbortSignal.any([signal, failed.signal])
+  ended.addEventListener('abort', () => changes.emit('change'), { once: true })
+  let isChanged = true
+  const watcher = watch(path, { persistent: false }, () => {
+    isChanged = true
+    changes.emit('change')
+  })
+  watcher.on('error', (error) => failed.abort(error))
+  try {
+    let sentBytes = 0
+    while (!ended.aborted) {
+      if (isChanged) {
+        isChanged = false
+        sentBytes = await pipeFrom(response, path, { startBytes: sentBytes, signal })
+      } else await once(changes, 'change')
+    }
+    failed.signal.throwIfAborted()
+  } finally {
+    watcher.close()
+  }
+}
+
+/** Sends what is in the file from there on, at the reader's pace; gives how far it came. */
+async function pipeFrom(
+  response: ServerResponse,
+  path: string,
+  { startBytes, signal }: { readonly startBytes: number; readonly signal: AbortSignal },
+): Promise<number> {
   const size = await stat(path).then(
     (found) => found.size,
     () => 0,
   )
-  if (size <= startBytes || response.destroyed) return startBytes
-  for await (const chunk of createReadStream(path, { start: startBytes, end: size - 1 })) response.write(chunk)
+  if (size <= startBytes || signal.aborted) return startBytes
+  for await (const chunk of createReadStream(path, { start: startBytes, end: size - 1 }))
+    if (!response.write(chunk)) await once(response, 'drain', { signal })
   return size
 }
