@@ -52,41 +52,56 @@ function readBody(request: IncomingMessage): Promise<Uint8Array> {
   })
 }
 
-/** Writes a response; resolves when all of it is handed over or the client has gone. Never rejects. */
+/** So long nothing may be taken of what was written, in ms, before the reader counts as gone. */
+const STALLED_MS = 60_000
+
+/**
+ * Writes a response; resolves when all of it is handed over or the client has gone. A client that takes nothing for
+ * `stalledMs` is cut off. Never rejects.
+ */
 export async function sendResponse(
   request: IncomingMessage,
   response: ServerResponse,
-  out: ApiResponse,
+  out: ApiResponse & { readonly stalledMs?: number },
 ): Promise<void> {
+  const { body, stalledMs = STALLED_MS } = out
   if (response.destroyed) {
-    if (isStream(out.body)) await drop(out.body)
+    if (isStream(body)) await drop(body)
     return
   }
   for (const [name, value] of Object.entries(out.headers)) response.setHeader(name, value)
   // An unread body must not be taken for the next request.
   if (!request.complete) response.setHeader('Connection', 'close')
   response.statusCode = out.status
-  if (isStream(out.body)) await stream(response, out.body)
-  else response.end(out.body)
+  response.on('timeout', () => response.destroy())
+  if (isStream(body)) await stream(response, body, stalledMs)
+  else {
+    // The server sets its own timer when the answer is taken.
+    response.setTimeout(stalledMs)
+    response.end(body)
+  }
   if (!request.complete) request.resume()
 }
 
 const isStream = (body: ApiResponse['body']): body is AsyncIterable<string> =>
   typeof body !== 'string' && !(body instanceof Uint8Array)
 
-async function stream(response: ServerResponse, lines: AsyncIterable<string>): Promise<void> {
+async function stream(response: ServerResponse, lines: AsyncIterable<string>, stalledMs: number): Promise<void> {
   // At once: a client waits for the headers before it believes that the watch stands.
   response.flushHeaders()
   for await (const line of lines) {
     if (response.destroyed) break
-    if (!response.write(line)) await drained(response)
+    if (!response.write(line)) await drained(response, stalledMs)
   }
-  if (!response.destroyed) response.end()
+  if (response.destroyed) return
+  response.setTimeout(stalledMs)
+  response.end()
 }
 
 /** Resolves when the client has taken what was written, or has gone. */
-async function drained(response: ServerResponse): Promise<void> {
+async function drained(response: ServerResponse, stalledMs: number): Promise<void> {
   const done = new AbortController()
+  response.setTimeout(stalledMs)
   try {
     await Promise.race([
       once(response, 'drain', { signal: done.signal }),
@@ -94,6 +109,8 @@ async function drained(response: ServerResponse): Promise<void> {
     ])
   } finally {
     done.abort()
+    // A watch may be silent as long as it likes.
+    response.setTimeout(0)
   }
 }
 
