@@ -6,7 +6,7 @@ import { HANDOFF_DEPTH_MAX, type Work, type WorkSpec, type WorkStatus } from '..
 import { holdsWork } from './attempt.ts'
 import { claimPatch, worksFor } from './claim-decide.ts'
 import { charsOf, CONTEXT_CHARS_MAX, contextOf } from './context.ts'
-import { decideHandOffs, followUpName, taskType } from './hand-off.ts'
+import { decideHandOffs, decideReviews, followUpName, taskType } from './hand-off.ts'
 
 const sha256 = (text: string): string => createHash('sha256').update(text).digest('hex')
 
@@ -99,6 +99,18 @@ describe('context', () => {
       }),
       { numRuns: 60 },
     )
+  })
+})
+
+describe('reviews', () => {
+  it('CO11 an answer to a review is not reviewed in turn', () => {
+    const rules = { reviewers: new Set(['editor']), attempt: 1, sha256 }
+    const asked = [{ question: 'Good?', artifact: 'copy', reviewer: 'editor' }]
+    const owner = { apiVersion: 'v1alpha1', kind: 'Review', name: 'r', uid: 'r', controller: true }
+    const answer = workOf('r-review')
+    const owned = { ...answer, metadata: { ...answer.metadata, ownerReferences: [owner] } }
+    expect(decideReviews({ work: answer, ancestors: [] }, asked, rules)).toHaveLength(1)
+    expect(decideReviews({ work: owned, ancestors: [] }, asked, rules)).toEqual([])
   })
 })
 

@@ -96,13 +96,20 @@ export function taskType(text: string): string {
   return words === '' ? 'task' : words
 }
 
-/** The reviews of a result as they are recorded; who is no agent of the tenant's is a person. */
+/** Whether the work is done by an agent that reviews: its result is a verdict. */
+export const answersReview = (work: Work): boolean =>
+  work.metadata.ownerReferences?.some(({ kind, controller }) => kind === 'Review' && controller === true) ?? false
+
+/**
+ * The reviews of a result as they are recorded; who is no agent of the tenant's is a person. What is done for a Review
+ * is an answer itself: questions on it are dropped, or agents would review reviews without end.
+ */
 export function decideReviews(
   view: ChainView,
   requested: CompleteRequest['reviews'],
   rules: { readonly reviewers: ReadonlySet<string>; readonly attempt: number; readonly sha256: Sha256 },
 ): NonNullable<WorkStatus['reviews']> {
-  return requested.map((one, index) => ({
+  return (answersReview(view.work) ? [] : requested).map((one, index) => ({
     step: index + 1,
     question: one.question,
     artifact: one.artifact,

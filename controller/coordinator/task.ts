@@ -1,5 +1,6 @@
 /** Makes the task that a sprite receives out of the objects that it depends on. Pure. */
 import type { Task } from '../../protocol/coordinator.ts'
+import type { Persona } from '../../protocol/persona.ts'
 import { parseTimestamp } from '../../system/timestamp.ts'
 import type { Project } from '../kinds/project/schema.ts'
 import type { Review } from '../kinds/review/schema.ts'
@@ -7,6 +8,7 @@ import type { Tenant } from '../kinds/tenant/schema.ts'
 import type { Work } from '../kinds/work/schema.ts'
 import type { Agent } from './agents.ts'
 import { contextOf } from './context.ts'
+import { answersReview } from './hand-off.ts'
 
 /** What a task is made from. */
 export type TaskParts = {
@@ -32,7 +34,7 @@ export function taskOf(parts: TaskParts): Task {
     description: work.spec.description,
     ...(work.spec.input === undefined ? {} : { input: work.spec.input }),
     ...(deadlineMs === undefined ? {} : { deadlineMs }),
-    persona: parts.agent.persona,
+    persona: personaFor(work, parts.agent.persona),
     model: parts.model,
     tenant: { name: tenant.metadata.name, displayName: tenant.spec.displayName },
     brand: tenant.spec.brand,
@@ -53,6 +55,10 @@ export function taskOf(parts: TaskParts): Task {
     feedback: feedbackOf(work, parts.reviews),
   }
 }
+
+/** Who reviews gives the answer, and does not ask for one. */
+const personaFor = (work: Work, persona: Persona): Persona =>
+  answersReview(work) ? { ...persona, tools: persona.tools.filter((tool) => tool !== 'request_review') } : persona
 
 /** The answers to this work's reviews, oldest first. */
 const feedbackOf = (work: Work, reviews: readonly Review[]): Task['feedback'] =>
