@@ -237,3 +237,26 @@ describe('a machine that is to go', () => {
     expect(decideSprite(world).machine?.since).toBe(world.now)
   })
 })
+
+describe('the words of a stop', () => {
+  const message = (over: Partial<SpriteWorld>): string | undefined =>
+    decideSprite(worldOf({ ...of(), observation: seen('started'), ...over })).conditions.find(
+      ({ type }) => type === 'Ready',
+    )?.message
+  const lowered = { ...HELD, limit: 1, holder: { ...REVOKED.holder, revoke: 'LimitLowered' } } as SpriteWorld['slot']
+
+  test.each<readonly [string, Partial<SpriteWorld>, string]>([
+    ['a lowered limit', { slot: lowered, currentWork: TASK }, 'its tenant may run 1 sprites at once now'],
+    [
+      'a suspension',
+      { tenant: activeTenant({}, { suspend: true }), currentWork: TASK },
+      'tenant or project is suspended',
+    ],
+    ['a deletion', { ...deleting(), currentWork: TASK }, 'it is being deleted'],
+    ['a new spec', { config: configOf({ specHash: 'h2' }), assignedWork: 1, currentWork: TASK }, 'its spec changed'],
+    ['an idle time', {}, 'it has no work'],
+  ])('SPR29 name %s', (_, over, why) => {
+    expect(message(over)).toContain(why)
+    if (over.currentWork !== undefined) expect(message(over)).toContain('Finishes w within 5 min')
+  })
+})

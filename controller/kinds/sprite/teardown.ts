@@ -17,8 +17,8 @@ export function stopping(world: SpriteWorld, want: Want, machine: KnownMachine, 
   const isKept = keepsStopped(world, machine, cause)
   switch (machine.state) {
     case 'started':
-      if (machine.intent !== 'Stop' && world.currentWork !== undefined) return draining(world, machine, cause)
-      return stop(world, machine, cause)
+      if (machine.intent !== 'Stop' && world.currentWork !== undefined) return draining(world, machine, { want, cause })
+      return stop(world, machine, { want, cause })
     case 'stopping':
     case 'suspending':
       return ageMs(world, machine) > world.deadlines.stopMs && machine.intent === 'Stop'
@@ -45,11 +45,38 @@ const stopIntent = (world: SpriteWorld, machine: KnownMachine): Pick<SpriteMachi
   since: machine.intent === 'Stop' ? machine.since : world.now,
 })
 
-function draining(world: SpriteWorld, machine: KnownMachine, cause: RestCause): SpriteDecision {
+const minutesText = (ms: number): string => `${Math.ceil(ms / 60_000)} min`
+
+/** Why it comes to rest, in words for whoever did not ask for it. */
+function whyItStops(world: SpriteWorld, want: Want, cause: RestCause): string {
+  if (cause === 'Deleting') return 'it is being deleted'
+  if (cause === 'Replacing') return 'its spec changed'
+  const isAboveLimit = world.slot.holder?.revoke === 'LimitLowered'
+  switch (want.reason) {
+    case 'Revoked':
+      return isAboveLimit
+        ? `its tenant may run ${world.slot.limit ?? 'fewer'} sprites at once now`
+        : 'its slot goes to one that has work'
+    case 'Suspended':
+      return 'its tenant or project is suspended'
+    case 'Stopped':
+      return 'spec.runPolicy is Stopped'
+    case 'AgentTypeNotAllowed':
+      return 'its agent type is not among the tenant’s enabledAgents'
+    case 'TenantNotReady':
+      return 'its tenant is not active'
+    default:
+      return 'it has no work'
+  }
+}
+
+type Rest = { readonly want: Want; readonly cause: RestCause }
+
+function draining(world: SpriteWorld, machine: KnownMachine, { want, cause }: Rest): SpriteDecision {
   const isFirst = world.sprite.status?.phase !== 'Draining'
   const since = isFirst ? world.now : machine.since
   const leftMs = Date.parse(since) + world.deadlines.drainMs - world.nowMs
-  if (leftMs <= 0) return stop(world, machine, cause)
+  if (leftMs <= 0) return stop(world, machine, { want, cause })
   const actions: SpriteAction[] = isFirst ? [{ do: 'drain' }] : []
   return {
     actions,
@@ -57,20 +84,20 @@ function draining(world: SpriteWorld, machine: KnownMachine, cause: RestCause): 
     machine: { ...machine, since },
     conditions: reconciling(
       cause === 'Stopping' ? 'Draining' : cause,
-      `Finishes ${world.currentWork?.name ?? 'its task'} before its machine is stopped`,
+      `Finishes ${world.currentWork?.name ?? 'its task'} within ${minutesText(world.deadlines.drainMs)}, then stops: ${whyItStops(world, want, cause)}`,
     ),
     requeueAfterMs: leftMs,
     requeueReason: 'drain-deadline',
   }
 }
 
-function stop(world: SpriteWorld, machine: KnownMachine, cause: RestCause): SpriteDecision {
+function stop(world: SpriteWorld, machine: KnownMachine, { want, cause }: Rest): SpriteDecision {
   if (machine.intent === 'Stop' && ageMs(world, machine) > world.deadlines.stopMs) return destroy(world, machine, cause)
   return {
     actions: [{ do: 'stop', id: machine.id }],
     phase: 'Draining',
     machine: { ...machine, ...stopIntent(world, machine) },
-    conditions: reconciling(cause, `Stops machine ${machine.name}`),
+    conditions: reconciling(cause, `Stops machine ${machine.name}: ${whyItStops(world, want, cause)}`),
     requeueAfterMs: Math.min(1_000, world.deadlines.confirmMs),
     requeueReason: 'stopping',
   }
