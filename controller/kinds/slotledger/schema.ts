@@ -60,10 +60,10 @@ export const slotLedgerKind = defineKind({
   status,
   columns: [
     {
-      name: 'Holders',
+      name: 'Held',
       type: 'string',
-      jsonPath: '.status.holders[*].sprite',
-      description: 'Sprites that hold a slot.',
+      jsonPath: '.status.heldText',
+      description: 'Slots held of the limit.',
     },
     { name: 'Waiting', type: 'string', jsonPath: '.status.waitingText', description: 'How many sprites wait.' },
     { name: 'Age', type: 'date', jsonPath: '.metadata.creationTimestamp', description: 'Time since creation.' },
