@@ -7,7 +7,7 @@ import { jsonEqual } from '../api/patches.ts'
 import type { ResourceDefinition } from '../api/resource.ts'
 import { compileRules, type RuleCheck } from '../api/schema/cel.ts'
 import type { StructuralSchema } from '../api/schema/structural.ts'
-import { validate } from '../api/schema/validate.ts'
+import { blocksRules, validate } from '../api/schema/validate.ts'
 import { contentDiffers } from './stamp.ts'
 
 /** Rules are compiled once a schema. */
@@ -47,7 +47,8 @@ function schemaCauses(
 ): readonly Cause[] {
   if (resource.schema === undefined) return []
   const causes = validate(resource.schema, object)
-  return causes.length > 0 ? causes : rulesOf(resource.schema)(object, live)
+  // As in Kubernetes: a value out of bounds does not keep the rules from speaking, one of a wrong type does.
+  return blocksRules(causes) ? causes : [...causes, ...rulesOf(resource.schema)(object, live)]
 }
 
 function newFinalizerCauses(object: KubeObject, live: KubeObject): readonly Cause[] {

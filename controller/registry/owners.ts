@@ -3,7 +3,6 @@ import { timestamp } from '../../system/timestamp.ts'
 import { objectAtom } from '../api/apply/atom.ts'
 import { entriesOf, ownersOf, requestedEntries, type Owners } from '../api/apply/managers.ts'
 import { ignoredFields, ownersAfterUpdate, type Writer } from '../api/apply/ownership.ts'
-import { regrouped } from '../api/apply/regroup.ts'
 import type { Json, KubeObject, ManagedFieldsEntry } from '../api/object.ts'
 import { isJsonObject, jsonEqual } from '../api/patches.ts'
 import type { ResourceDefinition } from '../api/resource.ts'
@@ -56,13 +55,12 @@ export function ownedObject(
   const { live, object, context } = write
   const owners = ownersBefore(resource, write)
   if (owners.size === 0 && live !== undefined) return withEntries(object, undefined)
-  const atom = objectAtom(resource.schema)
   const after = ownersAfterUpdate({
-    atom,
+    atom: objectAtom(resource.schema),
     // Stored objects, and those about to be, are JSON.
     ...(live === undefined ? {} : { live: withoutEntries(live) as unknown as Json }),
     object: withoutEntries(object) as unknown as Json,
-    owners: regrouped(atom, owners),
+    owners,
     writer: writerOf(ports, resource, context),
     ignored: ignoredFields({ hasStatus: resource.hasStatus, ...context }),
   })

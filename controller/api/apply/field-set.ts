@@ -42,23 +42,20 @@ export function insertPath(draft: FieldSetDraft, path: FieldPath): void {
   })
 }
 
-/** The paths of both. */
-export function union(left: FieldSet, right: FieldSet): FieldSet {
-  if (left === right || isEmptySet(right)) return left
-  if (isEmptySet(left)) return right
-  return membersOf(left, right, unionNode)
-}
+/** The paths of both; `left` itself when it has them all. */
+export const union = (left: FieldSet, right: FieldSet): FieldSet =>
+  isEmptySet(left) ? right : (edited(left, right, unionNode) ?? NO_FIELDS)
 
-/** The paths of `left` that are not in `right`; what lies below a path of `right` stays. */
+/** The paths of `left` that are not in `right`; what lies below a path of `right` stays. `left` itself when it has none. */
 export const difference = (left: FieldSet, right: FieldSet): FieldSet =>
-  isEmptySet(left) || isEmptySet(right) ? left : membersOf(left, right, differenceNode)
+  edited(left, right, differenceNode) ?? NO_FIELDS
 
 /** The paths of `left` that are neither in `right` nor below a path of `right`. */
 export const differenceBelow = (left: FieldSet, right: FieldSet): FieldSet =>
-  isEmptySet(left) || isEmptySet(right) ? left : membersOf(left, right, differenceBelowNode)
+  edited(left, right, differenceBelowNode) ?? NO_FIELDS
 
 /** The paths that are in both. */
-export const intersection = (left: FieldSet, right: FieldSet): FieldSet => membersOf(left, right, bothNode)
+export const intersection = (left: FieldSet, right: FieldSet): FieldSet => commonMembers(left, right)
 
 /** Whether the set has this path. */
 export function hasPath(set: FieldSet, path: FieldPath): boolean {
@@ -96,18 +93,32 @@ export function nodeOf(isOwn: boolean, members: FieldSet): FieldSet | undefined 
 
 /** The same set in one order: fields, then keys, values and indices, as Kubernetes writes them. */
 export function sortedSet(set: FieldSet): FieldSet {
+  if (isSorted(set)) return set
   const sorted: FieldSetDraft = {}
   for (const element of Object.keys(set).sort(byElement))
     sorted[element] = sortedSet(childOf(set, element) ?? LEAF) as FieldSetDraft
   return sorted
 }
 
+function isSorted(set: FieldSet): boolean {
+  let last: string | undefined
+  for (const element in set) {
+    if (last !== undefined && byElement(last, element) > 0) return false
+    last = element
+    const node = childOf(set, element)
+    if (node !== undefined && !isSorted(node)) return false
+  }
+  return true
+}
+
 const ORDER = ['.', 'f', 'k', 'v', 'i']
 
 function byElement(left: string, right: string): number {
-  const order = ORDER.indexOf(left.charAt(0)) - ORDER.indexOf(right.charAt(0))
+  const order = left.charCodeAt(0) === right.charCodeAt(0) ? 0 : rank(left) - rank(right)
   return order === 0 ? (left < right ? -1 : 1) : order
 }
+
+const rank = (element: string): number => ORDER.indexOf(element.charAt(0))
 
 const childOf = <T>(node: { readonly [element: string]: T }, element: string): T | undefined =>
   Object.hasOwn(node, element) ? node[element] : undefined
@@ -117,39 +128,63 @@ function hasMembers(node: FieldSet): boolean {
   return false
 }
 
-type Combine = (left: FieldSet | undefined, right: FieldSet | undefined) => FieldSet | undefined
+type Edit = (left: FieldSet | undefined, right: FieldSet) => FieldSet | undefined
 
-/** Combines the members of two nodes, their marks aside. */
-function membersOf(left: FieldSet, right: FieldSet, combine: Combine): FieldSet {
+/** Edits the members of a node that `right` has too, the marks aside; undefined when none is left. Shares what stays. */
+function edited(left: FieldSet, right: FieldSet, edit: Edit): FieldSet | undefined {
+  let changed: Map<string, FieldSet | undefined> | undefined
+  for (const element in right) {
+    const other = childOf(right, element)
+    if (element === SELF || other === undefined) continue
+    const before = childOf(left, element)
+    const after = edit(before, other)
+    if (after === before) continue
+    changed ??= new Map()
+    changed.set(element, after)
+  }
+  if (changed === undefined) return left
   const members: FieldSetDraft = {}
-  const take = (element: string): void => {
-    if (element === SELF) return
-    const node = combine(childOf(left, element), childOf(right, element))
+  // A draft may hold finished nodes: it is not written below them.
+  const put = (element: string, node: FieldSet | undefined): void => {
+    if (node !== undefined) members[element] = node as FieldSetDraft
+  }
+  for (const element in left) if (!changed.has(element)) put(element, childOf(left, element))
+  for (const [element, node] of changed) put(element, node)
+  return hasMembers(members) ? members : undefined
+}
+
+/** A node with edited members: a path of its own, or only a way to others. */
+function renewed(left: FieldSet, members: FieldSet | undefined, isOwn: boolean): FieldSet | undefined {
+  if (members === left && isOwn === isPath(left)) return left
+  if (members === undefined || !hasPathsBelow(members)) return isOwn ? LEAF : undefined
+  const { [SELF]: _mark, ...rest } = members
+  return nodeOf(isOwn, rest)
+}
+
+const unionNode: Edit = (left, right) => {
+  if (left === undefined || left === right) return right
+  return renewed(left, edited(left, right, unionNode), isPath(left) || isPath(right))
+}
+
+const differenceNode: Edit = (left, right) => {
+  if (left === undefined) return undefined
+  return renewed(left, edited(left, right, differenceNode), isPath(left) && !isPath(right))
+}
+
+const differenceBelowNode: Edit = (left, right) => {
+  if (left === undefined || isPath(right)) return undefined
+  return renewed(left, edited(left, right, differenceBelowNode), isPath(left))
+}
+
+function commonMembers(left: FieldSet, right: FieldSet): FieldSet {
+  const members: FieldSetDraft = {}
+  for (const element in left) {
+    const one = childOf(left, element)
+    const other = childOf(right, element)
+    if (element === SELF || one === undefined || other === undefined) continue
+    const node = nodeOf(isPath(one) && isPath(other), commonMembers(one, other))
     // As above: a draft may hold finished nodes.
     if (node !== undefined) members[element] = node as FieldSetDraft
   }
-  for (const element of Object.keys(left)) take(element)
-  for (const element of Object.keys(right)) if (!Object.hasOwn(left, element)) take(element)
   return members
 }
-
-const unionNode: Combine = (left, right) => {
-  if (left === undefined || right === undefined || left === right) return left ?? right
-  return nodeOf(isPath(left) || isPath(right), membersOf(left, right, unionNode))
-}
-
-const differenceNode: Combine = (left, right) => {
-  if (left === undefined || right === undefined) return left
-  return nodeOf(isPath(left) && !isPath(right), membersOf(left, right, differenceNode))
-}
-
-const differenceBelowNode: Combine = (left, right) => {
-  if (left === undefined || right === undefined) return left
-  return isPath(right) ? undefined : nodeOf(isPath(left), membersOf(left, right, differenceBelowNode))
-}
-
-const intersectionNode = (left: FieldSet, right: FieldSet): FieldSet | undefined =>
-  nodeOf(isPath(left) && isPath(right), membersOf(left, right, bothNode))
-
-const bothNode: Combine = (left, right) =>
-  left === undefined || right === undefined ? undefined : intersectionNode(left, right)

@@ -32,7 +32,7 @@ const ENTRIES_MAX = 100
 
 /** What tells owners apart: an applier is one across versions, others are one a version. */
 export const ownerId = ({ manager, operation, apiVersion, subresource }: Omit<Owner, 'fields' | 'time'>): string =>
-  JSON.stringify({ manager, operation, ...(operation === 'Apply' ? {} : { apiVersion }), subresource })
+  [manager, operation, operation === 'Apply' ? '' : apiVersion, subresource ?? ''].join('\u0000')
 
 /** Owners of stored entries, which have been read once before. */
 export function ownersOf(entries: readonly ManagedFieldsEntry[] = []): Owners {
@@ -50,9 +50,13 @@ export function ownersOf(entries: readonly ManagedFieldsEntry[] = []): Owners {
       fields: (fieldsV1 ?? {}) as FieldSet,
     }
     owners.set(ownerId(owner), owner)
+    written.set(owner, entry)
   }
   return owners
 }
+
+/** The entries that owners were read from: an owner never changes, so its entry need not be made anew. */
+const written = new WeakMap<Owner, ManagedFieldsEntry>()
 
 /** What a request says of managedFields. */
 export type RequestedEntries =
@@ -120,16 +124,18 @@ function readFields(raw: unknown, levels: number): FieldSet | undefined {
 /** The entries of owners; undefined when there is none, as nothing is stored then. */
 export function entriesOf(owners: Owners): readonly ManagedFieldsEntry[] | undefined {
   if (owners.size === 0) return undefined
-  return [...owners.values()].sort(byAge).map((owner) => ({
-    ...(owner.manager === '' ? {} : { manager: owner.manager }),
-    operation: owner.operation,
-    apiVersion: owner.apiVersion,
-    ...(owner.time === undefined ? {} : { time: owner.time }),
-    fieldsType: 'FieldsV1',
-    fieldsV1: sortedSet(owner.fields),
-    ...(owner.subresource === undefined ? {} : { subresource: owner.subresource }),
-  }))
+  return [...owners.values()].sort(byAge).map((owner) => written.get(owner) ?? entryOf(owner))
 }
+
+const entryOf = (owner: Owner): ManagedFieldsEntry => ({
+  ...(owner.manager === '' ? {} : { manager: owner.manager }),
+  operation: owner.operation,
+  apiVersion: owner.apiVersion,
+  ...(owner.time === undefined ? {} : { time: owner.time }),
+  fieldsType: 'FieldsV1',
+  fieldsV1: sortedSet(owner.fields),
+  ...(owner.subresource === undefined ? {} : { subresource: owner.subresource }),
+})
 
 function byAge(left: Owner, right: Owner): number {
   if (left.operation !== right.operation) return left.operation < right.operation ? -1 : 1

@@ -1,9 +1,11 @@
 /** Keeps ownership in step with a write that is no apply: whoever changes a field owns it, alone. Pure. */
 import type { Json } from '../object.ts'
 import type { MapAtom } from './atom.ts'
-import { compare, without, type Comparison } from './compare.ts'
-import { difference, isEmptySet, union, type FieldSet } from './field-set.ts'
-import { capped, ownerId, withoutEmpty, type Owner, type Owners } from './managers.ts'
+import { isObject } from '../schema/json.ts'
+import { compare, type Comparison } from './compare.ts'
+import { memberElement } from './element.ts'
+import { below, difference, isEmptySet, union, type FieldSet } from './field-set.ts'
+import { capped, ownerId, withoutEmpty, type Owners } from './managers.ts'
 
 /** Who writes, when, and to which part of the object. */
 export type Writer = {
@@ -64,14 +66,10 @@ export type UpdateInput = {
  * is gone. At most ten owners by such writes. Undefined when it cannot be told: the owners stay as they are then.
  */
 export function ownersAfterUpdate(input: UpdateInput): Owners | undefined {
-  const { writer, owners } = input
-  const differs = compare(input.atom, input.live ?? bare(input.object), input.object)
+  const { writer, owners, ignored } = input
+  const object = seenPart(input.object, ignored)
+  const differs = compare(input.atom, input.live === undefined ? bare(object) : seenPart(input.live, ignored), object)
   if (differs === undefined) return undefined
-  const seen = without(differs, input.ignored)
-  const taken = union(seen.changed, seen.added)
-  const left = new Map(takeFrom(owners, seen))
-  const fields = owned(taken)
-  if (isEmptySet(fields)) return capped(left)
   const { manager, apiVersion, subresource, time } = writer
   const key = {
     manager,
@@ -80,9 +78,22 @@ export function ownersAfterUpdate(input: UpdateInput): Owners | undefined {
     ...(subresource === undefined ? {} : { subresource }),
   } as const
   const id = ownerId(key)
-  const before = left.get(id)
-  const own: Owner = { ...key, time, fields: before === undefined ? fields : union(fields, before.fields) }
-  return capped(new Map([...left, [id, own]]))
+  const after = new Map(takeFrom(owners, differs, id))
+  const before = after.get(id)
+  const kept = difference(before?.fields ?? {}, differs.removed)
+  const fields = owned(union(differs.changed, differs.added))
+  // A write that only removes gives the writer nothing: it loses what is gone, as everybody does, and its time stays.
+  if (!isEmptySet(fields)) after.set(id, { ...key, time, fields: union(kept, fields) })
+  else if (before !== undefined && kept !== before.fields) after.set(id, { ...before, fields: kept })
+  return capped(withoutEmpty(after))
+}
+
+/** The object without the parts that the write leaves alone, which all stand at the top. */
+function seenPart(object: Json, ignored: Ignored): Json {
+  if (!isObject(object)) return object
+  return Object.fromEntries(
+    Object.entries(object).filter(([name]) => below(ignored, memberElement(name)) === undefined),
+  )
 }
 
 /** Owners without the fields that a write took or removed; `except` keeps its own. */
