@@ -43,8 +43,15 @@ export function contendersOf(world: TenantWorld): Contender[] {
         : 0,
       canYield: tasks.length === 0,
       isWorking,
+      mayRun: mayRun(sprite),
     }
   })
+}
+
+/** A machine that is being made, started or run; one that comes to rest may have given its slot back already. */
+function mayRun(sprite: Sprite): boolean {
+  const intent = sprite.status?.machine?.intent
+  return intent === 'Create' || intent === 'Start' || intent === 'Run'
 }
 
 /** Work that is assigned and not over, by the name of its sprite. */

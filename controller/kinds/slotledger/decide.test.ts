@@ -17,6 +17,7 @@ const contender = (sprite: string, over: Partial<Contender> = {}): Contender => 
   priority: 0,
   canYield: true,
   isWorking: false,
+  mayRun: false,
   ...over,
 })
 const holder = (sprite: string, over: Partial<SlotHolder> = {}): SlotHolder => ({
@@ -327,5 +328,24 @@ describe('in every tenant', () => {
 
   test('SLT16 the ledger fits its schema', () => {
     holds((_, status) => slotLedgerKind.status.safeParse(JSON.parse(JSON.stringify(status))).success)
+  })
+})
+
+describe('a limit that was lowered', () => {
+  test('SLT18 who was asked to stop stays asked, whoever becomes idle meanwhile', () => {
+    const contenders = [
+      contender('a', { isWorking: true, canYield: false }),
+      contender('b', { wants: false }),
+      contender('c'),
+    ]
+    const before = ledger(holder('a', { revoke: 'LimitLowered' }), holder('b'), holder('c'))
+    expect(told(decideSlots(worldOf({ contenders, ledger: before })).status)).toBe('a!LimitLowered b c | ')
+  })
+})
+
+describe('a ledger that was lost', () => {
+  test('SLT17 those whose machine may run hold a slot before anybody is granted one', () => {
+    const contenders = [contender('a', { priority: 50 }), contender('b', { mayRun: true })]
+    expect(told(decideSlots(worldOf({ contenders, limits: { concurrentSprites: 1 } })).status)).toBe('b | a')
   })
 })

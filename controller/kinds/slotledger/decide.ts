@@ -22,6 +22,8 @@ export type Contender = {
   readonly canYield: boolean
   /** It does a task right now. */
   readonly isWorking: boolean
+  /** Its status names a machine that is being made, started or run: that needs a slot. */
+  readonly mayRun: boolean
 }
 
 /** What one decision about a tenant's slots looks at. */
@@ -48,7 +50,7 @@ export type SlotDecision = {
  */
 export function decideSlots(world: SlotWorld): SlotDecision {
   const byUid = new Map(world.contenders.map((contender) => [contender.uid, contender]))
-  const kept = keptHolders(world, byUid)
+  const kept = withRunning(keptHolders(world, byUid), world)
   const limit = world.limits === undefined ? kept.length : (world.limits.concurrentSprites ?? null)
   const held = new Set(kept.map((holder) => holder.uid))
   const waiting = world.contenders.filter((contender) => contender.wants && !held.has(contender.uid)).sort(byUrgency)
@@ -59,6 +61,7 @@ export function decideSlots(world: SlotWorld): SlotDecision {
     byUid,
     limit,
     queued,
+    asked: world.ledger.holders ?? [],
   })
   const status: SlotLedgerStatus = {
     limit: world.limits === undefined ? (world.ledger.limit ?? null) : limit,
@@ -93,6 +96,13 @@ function keptHolders(world: SlotWorld, byUid: ReadonlyMap<string, Contender>): S
   })
 }
 
+/** A sprite whose machine may run holds a slot even if the ledger has lost it: somebody deleted the object, say. */
+function withRunning(holders: readonly SlotHolder[], world: SlotWorld): SlotHolder[] {
+  const held = new Set(holders.map((holder) => holder.uid))
+  const lost = world.contenders.filter((contender) => contender.mayRun && !held.has(contender.uid))
+  return [...holders, ...lost.map((contender) => newHolder(contender, world.now))]
+}
+
 function orphanMachineIsGone(world: SlotWorld, uid: string, orphanSinceMs: number): boolean {
   const look = world.machines
   if (look === undefined || look.uids.has(uid)) return false
@@ -125,10 +135,15 @@ function revoked(
     readonly byUid: ReadonlyMap<string, Contender>
     readonly limit: number | null
     readonly queued: readonly Contender[]
+    /** The holders as they stood: who was asked already stays asked, or a machine that stops for it would start anew. */
+    readonly asked: readonly SlotHolder[]
   },
 ): SlotHolder[] {
   const excess = context.limit === null ? 0 : Math.max(0, holders.length - context.limit)
-  const losers = new Set(lastInLine(holders, context.byUid).slice(0, excess))
+  const asked = new Set(context.asked.filter(({ revoke }) => revoke === 'LimitLowered').map(({ uid }) => uid))
+  const inLine = lastInLine(holders, context.byUid)
+  const inTurn = new Set([...inLine.filter((uid) => asked.has(uid)), ...inLine])
+  const losers = new Set([...inTurn].slice(0, excess))
   const urgentWaiting = context.queued.filter((contender) => contender.urgent).length
   const yielders = new Set(
     lastInLine(holders, context.byUid)
