@@ -37,7 +37,8 @@ export function decideSprite(world: SpriteWorld): SpriteDecision {
 
 function paused(world: SpriteWorld): SpriteDecision {
   const status = world.sprite.status
-  const message = `Paused by the annotation ${PAUSED_ANNOTATION}: remove it to go on`
+  const waits = isDeleting(world.sprite) ? 'its deletion waits until it is removed' : 'remove it to go on'
+  const message = `Paused by the annotation ${PAUSED_ANNOTATION}: ${waits}`
   return {
     actions: [],
     phase: status?.phase ?? 'Pending',

@@ -14,19 +14,20 @@ export type MachineConfig = {
   readonly regions: readonly string[]
   /** The plan keeps no stopped machines: the provider destroys them on exit. */
   readonly autoDestroy: boolean
-  /** Hash of all of the above. */
+  /** Hash of image, guest and regions. */
   readonly specHash: string
 }
 
 /** What the sprite's machine should be, under the limits in force. */
 export function machineConfig(sprite: Sprite, limits: TenantLimits, defaults: MachineDefaults): MachineConfig {
-  const config = {
+  const machine = {
     image: sprite.spec.image ?? defaults.image,
     guest: sprite.spec.guest ?? limits.guest,
     regions: sprite.spec.regions ?? defaults.regions,
-    autoDestroy: limits.stoppedMachineRetentionSeconds === 0,
   }
-  return { ...config, specHash: fingerprint(config) }
+  // Not in the hash: who takes another plan keeps the machines that run, and what becomes of a stopped one is seen then.
+  const autoDestroy = limits.stoppedMachineRetentionSeconds === 0
+  return { ...machine, autoDestroy, specHash: fingerprint(machine) }
 }
 
 /** `<sprite>-<uid8>-<incarnation>`: unique for ever, at most 63 characters, found again after any crash. */

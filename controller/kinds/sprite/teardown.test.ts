@@ -255,7 +255,7 @@ describe('the words of a stop', () => {
     ['a deletion', { ...deleting(), currentWork: TASK }, 'it is being deleted'],
     ['a new spec', { config: configOf({ specHash: 'h2' }), assignedWork: 1, currentWork: TASK }, 'its spec changed'],
     ['an idle time', {}, 'it has no work'],
-  ])('SPR29 name %s', (_, over, why) => {
+  ])('SPR20 SPR21 name %s', (_, over, why) => {
     expect(message(over)).toContain(why)
     if (over.currentWork !== undefined) expect(message(over)).toContain('Finishes w within 5 min')
   })
