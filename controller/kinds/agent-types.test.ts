@@ -257,6 +257,40 @@ const rows: Record<string, Row> = {
     world: [tenantOf({ metadata: { deletionTimestamp: '2026-01-15T11:00:00Z' } })],
     refused: [],
   },
+  'AD68 a protected sprite is not deleted at work': {
+    object: spriteOf('a', { metadata: PROTECTED, status: { currentTask: 'w' } }),
+    operation: 'DELETE',
+    world: growth,
+    refused: [
+      'Forbidden metadata.annotations: Cannot delete sprite "a": it is protected and works on w; wait, cancel the work, or remove annotation sprites.highera.com/protected',
+    ],
+  },
+  'AD68 a protected sprite that rests is deleted': {
+    object: spriteOf('a', { metadata: PROTECTED }),
+    operation: 'DELETE',
+    world: growth,
+    refused: [],
+  },
+  'AD68 with its project it goes': {
+    object: spriteOf('a', { metadata: PROTECTED, spec: { project: 'q1' }, status: { currentTask: 'w' } }),
+    operation: 'DELETE',
+    world: growth,
+    refused: [],
+  },
+  'AD69 a protected project is not deleted while work is in progress': {
+    object: projectOf('q1', { metadata: PROTECTED }),
+    operation: 'DELETE',
+    world: [...growth, workOf('w', { spec: { project: 'q1' }, status: { phase: 'InProgress' } })],
+    refused: [
+      'Forbidden metadata.annotations: Cannot delete project "q1": it is protected and work is in progress (w); wait, cancel the work, or remove annotation sprites.highera.com/protected',
+    ],
+  },
+  'AD69 work of others does not keep it': {
+    object: projectOf('q1', { metadata: PROTECTED }),
+    operation: 'DELETE',
+    world: [...growth, workOf('w', { spec: { project: 'q2' }, status: { phase: 'InProgress' } })],
+    refused: [],
+  },
 }
 
 describe('admission of agent types', () => {

@@ -1,11 +1,24 @@
 /** Decides whether a write of a Project may go on. Pure. */
-import type { Violation } from '../../api/admission.ts'
-import { admissionOf, agentTypeNeeds, checkAgentTypes, invalid, tenantNeeds, viewTenant } from '../admission.ts'
+import type { AdmissionRequest, Related, Violation } from '../../api/admission.ts'
+import { isDeleting } from '../../api/object.ts'
+import {
+  admissionOf,
+  agentTypeNeeds,
+  checkAgentTypes,
+  forbidden,
+  invalid,
+  tenantKeyOf,
+  tenantNeeds,
+  viewTenant,
+} from '../admission.ts'
 import { agentTypesOf } from '../agent-types.ts'
-import { suggestion } from '../names.ts'
+import { isProtected } from '../marks.ts'
+import { nameList, suggestion } from '../names.ts'
+import { tenantKind } from '../tenant/schema.ts'
+import { workKind } from '../work/schema.ts'
 import type { Project, ProjectSpec } from './schema.ts'
 
-/** AD40 agent types are known and allowed; AD41 dependsOn names tasks of the project; AD42 without a cycle. */
+/** AD40 agent types are known and allowed; AD41 dependsOn names tasks of the project; AD42 without a cycle; AD69 protected, it is not deleted at work. */
 export const projectAdmission = admissionOf<Project>({
   writeNeeds: (object) => [...tenantNeeds(object), ...agentTypeNeeds(object)],
   write: (request, related) => {
@@ -19,7 +32,28 @@ export const projectAdmission = admissionOf<Project>({
     const named = namedAgentTypes(object.spec).filter(({ agentType }) => !before.includes(agentType))
     return [...checkAgentTypes(named, { ...view, alsoInUse: kept }, request, related), ...dependencies]
   },
+  deleteNeeds: (object) =>
+    isProtected(object)
+      ? [
+          { kind: tenantKind, key: tenantKeyOf(object) },
+          { kind: workKind, namespace: object.metadata.namespace ?? '' },
+        ]
+      : [],
+  delete: (request, related) => checkProtection(request, related),
 })
+
+function checkProtection({ object }: AdmissionRequest<Project>, related: Related): readonly Violation[] {
+  const { name, namespace = '' } = object.metadata
+  const tenant = related.get(tenantKind, tenantKeyOf(object))
+  if (!isProtected(object) || tenant === undefined || isDeleting(tenant)) return []
+  const atWork = related
+    .list(workKind, namespace)
+    .filter((work) => work.spec.project === name && work.status?.phase === 'InProgress')
+    .map((work) => work.metadata.name)
+  if (atWork.length === 0) return []
+  const message = `Cannot delete project "${name}": it is protected and work is in progress (${nameList(atWork)}); wait, cancel the work, or remove annotation sprites.highera.com/protected`
+  return [forbidden('metadata.annotations', message)]
+}
 
 /** Each agent type once, with the first field that names it. */
 function namedAgentTypes(spec: ProjectSpec): readonly { readonly agentType: string; readonly field: string }[] {

@@ -1,22 +1,26 @@
 /** Decides whether a write of a Sprite may go on. Pure. */
-import type { AdmissionRequest, Violation } from '../../api/admission.ts'
+import type { AdmissionRequest, Related, Violation } from '../../api/admission.ts'
+import { isDeleting } from '../../api/object.ts'
 import {
   admissionOf,
   agentTypeNeeds,
   checkAgentTypes,
   forbidden,
   invalid,
+  tenantKeyOf,
   tenantNeeds,
   viewTenant,
 } from '../admission.ts'
 import type { Guest } from '../fields.ts'
+import { isProtected } from '../marks.ts'
 import { suggestion } from '../names.ts'
-import { projectKind } from '../project/schema.ts'
+import { projectKind, type Project } from '../project/schema.ts'
 import { sameJson } from '../status.ts'
+import { tenantKind } from '../tenant/schema.ts'
 import type { EffectiveLimits } from '../tenant/limits.ts'
 import type { Sprite } from './schema.ts'
 
-/** AD50 agent type known and allowed; AD51 project exists; AD52 guest, AD53 idle timeout within the tenant's limits. */
+/** AD68 a protected sprite is not deleted at work; AD50 agent type known and allowed; AD51 project exists; AD52 guest, AD53 idle timeout within the tenant's limits. */
 export const spriteAdmission = admissionOf<Sprite>({
   writeNeeds: (object) => [...tenantNeeds(object), ...agentTypeNeeds(object)],
   write: (request, related) => {
@@ -33,7 +37,31 @@ export const spriteAdmission = admissionOf<Sprite>({
       ...bounds,
     ]
   },
+  deleteNeeds: (object) =>
+    isProtected(object) && object.status?.currentTask !== undefined
+      ? [
+          { kind: tenantKind, key: tenantKeyOf(object) },
+          { kind: projectKind, namespace: object.metadata.namespace ?? '' },
+        ]
+      : [],
+  delete: (request, related) => checkProtection(request, related),
 })
+
+function checkProtection({ object }: AdmissionRequest<Sprite>, related: Related): readonly Violation[] {
+  const { name, namespace = '' } = object.metadata
+  const task = object.status?.currentTask
+  if (!isProtected(object) || task === undefined) return []
+  const tenant = related.get(tenantKind, tenantKeyOf(object))
+  const { project } = object.spec
+  const owner = related.list(projectKind, namespace).find((one) => one.metadata.name === project)
+  // The deletion of its tenant or project was admitted; nothing of it may hold it up.
+  const goesWith = tenant === undefined || isDeleting(tenant) || (project !== undefined && !isThere(owner))
+  if (goesWith) return []
+  const message = `Cannot delete sprite "${name}": it is protected and works on ${task}; wait, cancel the work, or remove annotation sprites.highera.com/protected`
+  return [forbidden('metadata.annotations', message)]
+}
+
+const isThere = (object: Project | undefined): boolean => object !== undefined && !isDeleting(object)
 
 /** The refusal of a project that is not there. */
 export const unknownProject = (project: string, projects: readonly string[]): Violation =>
