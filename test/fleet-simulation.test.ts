@@ -172,6 +172,7 @@ describe('random histories', () => {
         await it.tick()
       }
       it.machines.faults.clear()
+      for (const tenant of ['acme', 'beta']) await it.setLimit(tenant, 2)
       it.failWork = 0
       await it.run(420)
       expect(it.violations).toEqual([])
@@ -208,6 +209,7 @@ async function misbehave(it: Fleet, step: number): Promise<void> {
     if (machine !== undefined)
       it.machines.exit(machine.id, { code: random() < 0.5 ? 137 : 1, oomKilled: random() < 0.2 })
   }
+  if (random() < 0.03) await it.setLimit(tenant, 1 + Math.floor(random() * 3))
   if (random() < 0.04) {
     await it.crash()
     if (random() < 0.5) await it.run(Math.floor(random() * 10))

@@ -9,7 +9,7 @@ import { spriteController } from '../../controller/kinds/sprite/reconcile.ts'
 import { spriteKind, type Sprite } from '../../controller/kinds/sprite/schema.ts'
 import { SPRITE_DEADLINES } from '../../controller/kinds/sprite/world.ts'
 import { slotController } from '../../controller/kinds/slotledger/reconcile.ts'
-import { slotLedgerKind } from '../../controller/kinds/slotledger/schema.ts'
+import { SLOT_LEDGER_NAME, slotLedgerKind } from '../../controller/kinds/slotledger/schema.ts'
 import { tenantKind } from '../../controller/kinds/tenant/schema.ts'
 import { projectKind } from '../../controller/kinds/project/schema.ts'
 import { reviewKind } from '../../controller/kinds/review/schema.ts'
@@ -35,6 +35,9 @@ export type FleetOptions = {
 
 const CONTROL_PLANE = 'cp-test'
 
+/** Longer than any planned `delayEffect` takes. */
+const LATE_EFFECT_MS_MAX = 6_000
+
 /** The whole bottle; `tick` lets one second pass for everything in it. */
 export class Fleet {
   readonly clock = new TestClock()
@@ -50,6 +53,10 @@ export class Fleet {
   readonly #limit: number
   readonly #unknownAgentType: string | undefined
   readonly #listeners = new Set<(tenant: string, sprite: string) => void>()
+  /** How many may still run because of a larger limit before. */
+  readonly #inherited = new Map<string, number>()
+  readonly #known = new Map<string, number>()
+  readonly #loweredAt = new Map<string, number>()
   /** Destroyed from a stop: its process cannot come back, so it does not count as running. */
   readonly #goingUnstarted = new Set<string>()
   #manager: Manager | undefined
@@ -117,6 +124,12 @@ export class Fleet {
         ...spec,
       },
     })
+  }
+
+  /** Changes a tenant's limit, as a new plan does. */
+  async setLimit(tenant: string, limit: number): Promise<void> {
+    const key = { namespace: '', name: tenant }
+    await this.client.patchStatus(tenantKind, key, { limits: { concurrentSprites: limit } })
   }
 
   /** The share of tasks (0…1) that fail. */
@@ -310,8 +323,20 @@ export class Fleet {
       perTenant.set(owner.tenant, (perTenant.get(owner.tenant) ?? 0) + 1)
       perSprite.set(owner.spriteUid, (perSprite.get(owner.spriteUid) ?? 0) + 1)
     }
-    for (const [tenant, count] of perTenant)
-      if (count > this.#limit) this.#violate(`S1: ${count} machines of "${tenant}" run, the limit is ${this.#limit}`)
+    for (const tenant of this.#tenants) {
+      const count = perTenant.get(tenant) ?? 0
+      // The limit that the ledger knows: a change counts from there on.
+      const ledger = this.client.peek(slotLedgerKind, { namespace: tenant, name: SLOT_LEDGER_NAME })
+      const limit = ledger?.status?.limit ?? this.#limit
+      // After a limit was lowered what runs may end first, but it may not grow again.
+      if (limit < (this.#known.get(tenant) ?? limit)) this.#loweredAt.set(tenant, this.clock.monotonic())
+      this.#known.set(tenant, limit)
+      const most = Math.max(limit, this.#inherited.get(tenant) ?? limit)
+      if (count > most) this.#violate(`S1: ${count} machines of "${tenant}" run, the limit is ${limit}`)
+      // A create that was sent under the larger limit, and never answered, cannot be called back.
+      const isInFlight = this.clock.monotonic() - (this.#loweredAt.get(tenant) ?? -Infinity) < LATE_EFFECT_MS_MAX
+      this.#inherited.set(tenant, Math.max(limit, isInFlight ? most : Math.min(most, count)))
+    }
     for (const [uid, count] of perSprite) if (count > 1) this.#violate(`S2: ${count} machines of sprite ${uid} run`)
   }
 

@@ -157,7 +157,7 @@ function revoked(
   })
 }
 
-/** Uids of holders, the one that should stop first in front: not wanting, idle, not always up, low priority, young. */
+/** Uids of holders, the one that should stop first in front: without a machine, not wanting, idle, not always up, low priority, young. */
 function lastInLine(holders: readonly SlotHolder[], byUid: ReadonlyMap<string, Contender>): string[] {
   return holders
     .flatMap((holder) => {
@@ -166,6 +166,7 @@ function lastInLine(holders: readonly SlotHolder[], byUid: ReadonlyMap<string, C
     })
     .sort(
       (a, b) =>
+        Number(a.mayRun) - Number(b.mayRun) ||
         Number(a.wants) - Number(b.wants) ||
         Number(a.isWorking) - Number(b.isWorking) ||
         Number(a.urgent) - Number(b.urgent) ||

@@ -187,12 +187,17 @@ export async function releaseSlot(
   }
 }
 
-/** Whether the sprite holds a slot now, by a read that no cache answers: asked right before a create or a start. */
-export async function holdsSlot(
+/**
+ * Whether the sprite may set up a machine now, by a read that no cache answers: asked right before a create or a start.
+ * It must hold a slot; and while more are held than a lowered limit allows, nobody starts anything.
+ */
+export async function maySetUp(
   client: Client,
   sprite: { readonly tenant: string; readonly uid: string },
   signal: AbortSignal,
 ): Promise<boolean> {
-  const ledger = await client.get(slotLedgerKind, ledgerKey(sprite.tenant), signal)
-  return ledger.status?.holders?.some((holder) => holder.uid === sprite.uid) ?? false
+  const { status } = await client.get(slotLedgerKind, ledgerKey(sprite.tenant), signal)
+  const holders = status?.holders ?? []
+  const isWithin = holders.length <= (status?.limit ?? Infinity)
+  return isWithin && holders.some((holder) => holder.uid === sprite.uid)
 }

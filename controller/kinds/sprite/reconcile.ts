@@ -8,7 +8,7 @@ import { spriteInbox } from '../../../protocol/channels.ts'
 import { unreachable } from '../../../system/assert.ts'
 import { personaKind } from '../persona/schema.ts'
 import { projectKind } from '../project/schema.ts'
-import { holdsSlot, releaseSlot } from '../slotledger/reconcile.ts'
+import { maySetUp, releaseSlot } from '../slotledger/reconcile.ts'
 import { slotLedgerKind, type SlotLedger } from '../slotledger/schema.ts'
 import { statusPatch } from '../status.ts'
 import { tenantKind, type Tenant } from '../tenant/schema.ts'
@@ -185,7 +185,7 @@ async function perform(
     case 'create':
       return await create(ports, { world, action }, signal)
     case 'start':
-      if (!(await holdsSlot(ports.client, identity, signal))) return {}
+      if (!(await maySetUp(ports.client, identity, signal))) return {}
       await ports.provider.start({ tenant, id: action.id }, signal)
       return {}
     case 'stop':
@@ -211,7 +211,7 @@ async function create(ports: SpritePorts, step: CreateStep, signal: AbortSignal)
   const { sprite } = step.world
   const tenant = sprite.metadata.namespace ?? ''
   const { config, incarnation, name } = step.action
-  if (!(await holdsSlot(ports.client, { tenant, uid: sprite.metadata.uid }, signal))) return {}
+  if (!(await maySetUp(ports.client, { tenant, uid: sprite.metadata.uid }, signal))) return {}
   const identity = { tenant, sprite: sprite.metadata.name, uid: sprite.metadata.uid, incarnation }
   const spec: MachineSpec = {
     name,
