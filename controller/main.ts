@@ -56,13 +56,16 @@ async function live(plane: ControlPlane, options: UpOptions): Promise<number> {
   const { write } = options
   write(`The control plane is up: ${plane.httpsUrl} (kubeconfig: ${plane.kubeconfig})\n`)
   if (plane.isRehearsal) write('No ANTHROPIC_API_KEY is set: the rehearsal model answers, and says so.\n')
-  for (const path of options.apply) {
-    const exitCode = await applyManifests({ paths: [path], kubeconfig: plane.kubeconfig, write, clock: realClock })
+  if (options.apply.length > 0) {
+    const { personasFolder, signal } = options
+    const sources = { paths: options.apply, kubeconfig: plane.kubeconfig, personasFolder, signal }
+    const exitCode = await applyManifests({ ...sources, write, clock: realClock })
     if (exitCode !== 0) return exitCode
   }
   const isOver = await watchProgress(plane, options)
+  if (!isOver) return 0
   for (const line of summaryLines(stateOf(plane.manager.cache), plane)) write(`${line}\n`)
-  if (options.exitWhenDone || !isOver) return 0
+  if (options.exitWhenDone) return 0
   write('It stays up; Ctrl-C stops it.\n')
   await untilAborted(options.signal)
   return 0
