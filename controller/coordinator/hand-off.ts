@@ -58,14 +58,14 @@ export function decideHandOffs(
 }
 
 function whyRefused(view: ChainView, agentType: string, allowed: ReadonlySet<string>): string | undefined {
-  if (!allowed.has(agentType)) return `HandoffLoop: agent type "${agentType}" is not one that it may hand off to`
+  if (!allowed.has(agentType)) return `agent type "${agentType}" is not one that it may hand off to`
   const depth = (view.work.status?.chain?.depth ?? view.ancestors.length) + 1
-  if (depth > HANDOFF_DEPTH_MAX) return `HandoffLoop: the chain would be ${depth} deep, at most ${HANDOFF_DEPTH_MAX}`
+  if (depth > HANDOFF_DEPTH_MAX) return `the chain would be ${depth} deep, at most ${HANDOFF_DEPTH_MAX}`
   return undefined
 }
 
 const whyRepeated = (isRepeated: boolean, wanted: { readonly agentType: string }): string | undefined =>
-  isRepeated ? `HandoffLoop: "${wanted.agentType}" already had the same task in this chain` : undefined
+  isRepeated ? `"${wanted.agentType}" already had the same task in this chain` : undefined
 
 type Payload = {
   readonly agentType?: string | undefined

@@ -108,7 +108,7 @@ describe('complete', () => {
     const hash = (step: number): string => createHash('sha256').update(`uid-w1/${step}`).digest('hex').slice(0, 10)
     expect(h.work('w1').status?.handOffs).toMatchObject([
       { step: 1, agentType: 'editor', type: 'edit_copy', work: `root-of-all-${hash(1)}` },
-      { step: 2, agentType: 'analyst', refused: expect.stringContaining('HandoffLoop') },
+      { step: 2, agentType: 'analyst', refused: expect.stringContaining('may hand off to') },
       { step: 3, agentType: 'editor', refused: expect.stringContaining('same task') },
     ])
     expect(h.work('w1').status?.handOffs?.[0]?.refused).toBeUndefined()

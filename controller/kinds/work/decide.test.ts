@@ -410,6 +410,13 @@ const holds = (is: (world: WorkWorld, decision: WorkDecision) => boolean): void 
   )
 }
 
+test('WRK18 a chain that ends here says so where all look', () => {
+  const handOffs = [handOff(1, { created: true }), handOff(2, { refused: 'the chain would be 9 deep, at most 8' })]
+  const work = workOf('w', { status: { phase: 'Completed', assignedSprite: 'a', handOffs } })
+  const ready = decideWork(worldOf({ work })).conditions.find(({ type }) => type === 'Ready')
+  expect(ready?.message).toBe('Done by sprite a; not handed to editor: the chain would be 9 deep, at most 8')
+})
+
 describe('in every world', () => {
   test('WRK40 the same world gives the same answer', () => {
     holds((world, decision) => sameJson(decision, decideWork(structuredClone(world))))

@@ -350,11 +350,14 @@ function terminalConditions(work: Work): ConditionPatch[] {
     message: `Not handed to ${handOff.agentType}: ${handOff.refused ?? ''}`,
   }))
   if (work.status?.phase === 'Completed' || work.status?.phase === 'InReview') {
+    // The table shows Ready alone: a chain that ends here must not look as if it went on.
+    const [first] = refused
+    const cut = first === undefined ? '' : `; not handed to ${first.agentType}: ${first.refused ?? ''}`
     const by = `by sprite ${work.status.assignedSprite ?? ''}`
     const done =
       work.status.rehearsal === true
-        ? ready('Rehearsed', `Done ${by}, by the rehearsal model: no key for Claude is set`)
-        : ready('Completed', `Done ${by}`)
+        ? ready('Rehearsed', `Done ${by}, by the rehearsal model: no key for Claude is set${cut}`)
+        : ready('Completed', `Done ${by}${cut}`)
     return [...done, ...loop.slice(0, 1)]
   }
   const before = kept(work)
