@@ -1,6 +1,6 @@
 /** The data folder: what a control plane keeps on disk, and the secrets that it makes once. */
 import { constants } from 'node:fs'
-import { access, mkdir, readFile } from 'node:fs/promises'
+import { access, mkdir, readFile, stat } from 'node:fs/promises'
 import { join } from 'node:path'
 import { z } from 'zod'
 import { randomHex, type Entropy } from '../../system/entropy.ts'
@@ -50,6 +50,24 @@ export async function openDataFolder(folder: string): Promise<DataPaths> {
     )
   }
   return dataPaths(folder)
+}
+
+/**
+ * Refuses a folder that had a store and has none: with an empty one, every machine that runs would belong to nobody and
+ * be destroyed. The store is made before the identity, so that a first start that was killed is not mistaken for it.
+ * Throws DataFolderError.
+ */
+export async function refuseLostStore(paths: DataPaths): Promise<void> {
+  const sizeOf = (path: string): Promise<number> =>
+    stat(path).then(
+      (found) => found.size,
+      () => 0,
+    )
+  const [identityBytes, storeBytes] = await Promise.all([sizeOf(paths.identity), sizeOf(paths.store)])
+  if (identityBytes > 0 && storeBytes === 0)
+    throw new DataFolderError(
+      `Cannot find "${paths.store}", which was there before: restore it from a backup, or delete "${paths.folder}" to begin anew`,
+    )
 }
 
 const identitySchema = z.object({

@@ -19,7 +19,7 @@ import type { Clock } from '../../system/clock.ts'
 import type { Entropy } from '../../system/entropy.ts'
 import type { Log } from '../../system/log.ts'
 import { createMetrics } from '../../system/metrics.ts'
-import { openDataFolder, readIdentity } from './data-folder.ts'
+import { openDataFolder, readIdentity, refuseLostStore } from './data-folder.ts'
 import { createNamespaces, makeTenantNamespace } from './namespaces.ts'
 import type { Undo } from './undo.ts'
 
@@ -40,6 +40,7 @@ export type Foundations = Awaited<ReturnType<typeof openFoundations>>
 export async function openFoundations(options: FoundationOptions, undo: Undo) {
   const { clock, entropy, log, environment } = options
   const paths = await openDataFolder(options.dataFolder)
+  await refuseLostStore(paths)
   const database = openDatabase(paths.store)
   undo.add(() => database.close())
   const identity = await readIdentity(paths, entropy)
