@@ -1,5 +1,5 @@
 /** The emulator speaks the Machines API: shapes, refusals, filters, wait, holds, metadata, faults, and a file that lasts. */
-import { mkdtempSync, rmSync, statSync } from 'node:fs'
+import { mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
@@ -338,6 +338,13 @@ describe('a file of its own', () => {
       status: 409,
     })
     await emulator.close()
+  })
+
+  it('EA17 a file that is damaged is named, with what to do, and not touched', () => {
+    const databasePath = join(folder, 'damaged.db')
+    writeFileSync(databasePath, 'garbage'.repeat(1_000))
+    expect(() => open({ databasePath })).toThrow(/^Cannot open ".*damaged\.db".*remove it/)
+    expect(readFileSync(databasePath, 'utf8')).toBe('garbage'.repeat(1_000))
   })
 
   it('EA18 a stop that was under way goes on after a restart', async () => {

@@ -19,7 +19,28 @@ export interface EmulatorRecords {
  * throws. A commit survives the death of the process; it is not synced, since a power cut ends the processes too.
  */
 export function openRecords(path: string | undefined): EmulatorRecords {
+  try {
+    return open(path)
+  } catch (error) {
+    const why = error instanceof Error ? error.message : String(error)
+    throw new Error(
+      `Cannot open "${path ?? ':memory:'}", the record of the emulated machines (${why}): stop who uses it, or remove it when it is damaged; machines are then made anew`,
+      { cause: error },
+    )
+  }
+}
+
+function open(path: string | undefined): EmulatorRecords {
   const database = new DatabaseSync(path ?? ':memory:')
+  try {
+    return read(database, path)
+  } catch (error) {
+    database.close()
+    throw error
+  }
+}
+
+function read(database: DatabaseSync, path: string | undefined): EmulatorRecords {
   // Machines' env holds the sprites' own tokens: nobody else reads the file (its WAL takes the same mode).
   if (path !== undefined) chmodSync(path, 0o600)
   database.exec('PRAGMA locking_mode = EXCLUSIVE; PRAGMA journal_mode = WAL; PRAGMA synchronous = NORMAL')
@@ -31,13 +52,13 @@ export function openRecords(path: string | undefined): EmulatorRecords {
   )
   const removeApp = database.prepare('DELETE FROM app WHERE name = ?')
   const removeMachine = database.prepare('DELETE FROM machine WHERE id = ?')
-  const read = <T>(table: 'app' | 'machine'): T[] =>
+  const rows = <T>(table: 'app' | 'machine'): T[] =>
     database
       .prepare(`SELECT record FROM ${table}`)
       .all()
       .map((row) => JSON.parse(String(row['record'])) as T) // Written by us, in this shape.
-  const apps = new Map(read<EmulatedApp>('app').map((app) => [app.name, app]))
-  const machines = new Map(read<EmulatedMachine>('machine').map((machine) => [machine.id, machine]))
+  const apps = new Map(rows<EmulatedApp>('app').map((app) => [app.name, app]))
+  const machines = new Map(rows<EmulatedMachine>('machine').map((machine) => [machine.id, machine]))
   return {
     apps,
     machines,
