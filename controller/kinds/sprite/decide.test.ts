@@ -150,6 +150,17 @@ describe('a sprite without a machine', () => {
     ])
   })
 
+  test('SPR5 waiting names what would have to be raised: the plan, or the tenant’s own limit', () => {
+    const fix = (maxConcurrentSprites?: number): string | undefined => {
+      const config = maxConcurrentSprites === undefined ? {} : { maxConcurrentSprites }
+      const tenant = activeTenant({}, { config })
+      return decideSprite(worldOf({ assignedWork: 1, slot: WAITING, tenant })).blockers?.[0]?.fix
+    }
+    expect(fix()).toContain('choose a plan')
+    expect(fix(9)).toContain('choose a plan')
+    expect(fix(2)).toContain('raise maxConcurrentSprites')
+  })
+
   test('SPR6 the intent has the next incarnation, its name and what it is made from', () => {
     const decision = decideSprite(worldOf({ assignedWork: 1, slot: HELD, sprite: heldSprite({ incarnation: 4 }) }))
     expect(decision.machine).toEqual({

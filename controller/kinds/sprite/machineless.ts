@@ -64,7 +64,9 @@ export function queued(world: SpriteWorld, machine: SpriteMachine | undefined): 
       : { ...asBefore(world, machine), ...blockersOf(world) }
   const place = `Waits for a slot at position ${position}`
   const running = limit === null ? '' : `: ${holders.length} of ${limit} run (${holders.join(', ')})`
-  const fix = 'stop one of them, wait until one is idle, or choose a plan that runs more sprites at once'
+  const isOwnLimit = limit !== null && world.tenant?.spec.config.maxConcurrentSprites === limit
+  const raise = isOwnLimit ? 'raise maxConcurrentSprites of the tenant' : 'choose a plan that runs more sprites at once'
+  const fix = `stop one of them, wait until one is idle, or ${raise}`
   return {
     actions: [],
     phase: 'Queued',
@@ -78,7 +80,7 @@ export function queued(world: SpriteWorld, machine: SpriteMachine | undefined): 
         requested: 1,
         holders: holders.slice(0, 50),
         position,
-        fix: `Declared is more than the plan runs at once: ${fix}`,
+        fix: `Declared is more than ${isOwnLimit ? 'the tenant' : 'the plan'} runs at once: ${fix}`,
       },
     ],
   }

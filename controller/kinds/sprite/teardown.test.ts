@@ -246,7 +246,7 @@ describe('the words of a stop', () => {
   const lowered = { ...HELD, limit: 1, holder: { ...REVOKED.holder, revoke: 'LimitLowered' } } as SpriteWorld['slot']
 
   test.each<readonly [string, Partial<SpriteWorld>, string]>([
-    ['a lowered limit', { slot: lowered, currentWork: TASK }, 'its tenant may run 1 sprites at once now'],
+    ['a lowered limit', { slot: lowered, currentWork: TASK }, 'the limit of its tenant is 1 now'],
     [
       'a suspension',
       { tenant: activeTenant({}, { suspend: true }), currentWork: TASK },

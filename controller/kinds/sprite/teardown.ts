@@ -55,7 +55,7 @@ function whyItStops(world: SpriteWorld, want: Want, cause: RestCause): string {
   switch (want.reason) {
     case 'Revoked':
       return isAboveLimit
-        ? `its tenant may run ${world.slot.limit ?? 'fewer'} sprites at once now`
+        ? `the limit of its tenant is ${world.slot.limit ?? 'lower'} now`
         : 'its slot goes to one that has work'
     case 'Suspended':
       return 'its tenant or project is suspended'

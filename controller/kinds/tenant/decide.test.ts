@@ -109,6 +109,14 @@ describe('a tenant', () => {
     expect(decideTenant(worldOf({ tenant, plan: undefined })).status?.limits).toEqual(status?.limits)
   })
 
+  test('TN8 names what would have to be raised: the plan, or its own limit', () => {
+    const slots = { holders: [slot('a')], queue: [slot('e')] }
+    const fix = (over: Parameters<typeof worldOf>[0]): string | undefined =>
+      decideTenant(worldOf({ slots, ...over })).status?.blockers?.[0]?.fix
+    expect(fix({})).toContain('take a plan')
+    expect(fix({ tenant: config({ maxConcurrentSprites: 1 }) })).toContain('raise spec.config.maxConcurrentSprites')
+  })
+
   test('TN9 texts: machines of the limit, share of the budget rounded down', () => {
     const slots = { holders: [slot('a')] }
     const some = decideTenant(worldOf({ slots, balance: { spent: 1_299_999, reserved: 0 } })).status

@@ -116,11 +116,13 @@ function summaryOf({ tenant, plan }: TenantWorld, gravest: Problem | undefined):
 }
 
 /** Sprites that wait for a slot, so that the tenant too answers why they do not run; it stays ready. */
-function queueBlocker({ slots }: TenantWorld, limits: EffectiveLimits | undefined): readonly Blocker[] {
+function queueBlocker({ tenant, slots }: TenantWorld, limits: EffectiveLimits | undefined): readonly Blocker[] {
   const waiting = slots.queue ?? []
   const limit = limits?.concurrentSprites ?? null
   if (waiting.length === 0 || limit === null) return []
   const holders = (slots.holders ?? []).map((holder) => holder.sprite).sort()
+  const isOwnLimit = tenant.spec.config.maxConcurrentSprites === limit
+  const raise = isOwnLimit ? 'raise spec.config.maxConcurrentSprites' : 'take a plan with more concurrent sprites'
   return [
     {
       reason: 'LimitReached',
@@ -128,7 +130,7 @@ function queueBlocker({ slots }: TenantWorld, limits: EffectiveLimits | undefine
       used: holders.length,
       requested: holders.length + waiting.length,
       holders: holders.slice(0, 50),
-      fix: 'Wait until a sprite goes idle, stop one, or take a plan with more concurrent sprites',
+      fix: `Wait until a sprite goes idle, stop one, or ${raise}`,
     },
   ]
 }
