@@ -19,6 +19,7 @@ import type { Clock } from '../../system/clock.ts'
 import type { Entropy } from '../../system/entropy.ts'
 import type { Log } from '../../system/log.ts'
 import { createMetrics } from '../../system/metrics.ts'
+import { attentivePresence } from './attentive-presence.ts'
 import { openDataFolder, readIdentity, refuseLostStore } from './data-folder.ts'
 import { createNamespaces, makeTenantNamespace } from './namespaces.ts'
 import type { Undo } from './undo.ts'
@@ -51,7 +52,7 @@ export async function openFoundations(options: FoundationOptions, undo: Undo) {
   undo.add(() => ledger.close())
   const bus = createMemoryBus({ log })
   undo.add(() => bus.close())
-  const presence = await createPresence({ bus, clock })
+  const presence = attentivePresence(await createPresence({ bus, clock }), clock)
   undo.add(() => presence.close())
   return {
     clock,
