@@ -539,6 +539,21 @@ describe('a machine that should run', () => {
       { ...at(machineOf(), 'Idle'), observation: seen('stopped', { exit: { atMs: TEST_NOW_MS, code: 1 } }) },
       'destroy-lost | Failed | Destroy | False MachineExited',
     ],
+    'SPR17 that left idle the moment before it was wanted is no failure': [
+      {
+        ...at(machineOf(), 'Idle'),
+        observation: seen('stopped', { exit: { atMs: TEST_NOW_MS, code: 0 } }),
+        config: configOf({ autoDestroy: false }),
+      },
+      '- | Idle | Stop | True Running',
+    ],
+    'SPR17 that left with code 0 too soon to have idled is lost': [
+      {
+        ...at(machineOf({ readyTime: ago(4_000) }), 'Idle'),
+        observation: seen('stopped', { exit: { atMs: TEST_NOW_MS, code: 0 } }),
+      },
+      'destroy-lost | Failed | Destroy | False MachineExited',
+    ],
     'SPR17 that is suspended is lost': [
       { ...at(machineOf(), 'Idle'), observation: seen('suspended') },
       'destroy-lost | Failed | Destroy | False MachineExited',

@@ -1,4 +1,5 @@
 /** Decides about a machine that should run: woken, starting, at work, or lost. Pure. */
+import { SPRITE_EXIT } from '../../../protocol/boot.ts'
 import { ready, reconciling, type ConditionPatch } from '../../api/conditions.ts'
 import type { SpriteMachine } from './schema.ts'
 import { attempting } from './attempt.ts'
@@ -46,12 +47,22 @@ export function running(world: SpriteWorld, want: Want, machine: KnownMachine): 
   if (state === 'stopping' || state === 'suspending') return starting(world, machine)
   if (STARTING.has(state))
     return lost(world, machine, 'StartTimeout', `Machine ${machine.name} was "${state}" for too long`)
-  if (ENDED.has(state) && machine.readyTime !== undefined && endedCleanly(world, want, machine))
+  if (ENDED.has(state) && machine.readyTime !== undefined && (endedCleanly(world, want, machine) || leftIdle(world)))
     return slept(world, want, machine)
   return exited(world, machine, state)
 }
 
 const ENDED: ReadonlySet<string> = new Set(['stopped', 'destroying', 'destroyed'])
+
+/** A process that leaves sooner after it was ready cannot have been idle for long. */
+const IDLE_MS_MIN = 5_000
+
+/** Whether its exit says that it was idle for too long: work, or another run policy, came a moment later. */
+function leftIdle({ observation, sprite, nowMs }: SpriteWorld): boolean {
+  if (observation.seen !== 'present' || observation.machine.exit?.code !== SPRITE_EXIT.done) return false
+  const readyAtMs = Date.parse(sprite.status?.machine?.readyTime ?? '')
+  return observation.machine.exit.oomKilled !== true && nowMs - readyAtMs >= IDLE_MS_MIN
+}
 
 /** Its process left by itself, idle or drained: no failure. The machine is kept, or goes as the plan has it. */
 function slept(world: SpriteWorld, want: Want, machine: KnownMachine): SpriteDecision {
