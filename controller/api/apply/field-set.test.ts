@@ -30,6 +30,13 @@ const textsOf = (set: FieldSet): Set<string> => new Set(pathsOf(set).map((path) 
 const textsIn = (all: readonly FieldPath[]): Set<string> => new Set(all.map((path) => path.join(' ')))
 
 describe('field sets', () => {
+  test('AP1 a wide node is looked into once, not once a path', () => {
+    let looks = 0
+    const wide = new Proxy<Record<string, never>>({}, { ownKeys: (target) => (looks++, Reflect.ownKeys(target)) })
+    for (let index = 0; index < 500; index++) insertPath({ 'f:input': wide }, ['f:input', `f:k${index}`])
+    expect(looks).toBeLessThanOrEqual(2)
+  })
+
   test('AP1 union, difference and intersection are those of the paths', () => {
     fc.assert(
       fc.property(paths, paths, (left, right) => {

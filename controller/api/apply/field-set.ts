@@ -37,9 +37,20 @@ export function insertPath(draft: FieldSetDraft, path: FieldPath): void {
       return
     }
     // A path that is there and gets others below it keeps its place by the mark; so does one that joins them.
-    if (isLast ? hasMembers(known) : !hasMembers(known)) known[SELF] = {}
+    if (isLast ? isInhabited(known) : !isInhabited(known)) known[SELF] = {}
     node = known
   })
+}
+
+/** Drafts that are known to have members: they never lose them. */
+const inhabited = new WeakSet<FieldSet>()
+
+/** hasMembers of a draft that is asked once a path: looking at one member costs as much as looking at all. */
+function isInhabited(node: FieldSet): boolean {
+  if (inhabited.has(node)) return true
+  if (!hasMembers(node)) return false
+  inhabited.add(node)
+  return true
 }
 
 /** The paths of both; `left` itself when it has them all. */
