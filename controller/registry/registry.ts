@@ -32,7 +32,8 @@ export type ApplyContext = WriteContext & {
 }
 
 /** How a patch is read. */
-export type PatchType = 'merge' | 'json'
+/** `strategic` is for built-in kinds alone: kubectl sends it for Namespace and the like. */
+export type PatchType = 'merge' | 'json' | 'strategic'
 
 /** `status`: only status is taken. `finalize` (Namespace alone): only spec.finalizers is taken. */
 export type Subresource = 'status' | 'finalize'

@@ -1,6 +1,7 @@
 /** Replaces and patches objects: the main endpoint, /status and a namespace's /finalize. */
 import type { Key, KubeObject, ManagedFieldsEntry } from '../api/object.ts'
 import { isJsonObject, jsonPatch, mergePatch } from '../api/patches.ts'
+import { strategicMergePatch } from '../api/strategic.ts'
 import type { ResourceDefinition } from '../api/resource.ts'
 import { ApiError, type Cause } from '../api/errors.ts'
 import { admit } from './admit.ts'
@@ -75,6 +76,7 @@ function patched(
 ): unknown {
   // A stored object is JSON, and so is a parsed body.
   if (type === 'merge') return mergePatch(live as never, body as never)
+  if (type === 'strategic') return strategicMergePatch(live as never, body as never)
   const result = jsonPatch(live as never, body)
   if (result.ok) return result.value
   const { name } = live.metadata
@@ -83,7 +85,7 @@ function patched(
 
 /** Whether a patch itself names a resourceVersion: then another write in between is the caller's to see. */
 function namesVersion({ type, body }: { readonly type: PatchType; readonly body: unknown }): boolean {
-  if (type === 'merge') {
+  if (type !== 'json') {
     const metadata = isJsonObject(body) ? body['metadata'] : undefined
     return isJsonObject(metadata) && typeof metadata['resourceVersion'] === 'string'
   }

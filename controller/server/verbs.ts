@@ -200,7 +200,7 @@ async function update(ports: VerbPorts, call: Call): Promise<ApiResponse> {
 async function patch(ports: VerbPorts, call: Call): Promise<ApiResponse> {
   const contentType = contentTypeOf(call.request.headers.get('content-type'))
   if (contentType === APPLY_TYPE) return apply(ports, call)
-  const type = patchTypeOf(contentType)
+  const type = patchTypeOf(contentType, call.resource)
   if (call.request.url.searchParams.has('force'))
     throw new ApiError(
       'Invalid',
@@ -225,8 +225,9 @@ async function apply(ports: VerbPorts, call: Call): Promise<ApiResponse> {
   return objectResponse(ports, call, created ? 201 : 200, object)
 }
 
-/** The kind of patch of a media type; strategic merge is for kinds with Go types, which we have none of. */
-function patchTypeOf(contentType: string): PatchType {
+/** The kind of patch of a media type; strategic merge is for kinds with Go types: those without a schema of ours. */
+function patchTypeOf(contentType: string, resource: ResourceDefinition): PatchType {
+  if (contentType === 'application/strategic-merge-patch+json' && resource.schema === undefined) return 'strategic'
   if (contentType === 'application/merge-patch+json') return 'merge'
   if (contentType === 'application/json-patch+json') return 'json'
   throw unsupportedMediaType(PATCH_TYPES, contentType)
