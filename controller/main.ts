@@ -1,6 +1,4 @@
 /** The composition root of the command line: brings a whole control plane up, applies folders, shows it at work. */
-import { createWriteStream } from 'node:fs'
-import { once } from 'node:events'
 import { startControlPlane, type ControlPlane } from './assembly/control-plane.ts'
 import { dataPaths, openDataFolder } from './assembly/data-folder.ts'
 import { stateOf, isAllOver } from './assembly/fleet-state.ts'
@@ -10,6 +8,7 @@ import { applyManifests } from './cli/apply.ts'
 import { realClock } from '../system/clock.ts'
 import { realEntropy } from '../system/entropy.ts'
 import { createLog } from '../system/log.ts'
+import { openLogFile } from '../system/log-file.ts'
 
 /** What `spritectl up` is run with. */
 export type UpOptions = {
@@ -37,8 +36,8 @@ const LOOK_EVERY_MS = 200
 export async function runUp(options: UpOptions): Promise<number> {
   const environment = readEnvironment()
   await openDataFolder(options.dataFolder)
-  const logFile = createWriteStream(dataPaths(options.dataFolder).log, { flags: 'a', mode: 0o600 })
-  const log = createLog({ level: options.logLevel, destination: { write: (line) => void logFile.write(line) } })
+  const logFile = openLogFile(dataPaths(options.dataFolder).log)
+  const log = createLog({ level: options.logLevel, destination: logFile })
   try {
     const plane = await startControlPlane({ ...options, environment, clock: realClock, entropy: realEntropy, log })
     try {
@@ -47,8 +46,7 @@ export async function runUp(options: UpOptions): Promise<number> {
       await plane.stop()
     }
   } finally {
-    logFile.end()
-    await once(logFile, 'finish')
+    await logFile.close()
   }
 }
 
