@@ -81,7 +81,11 @@ function planTenant(world: PlanWorld, declared: Tenant): FleetPlan {
   const grown = afterProjects(world, tenant, limits)
   const work = afterDispatch(world, tenant, grown)
   const ledger = ofKind<SlotLedger>(world.after, 'SlotLedger', name)[0]
-  const contenders = contendersOf({ ...grown, nowMs: world.nowMs, tenant, work })
+  // What is to stop gives its slot back on the way: it takes none from those that come.
+  const contenders = contendersOf({ ...grown, nowMs: world.nowMs, tenant, work }).map((contender) => ({
+    ...contender,
+    mayRun: contender.mayRun && contender.wants,
+  }))
   const { status } = decideSlots({
     nowMs: world.nowMs,
     now: world.now,
