@@ -1,9 +1,13 @@
 /** Decides whether one more machine may be destroyed that nobody asked to destroy (promises.md S4). */
 
-/** At most so many in a window, or this share of all sprites when that is more. */
-export const BRAKE = { windowMs: 60_000, countMax: 10, shareMax: 0.2 } as const
+/** In a window at most this share of all sprites, never more than `countMax`; a small fleet may always lose `countMin`. */
+export const BRAKE = { windowMs: 60_000, countMin: 2, countMax: 10, shareMax: 0.2 } as const
 
-/** Bounds how many machines are destroyed on the word of a list. */
+/** How many may go in a window. Pure. */
+export const brakeLimit = (spritesTotal: number): number =>
+  Math.max(BRAKE.countMin, Math.min(BRAKE.countMax, Math.floor(spritesTotal * BRAKE.shareMax)))
+
+/** Bounds how many machines that may run are destroyed because something was missing: heartbeats, or an owner. */
 export interface DestroyBrake {
   /** Whether a destroy without a tombstone may go on now; counts it if so. */
   allow(nowMs: number, spritesTotal: number): boolean
@@ -15,7 +19,7 @@ export function createDestroyBrake(): DestroyBrake {
   return {
     allow(nowMs, spritesTotal) {
       while (recent[0] !== undefined && recent[0] <= nowMs - BRAKE.windowMs) recent.shift()
-      if (recent.length >= Math.max(BRAKE.countMax, Math.floor(spritesTotal * BRAKE.shareMax))) return false
+      if (recent.length >= brakeLimit(spritesTotal)) return false
       recent.push(nowMs)
       return true
     },

@@ -533,11 +533,11 @@ describe('a machine that should run', () => {
     ],
     'SPR17 that ran out of memory is lost, and says so': [
       { ...at(machineOf(), 'Idle'), observation: seen('stopped', { exit: { atMs: TEST_NOW_MS, oomKilled: true } }) },
-      'destroy-lost | Failed | Destroy | False OutOfMemory',
+      'destroy | Failed | Destroy | False OutOfMemory',
     ],
     'SPR17 that ended with a code is lost': [
       { ...at(machineOf(), 'Idle'), observation: seen('stopped', { exit: { atMs: TEST_NOW_MS, code: 1 } }) },
-      'destroy-lost | Failed | Destroy | False MachineExited',
+      'destroy | Failed | Destroy | False MachineExited',
     ],
     'SPR17 that left idle the moment before it was wanted is no failure': [
       {
@@ -552,11 +552,11 @@ describe('a machine that should run', () => {
         ...at(machineOf({ readyTime: ago(4_000) }), 'Idle'),
         observation: seen('stopped', { exit: { atMs: TEST_NOW_MS, code: 0 } }),
       },
-      'destroy-lost | Failed | Destroy | False MachineExited',
+      'destroy | Failed | Destroy | False MachineExited',
     ],
     'SPR17 that is suspended is lost': [
       { ...at(machineOf(), 'Idle'), observation: seen('suspended') },
-      'destroy-lost | Failed | Destroy | False MachineExited',
+      'destroy | Failed | Destroy | False MachineExited',
     ],
     'SPR17 that left by itself and is kept is asleep': [
       {

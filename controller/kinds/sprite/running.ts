@@ -100,7 +100,8 @@ function exited(world: SpriteWorld, machine: KnownMachine, state: string): Sprit
 /** Nobody asked for its end, and it is not as it should be: destroyed, and another incarnation follows. */
 function lost(world: SpriteWorld, machine: KnownMachine, reason: string, message: string): SpriteDecision {
   return {
-    actions: [{ do: 'destroy', id: machine.id, isTombstoned: false }],
+    // What has ended by itself runs no more: the brake is for what may still run.
+    actions: [{ do: 'destroy', id: machine.id, isTombstoned: hasEnded(machine.state) }],
     phase: 'Failed',
     machine: { ...machine, intent: 'Destroy', since: world.now },
     conditions: reconciling(reason, message),
@@ -109,6 +110,10 @@ function lost(world: SpriteWorld, machine: KnownMachine, reason: string, message
     requeueReason: 'machine-lost',
   }
 }
+
+const RUNS_NO_MORE: ReadonlySet<string> = new Set(['stopped', 'suspended', 'failed', 'launch_failed'])
+
+const hasEnded = (state: string | undefined): boolean => state !== undefined && RUNS_NO_MORE.has(state)
 
 /** Its process runs: ready from the first heartbeat on, and as long as they come. */
 function started(world: SpriteWorld, want: Want, machine: KnownMachine): SpriteDecision {

@@ -222,9 +222,9 @@ describe('a machine that is to go', () => {
       { ...deleting(going(1_000), 'Draining'), observation: seen('started', { hostReachable: false }) },
       'destroy | Draining | Destroy | False Deleting',
     ],
-    'SPR24 that was lost is subject to the brake': [
+    'SPR24 that was lost is asked again without the brake: it has let it go already': [
       { ...of(going(1_000), 'Failed'), assignedWork: 1, observation: seen('started') },
-      'destroy-lost | Failed | Destroy | False Starting',
+      'destroy | Failed | Destroy | False Starting',
     ],
     'SPR24 that was lost, of a sprite that is being deleted, is not': [
       { ...deleting(going(1_000), 'Failed'), observation: seen('started') },

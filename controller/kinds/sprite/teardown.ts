@@ -153,14 +153,14 @@ function destroy(world: SpriteWorld, machine: KnownMachine, cause: RestCause): S
   }
 }
 
-/** It is to go: waits for its absence, and asks again when that takes too long. */
+/** It is to go: waits for its absence, and asks again when that takes too long. The brake has let it go already. */
 export function destroying(world: SpriteWorld, want: Want, machine: KnownMachine): SpriteDecision {
   const isAsked = machine.state === 'destroying' || machine.state === 'destroyed'
   const isLate = ageMs(world, machine) > world.deadlines.destroyMs
   const cause: RestCause = isDeleting(world.sprite) ? 'Deleting' : want.wants ? 'Replacing' : 'Stopping'
   const isLoss = wasLost(world, machine)
   return {
-    actions: isAsked && !isLate ? [] : [{ do: 'destroy', id: machine.id, isTombstoned: !isLoss }],
+    actions: isAsked && !isLate ? [] : [{ do: 'destroy', id: machine.id, isTombstoned: true }],
     phase: isLoss ? 'Failed' : 'Draining',
     machine: isLate ? { ...machine, since: world.now } : machine,
     conditions: isLoss ? keptConditions(world) : reconciling(cause, `Destroys machine ${machine.name}`),

@@ -95,7 +95,7 @@ export type SpriteAction =
   | { readonly do: 'create'; readonly name: string; readonly incarnation: number; readonly config: MachineConfig }
   | { readonly do: 'start'; readonly id: string }
   | { readonly do: 'stop'; readonly id: string }
-  /** `isTombstoned`: somebody asked for it (deletion, stop, suspension, new spec); otherwise the brake applies. */
+  /** `isTombstoned`: somebody asked for it (deletion, stop, suspension, new spec), or it runs no more; otherwise the brake applies. */
   | { readonly do: 'destroy'; readonly id: string; readonly isTombstoned: boolean }
   /** A hint on its inbox: finish, claim no more. */
   | { readonly do: 'drain' }
