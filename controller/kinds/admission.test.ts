@@ -26,6 +26,13 @@ const going = tenantOf({ metadata: { deletionTimestamp: '2026-01-15T11:00:00Z' }
 
 const rows: Record<string, Row> = {
   'AD1 a tenant on a plan that exists is admitted': { object: tenantOf(), world: allPlans(), refused: [] },
+  'AD70 a tenant named like a namespace of the control plane is refused': {
+    object: tenantOf({ metadata: { name: 'default' } }),
+    world: allPlans(),
+    refused: [
+      'Invalid metadata.name: Cannot name a tenant "default": a namespace of the control plane has this name; choose another',
+    ],
+  },
   'AD1 a misspelt plan is refused with the nearest name': {
     object: tenantOf({ spec: { plan: 'grwth' } }),
     world: allPlans(),

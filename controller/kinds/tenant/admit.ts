@@ -50,13 +50,27 @@ export const fieldsAbovePlan = (config: Config, plan: PlanSpec): readonly (keyof
 const isAbove = (asked: number | undefined, limit: number | null): boolean =>
   asked !== undefined && limit !== null && asked > limit
 
-/** AD1 the plan exists; AD2, AD3 the config is within the plan; AD4 a protected tenant is not deleted at work. */
+/** AD70 the name is free; AD1 the plan exists; AD2, AD3 the config is within the plan; AD4 a protected tenant is not deleted at work. */
 export const tenantAdmission = admissionOf<Tenant>({
   writeNeeds: () => [{ kind: planKind, namespace: '' }],
-  write: checkPlan,
+  write: checkWrite,
   deleteNeeds: (tenant) => (isProtected(tenant) ? [{ kind: workKind, namespace: tenant.metadata.name }] : []),
   delete: checkProtection,
 })
+
+/** Namespaces that every cluster has: events of cluster-scoped objects lie in `default`. */
+const RESERVED_NAMES: ReadonlySet<string> = new Set(['default', 'kube-system', 'kube-public', 'kube-node-lease'])
+
+function checkWrite(request: AdmissionRequest<Tenant>, related: Related): readonly Violation[] {
+  const { name } = request.object.metadata
+  if (!RESERVED_NAMES.has(name)) return checkPlan(request, related)
+  return [
+    invalid(
+      'metadata.name',
+      `Cannot name a tenant "${name}": a namespace of the control plane has this name; choose another`,
+    ),
+  ]
+}
 
 function checkPlan({ object, old }: AdmissionRequest<Tenant>, related: Related): readonly Violation[] {
   const plans = related.list(planKind, '')
