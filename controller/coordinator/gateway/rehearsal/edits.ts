@@ -58,7 +58,8 @@ export function edit(
 
 /** The word and one space beside it taken out, whatever its case. */
 function without(text: string, word: string): string {
-  const escaped = word.replace(/[^\p{L}\p{N}\s]/gu, String.raw`\$&`)
+  // Under the flag `u` nothing but syntax characters may be escaped.
+  const escaped = word.replace(/[\\^$.*+?()[\]{}|/]/g, String.raw`\$&`)
   return text.replace(new RegExp(`(?<![\\p{L}\\d])${escaped}(?![\\p{L}\\d]) ?`, 'giu'), '')
 }
 

@@ -229,6 +229,13 @@ describe('rehearsed examples', () => {
     expect(firstLine(review?.texts.get('review'))).toContain('Changes requested')
   })
 
+  it.each(['0<', 'a-b', '(sic)', '$1', 'C++', '[x]'])('RH6 takes out the banned word %s as it stands', (word) => {
+    const brief = `Goal: sell ${word} to cooks.`
+    const brand = { voice: '', guidelines: `never say: ${word}`, context: '' }
+    const made = chain({ brand, project: { name: 'p', displayName: 'P', brief } }, ['copywriter', 'editor'])
+    expect(made).toHaveLength(2)
+  })
+
   it('RH6 a brief of any shape gives texts of bounded length in a whole chain', () => {
     const piece = fc.oneof(
       fc.constantFrom(
