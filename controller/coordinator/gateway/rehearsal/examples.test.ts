@@ -230,10 +230,11 @@ describe('rehearsed examples', () => {
   })
 
   it.each(['0<', 'a-b', '(sic)', '$1', 'C++', '[x]'])('RH6 takes out the banned word %s as it stands', (word) => {
-    const brief = `Goal: sell ${word} to cooks.`
-    const brand = { voice: '', guidelines: `never say: ${word}`, context: '' }
-    const made = chain({ brand, project: { name: 'p', displayName: 'P', brief } }, ['copywriter', 'editor'])
-    expect(made).toHaveLength(2)
+    const brief = `never say: ${word}`
+    const brand = { voice: brief, guidelines: '', context: brief }
+    const agents = ['director', 'strategist', 'copywriter', 'editor']
+    const made = chain({ brand, project: { name: 'p', displayName: 'P', brief } }, agents)
+    expect(made).toHaveLength(4)
   })
 
   it('RH6 a brief of any shape gives texts of bounded length in a whole chain', () => {
