@@ -69,6 +69,8 @@ export const heartbeatRequest = z.strictObject({
 export const heartbeatReply = z.object({
   /** continue · drain: finish the task in hand, claim no more, exit 0 · abandon: the attempt in hand is void, stop it. */
   directive: z.enum(['continue', 'drain', 'abandon']),
+  /** The idle timeout that holds now, as at announce: run policies and limits change while a sprite runs. */
+  idleTimeoutMs: z.number().int().min(0).optional(),
 })
 
 /** One line of a sprite's inbox; each is a hint and nothing more. */

@@ -165,6 +165,16 @@ describe('a sprite', () => {
     expect(world.seen.started).toHaveLength(1)
   })
 
+  it('SH1 a heartbeat may change the idle timeout: set to run always it stays, on demand again it leaves', async () => {
+    const world = await started(createWorld({}, 60_000))
+    world.beat = () => Promise.resolve({ directive: 'continue', idleTimeoutMs: 0 })
+    await world.clock.advance(300_000)
+    expect(world.beats.at(-1)?.state).toBe('idle')
+    world.beat = () => Promise.resolve({ directive: 'continue', idleTimeoutMs: 20_000 })
+    await world.clock.advance(31_000)
+    await exits(world, SPRITE_EXIT.done)
+  })
+
   it('SH2 without an idle timeout it stays for ever', async () => {
     const world = await started(createWorld({}, 0))
     await world.clock.advance(3_600_000)

@@ -130,6 +130,15 @@ export class Sprite {
     this.#timers.set('idle', idleTimeoutMs, () => this.#dispatch({ type: 'idleTimeout' }))
   }
 
+  /** A run policy or limit that changed while it runs: a timer that runs counts anew. */
+  #takeIdleTimeout(idleTimeoutMs: number): void {
+    if (this.#terms === undefined || this.#terms.idleTimeoutMs === idleTimeoutMs) return
+    this.#terms = { ...this.#terms, idleTimeoutMs }
+    if (this.#life.state !== 'idle') return
+    this.#timers.clear('idle')
+    this.#armIdleTimer()
+  }
+
   #armDrainTimer(until: 'task' | 'report'): void {
     const { clock } = this.#ports
     const limitMs = this.#options.boot.SPRITE_STOP_TIMEOUT_MS ?? STOP_TIMEOUT_MS_DEFAULT
@@ -290,7 +299,8 @@ export class Sprite {
     const inHand = task && { name: task.work, attempt: task.attempt }
     const body: HeartbeatRequest = inHand ? { state, work: inHand } : { state }
     try {
-      const { directive } = await coordinator.heartbeat(body, this.#lifetime.signal)
+      const { directive, idleTimeoutMs } = await coordinator.heartbeat(body, this.#lifetime.signal)
+      if (idleTimeoutMs !== undefined) this.#takeIdleTimeout(idleTimeoutMs)
       if (directive === 'drain') this.#dispatch({ type: 'drainAsked', limited: false })
       if (directive === 'abandon' && inHand)
         this.#dispatch({ type: 'abandonAsked', work: inHand.name, attempt: inHand.attempt })

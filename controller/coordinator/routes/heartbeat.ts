@@ -9,6 +9,7 @@ import { holdsAttempt, isStopped, type Holder } from '../attempt.ts'
 import { readJson } from '../body.ts'
 import type { CoordinatorPorts, SpriteRoute } from '../ports.ts'
 import { getCached, readWork } from '../reads.ts'
+import { idleTimeoutMs } from '../idle-timeout.ts'
 import { sendJson } from '../reply.ts'
 import type { SpriteIdentity } from '../tokens.ts'
 
@@ -24,7 +25,11 @@ export function heartbeatRoute(ports: CoordinatorPorts): SpriteRoute {
       signal,
     })
     const work = body.work && (await readWork(ports, { tenant: identity.tenant, work: body.work.name }, signal))
-    sendJson(response, 200, { directive: directiveFor({ body, identity, sprite, tenant, work }) })
+    const reply: HeartbeatReply = {
+      directive: directiveFor({ body, identity, sprite, tenant, work }),
+      ...(tenant === undefined ? {} : { idleTimeoutMs: idleTimeoutMs(sprite, tenant) }),
+    }
+    sendJson(response, 200, reply)
   }
 }
 
