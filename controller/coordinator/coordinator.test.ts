@@ -109,7 +109,7 @@ describe('announce and heartbeat', () => {
     await h.bus.subscribe('sprite:*', (message) => beats.push(message))
     h.seedWork('w1', { status: IN_PROGRESS })
     const body = { state: 'working', work: { name: 'w1', attempt: 1 } }
-    expect((await h.send(SPRITE_API.heartbeat, body)).body).toEqual({ directive: 'continue' })
+    expect((await h.send(SPRITE_API.heartbeat, body)).body).toEqual({ directive: 'continue', idleTimeoutMs: 60_000 })
     expect(beats).toMatchObject([{ state: 'working', work: 'w1', incarnation: 2 }])
     expect(h.client.commits).toBe(0)
   })
@@ -117,9 +117,9 @@ describe('announce and heartbeat', () => {
   it('CO5 drains when the sprite drains or it or its tenant is being deleted', async () => {
     const directive = async (): Promise<unknown> => (await h.send(SPRITE_API.heartbeat, { state: 'idle' })).body
     h.seedSprite('cara', { status: { phase: 'Draining' } })
-    expect(await directive()).toEqual({ directive: 'drain' })
+    expect(await directive()).toEqual({ directive: 'drain', idleTimeoutMs: 60_000 })
     h.seedSprite('cara', { deleting: true })
-    expect(await directive()).toEqual({ directive: 'drain' })
+    expect(await directive()).toEqual({ directive: 'drain', idleTimeoutMs: 60_000 })
   })
 
   it.each([
@@ -131,7 +131,7 @@ describe('announce and heartbeat', () => {
   ])('CO5 abandons what is at %s', async (_, options) => {
     h.seedWork('w1', options)
     const body = { state: 'working', work: { name: 'w1', attempt: 1 } }
-    expect((await h.send(SPRITE_API.heartbeat, body)).body).toEqual({ directive: 'abandon' })
+    expect((await h.send(SPRITE_API.heartbeat, body)).body).toEqual({ directive: 'abandon', idleTimeoutMs: 60_000 })
   })
 })
 
