@@ -46,7 +46,7 @@ const spec = z.object({
     .array(
       z
         .string()
-        .min(2)
+        .min(1)
         .max(16)
         .regex(/^[a-z0-9-]+$/),
     )
