@@ -60,7 +60,7 @@ describe('checkManifest', () => {
     ],
     [
       '  regions: [fra, X]\n',
-      'f.yaml:6:18: spec.regions[1]: Invalid value: "X": should be at least 2 chars long, received "X"',
+      `f.yaml:6:18: spec.regions[1]: Invalid value: "X": should match '^[a-z0-9-]+$', received "X"`,
     ],
   ])('MF7 tells of %j', (spec, line) => {
     expect(lines(sprite(spec)).map((one) => one.replace(', received "X"', ''))).toEqual([
