@@ -81,6 +81,20 @@ async function judge(it: Plane): Promise<void> {
   expect(new Set(running.map(({ sprite }) => sprite)).size, 'one process a sprite').toBe(running.length)
 }
 
+/** Waits until all work is over, the limit in view, and judges. */
+async function settled(it: Plane, limit: ReturnType<typeof limitWatch>): Promise<void> {
+  await it.until(
+    'all work to be over',
+    async () => {
+      await limit.look()
+      return isOver(await it.list<Work>('work'))
+    },
+    110_000,
+  )
+  expect(limit.most()).toBeLessThanOrEqual(LIMIT)
+  await judge(it)
+}
+
 describe('kill -9', () => {
   test('K1 of sprites in the middle of their work: every task is done once, the limit is never passed', async () => {
     const it = (plane = await Plane.create())
@@ -120,16 +134,7 @@ describe('kill -9', () => {
       await limit.look()
       await it.start()
     }
-    await it.until(
-      'all work to be over',
-      async () => {
-        await limit.look()
-        return isOver(await it.list<Work>('work'))
-      },
-      110_000,
-    )
-    expect(limit.most()).toBeLessThanOrEqual(LIMIT)
-    await judge(it)
+    await settled(it, limit)
   })
 
   test('K3 of both at once: after a restart everything goes on, and a stop leaves no process', async () => {
@@ -142,16 +147,7 @@ describe('kill -9', () => {
     await it.kill()
     for (const { pid } of victims) killQuietly(pid)
     await it.start()
-    await it.until(
-      'all work to be over',
-      async () => {
-        await limit.look()
-        return isOver(await it.list<Work>('work'))
-      },
-      110_000,
-    )
-    expect(limit.most()).toBeLessThanOrEqual(LIMIT)
-    await judge(it)
+    await settled(it, limit)
     expect(await it.stop()).toBe(0)
     expect(await it.sprites()).toEqual([])
   })

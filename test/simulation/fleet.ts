@@ -23,6 +23,7 @@ import { createMetrics } from '../../system/metrics.ts'
 import { seededEntropy, type Entropy } from '../../system/entropy.ts'
 import { TestClock } from '../../system/test-clock.ts'
 import { timestamp } from '../../system/timestamp.ts'
+import { traced } from './traced.ts'
 
 export type FleetOptions = {
   readonly seed: number
@@ -140,8 +141,9 @@ export class Fleet {
   /** Starts the control plane; after `crash` it finds the world as it was left. */
   async start(): Promise<void> {
     const { clock } = this
-    const client = this.#traced('store', this.client, ['patchStatus', 'patchMetadata', 'create', 'delete'])
-    const provider = this.#traced('fly', this.machines, ['create', 'start', 'stop', 'destroy', 'get'])
+    const note = (label: string) => (line: string) => this.#note(`${label} ${line}`)
+    const client = traced(this.client, note('store'), ['patchStatus', 'patchMetadata', 'create', 'delete'])
+    const provider = traced(this.machines, note('fly'), ['create', 'start', 'stop', 'destroy', 'get'])
     this.#listeningSinceMs = clock.now()
     this.#presence.clear()
     this.#pictures.clear()
@@ -345,31 +347,6 @@ export class Fleet {
     this.#note(`VIOLATION ${what}`)
   }
 
-  /** The same port, with each call of these verbs and its end noted. */
-  #traced<T extends object>(label: string, port: T, verbs: readonly string[]): T {
-    return new Proxy(port, {
-      get: (target, name) => {
-        // Every property that is a function is called on its own object, as the port would.
-        const value = Reflect.get(target, name, target) as unknown
-        if (typeof value !== 'function') return value
-        if (!verbs.includes(String(name))) return value.bind(target) as unknown
-        return async (...args: unknown[]) => {
-          const text = JSON.stringify(
-            args.filter((arg) => !(arg instanceof AbortSignal)).map((arg) => (isKind(arg) ? arg.kind : arg)),
-          )
-          try {
-            const result = (await value.apply(target, args)) as unknown
-            this.#note(`${label} ${String(name)} ${text}`)
-            return result
-          } catch (error) {
-            this.#note(`${label} ${String(name)} ${text} FAILED ${String(error)}`)
-            throw error
-          }
-        }
-      },
-    })
-  }
-
   #note(line: string): void {
     this.#trace.push(`${this.clock.monotonic()} ${line}`)
   }
@@ -396,6 +373,3 @@ export class Fleet {
     return this.#entropy
   }
 }
-
-const isKind = (value: unknown): value is { readonly kind: string; readonly plural: string } =>
-  typeof value === 'object' && value !== null && 'plural' in value
