@@ -24,6 +24,7 @@ const MACHINE_PORT = 'controller/providers/machines.ts'
 const BUS_PORTS = ['controller/bus/bus.ts', 'controller/bus/presence.ts']
 const LEDGER_PORT = 'controller/ledger/ledger.ts'
 const STORE_PORT = 'controller/store/store.ts'
+const AUTHORIZER_PORT = 'controller/access/authorizer.ts'
 const REGISTRY_PORT = 'controller/registry/registry.ts'
 
 /** The rooms. A file under no prefix is itself a finding: a new room begins with a line here and one in docs/adr. */
@@ -83,8 +84,24 @@ export const ROOMS: readonly Room[] = [
     name: 'server',
     prefixes: ['controller/server/'],
     may: ['api', 'kinds', 'manifest', 'registry', 'system'],
+    ports: [AUTHORIZER_PORT],
     types: [CLIENT_PORT],
-    packages: ['@peculiar/x509', 'yaml', 'zod'],
+    packages: ['@peculiar/x509', 'ws', 'yaml', 'zod'],
+    mayNode: true,
+  },
+  {
+    name: 'access',
+    prefixes: ['controller/access/'],
+    may: ['api', 'kinds', 'system'],
+    ports: [REGISTRY_PORT],
+    packages: ['jose', 'zod'],
+    mayNode: true,
+  },
+  {
+    name: 'views',
+    prefixes: ['controller/views/'],
+    may: ['api', 'kinds', 'registry', 'system'],
+    packages: [],
     mayNode: true,
   },
   {
@@ -230,4 +247,11 @@ export const isPure = (file: Pick<SourceFile, 'path' | 'header' | 'isTestOnly'>)
   (/\bPure\b/.test(file.header) || /^controller\/kinds\/[^/]+\/(schema|admit|decide)\.ts$/.test(file.path))
 
 /** Port files that hold types and tables alone, so that pure files may take values from them too. */
-export const PURE_PORTS: readonly string[] = [MACHINE_PORT, LEDGER_PORT, ...BUS_PORTS, CLIENT_PORT, ENGINE_TYPES]
+export const PURE_PORTS: readonly string[] = [
+  AUTHORIZER_PORT,
+  MACHINE_PORT,
+  LEDGER_PORT,
+  ...BUS_PORTS,
+  CLIENT_PORT,
+  ENGINE_TYPES,
+]

@@ -7,10 +7,19 @@ import { formatKey } from './object.ts'
 export type Operation = 'CREATE' | 'UPDATE' | 'DELETE'
 
 /** Who asks. The control plane itself is `system:controller`. */
-export type Actor = { readonly name: string; readonly groups: readonly string[] }
+export type Actor = {
+  readonly name: string
+  readonly groups: readonly string[]
+  readonly uid?: string
+  /** What else its credential says of it, as authentication.k8s.io UserInfo. */
+  readonly extra?: Readonly<Record<string, readonly string[]>>
+}
+
+/** The group of those who may do everything. */
+export const PLATFORM_ADMINS = 'system:masters'
 
 /** The control plane's own actor: reconcilers and the Coordinator. */
-export const CONTROLLER_ACTOR: Actor = { name: 'system:controller', groups: ['system:masters'] }
+export const CONTROLLER_ACTOR: Actor = { name: 'system:controller', groups: [PLATFORM_ADMINS] }
 
 /** Another object, or all of a kind in a namespace, that a check has to see. */
 export type Need =

@@ -3,6 +3,19 @@ import type { Admission } from './admission.ts'
 import type { Column, Scope } from './define-kind.ts'
 import type { StructuralSchema } from './schema/structural.ts'
 
+/** What may be done with a collection, in Kubernetes' words. */
+export type ResourceVerb = 'create' | 'delete' | 'deletecollection' | 'get' | 'list' | 'patch' | 'update' | 'watch'
+
+/** A subresource besides status, as discovery and OpenAPI tell it: scale, log, or an action such as wake. */
+export type SubresourceDefinition = {
+  readonly name: string
+  /** The kind that it takes and gives. */
+  readonly kind: { readonly group: string; readonly version: string; readonly kind: string }
+  readonly verbs: readonly ResourceVerb[]
+  /** What it does, for OpenAPI. */
+  readonly description: string
+}
+
 /** A served collection: its names, scope, schema, columns and admission. */
 export type ResourceDefinition = {
   readonly group: string
@@ -21,4 +34,8 @@ export type ResourceDefinition = {
   readonly columns: readonly Column[]
   readonly selectableFields: readonly string[]
   readonly admission?: Admission
+  /** What may be done with it; absent is everything. */
+  readonly verbs?: readonly ResourceVerb[]
+  /** Subresources besides status. */
+  readonly subresources?: readonly SubresourceDefinition[]
 }

@@ -13,7 +13,7 @@ import type { WriteContext } from './registry.ts'
 import { checkNamespacePath, readRequest, type Request } from './request.ts'
 import { bornObject } from './stamp.ts'
 import { fromStore } from './store-errors.ts'
-import { commitStep, dryRunResult, noteUnknown } from './write.ts'
+import { commitStep, dryRunResult, foretell, noteUnknown } from './write.ts'
 
 /** Names that are tried for a generateName before AlreadyExists is told, as kube-apiserver does. */
 const GENERATED_NAMES_MAX = 8
@@ -79,9 +79,15 @@ async function createOnce(
   const causes = bornCauses(resource, object)
   if (causes.length > 0) throw invalid(resource, name, causes)
   await admit(ports, resource, { operation: 'CREATE', object, actor: context.actor })
-  if (!context.dryRun) return commitStep(ports, { type: 'Put', resource, object, read: '' })
+  const foretold = (): void => foretell(ports, context, { resource, operation: 'CREATE', object })
+  if (!context.dryRun) {
+    const created = await commitStep(ports, { type: 'Put', resource, object, read: '' })
+    foretold()
+    return created
+  }
   const taken = await fromStore(resource, name, () => ports.store.read(storeKeyOf(resource, { namespace, name })))
   if (taken !== undefined) throw alreadyExists(resource, name)
+  foretold()
   return dryRunResult(object)
 }
 

@@ -7,7 +7,7 @@ import type { RegistryDeleteOptions, WriteContext } from './registry.ts'
 import { isLostRace } from './store-errors.ts'
 import { deletingObject, isNoOp } from './stamp.ts'
 import { mayGo } from './strategy.ts'
-import { checkSeen, commitStep, readLive } from './write.ts'
+import { checkSeen, commitStep, foretell, readLive } from './write.ts'
 
 /** Reads of one delete at most when writers of other processes keep coming between. */
 const DELETE_TRIES_MAX = 10
@@ -40,8 +40,10 @@ async function removeOnce(
   const live = await readLive(ports, resource, write.key)
   checkSeen(resource, live, write.options.preconditions ?? {})
   const { actor, dryRun } = write.context
-  if (live.metadata.deletionTimestamp === undefined)
+  if (live.metadata.deletionTimestamp === undefined) {
     await admit(ports, resource, { operation: 'DELETE', object: live, old: live, actor })
+    foretell(ports, write.context, { resource, operation: 'DELETE', object: live, old: live })
+  }
   const options = { policy: write.options.propagationPolicy, nowMs: ports.clock.now() }
   const marked = deletingObject(resource, live, options)
   const read = live.metadata.resourceVersion

@@ -6,6 +6,7 @@ import type { Metrics } from '../../system/metrics.ts'
 import type { Key } from '../api/object.ts'
 import type { ResourceDefinition } from '../api/resource.ts'
 import { resourceName } from '../api/define-kind.ts'
+import type { Forecast } from './forecast.ts'
 import type { Store, StoreKey } from '../store/store.ts'
 
 /** What a registry is made from. */
@@ -22,6 +23,8 @@ export type RegistryOptions = {
    * owns can be applied in one go.
    */
   readonly makeNamespace?: (name: string) => Promise<boolean>
+  /** Foretells what a write sets off; its sentences go to the writer as warnings. Absent: nobody is warned. */
+  readonly forecast?: Forecast
   readonly log?: Log
   readonly metrics?: Metrics
   /** Events that a watch may lag behind before it ends with Expired. Default 10,000; they are shared, not copied. */

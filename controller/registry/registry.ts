@@ -54,6 +54,8 @@ export type RegistryListOptions = {
   readonly continue?: string
   readonly resourceVersion?: string
   readonly resourceVersionMatch?: 'Exact' | 'NotOlderThan'
+  /** Only objects of these namespaces; of cluster-scoped kinds only those of these names. The count is then left out. */
+  readonly within?: ReadonlySet<string>
 }
 
 /** One page of a collection. */
@@ -75,6 +77,8 @@ export type RegistryWatchOptions = {
   /** With it, current objects come as ADDED and then a bookmark with annotation k8s.io/initial-events-end. */
   readonly sendInitialEvents?: boolean
   readonly allowBookmarks?: boolean
+  /** As of a list. */
+  readonly within?: ReadonlySet<string>
 }
 
 /** One change that a watch tells, or a bookmark. */

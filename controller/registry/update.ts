@@ -14,7 +14,7 @@ import { isLostRace } from './store-errors.ts'
 import { entriesIn, ownedObject, withEntries } from './owners.ts'
 import { finalizedObject, isNoOp, statusObject, updatedObject } from './stamp.ts'
 import { mayGo } from './strategy.ts'
-import { checkSeen, commitStep, countWrite, noteUnknown, readLive } from './write.ts'
+import { checkSeen, commitStep, countWrite, foretell, noteUnknown, readLive } from './write.ts'
 
 /** Reads of one patch at most when writers of other processes keep coming between. */
 const PATCH_TRIES_MAX = 10
@@ -124,6 +124,7 @@ export async function storeChange(
   if (causes.length > 0) throw invalid(resource, name, causes)
   if (context.subresource === undefined)
     await admit(ports, resource, { operation: 'UPDATE', object, old: live, actor: context.actor })
+  if (context.subresource === undefined) foretell(ports, context, { resource, operation: 'UPDATE', object, old: live })
   if (context.dryRun) return object
   const isGoing = object.metadata.deletionTimestamp !== undefined && mayGo(resource, object)
   return commitStep(ports, { type: isGoing ? 'Delete' : 'Put', resource, object, read: resourceVersion })

@@ -7,6 +7,7 @@ import { ApiError } from '../api/errors.ts'
 import { storeKeyOf, type RegistryOptions } from './ports.ts'
 import { badRequest, conflict, notFound, stale, tooLarge } from './refusals.ts'
 import { objectOf, textOf } from './records.ts'
+import type { ForecastChange } from './forecast.ts'
 import type { WriteContext } from './registry.ts'
 import { fromStore } from './store-errors.ts'
 
@@ -27,6 +28,17 @@ export function noteUnknown(
   }
   const message = `strict decoding error: ${texts.join(', ')}`
   throw options.isPatch ? new ApiError('Invalid', message, { kind: options.resource.kind }) : badRequest(message)
+}
+
+/** Warns the writer of what the write will set off. What cannot be foretold holds no write up. */
+export function foretell(ports: RegistryOptions, context: WriteContext, change: ForecastChange): void {
+  if (ports.forecast === undefined || context.warn === undefined) return
+  try {
+    for (const text of ports.forecast(change)) context.warn(text)
+  } catch (error) {
+    const why = error instanceof Error ? error.message : String(error)
+    ports.log?.error({ resource: change.resource.plural, name: change.object.metadata.name, why }, 'Forecast failed')
+  }
 }
 
 /** The live object of a key; throws NotFound. */

@@ -17,8 +17,18 @@ export const VERSION_INFO = {
 /** A resource that is not in the registry: a virtual one such as SelfSubjectAccessReview. */
 export type DiscoveredResource = Pick<
   ResourceDefinition,
-  'group' | 'version' | 'kind' | 'plural' | 'singular' | 'shortNames' | 'categories' | 'scope' | 'hasStatus'
-> & { readonly verbs?: readonly string[] }
+  | 'group'
+  | 'version'
+  | 'kind'
+  | 'plural'
+  | 'singular'
+  | 'shortNames'
+  | 'categories'
+  | 'scope'
+  | 'hasStatus'
+  | 'verbs'
+  | 'subresources'
+>
 
 const VERBS = ['create', 'delete', 'deletecollection', 'get', 'list', 'patch', 'update', 'watch']
 const STATUS_VERBS = ['get', 'patch', 'update']
@@ -65,10 +75,23 @@ const aggregatedResource = (resource: DiscoveredResource): object => ({
   verbs: resource.verbs ?? VERBS,
   ...(resource.shortNames.length > 0 ? { shortNames: resource.shortNames } : {}),
   ...(resource.categories.length > 0 ? { categories: resource.categories } : {}),
-  ...(resource.hasStatus
-    ? { subresources: [{ subresource: 'status', responseKind: kindOf(resource), verbs: STATUS_VERBS }] }
-    : {}),
+  ...subresourcesOf(resource),
 })
+
+function subresourcesOf(resource: DiscoveredResource): { readonly subresources?: readonly object[] } {
+  const status = { subresource: 'status', responseKind: kindOf(resource), verbs: statusVerbs(resource) }
+  const others = (resource.subresources ?? []).map(({ name, kind, verbs }) => ({
+    subresource: name,
+    responseKind: kind,
+    verbs,
+  }))
+  const all = [...(resource.hasStatus ? [status] : []), ...others]
+  return all.length === 0 ? {} : { subresources: all }
+}
+
+/** A resource that can only be read has a status that can only be read. */
+const statusVerbs = ({ verbs }: DiscoveredResource): readonly string[] =>
+  verbs === undefined ? STATUS_VERBS : STATUS_VERBS.filter((verb) => verbs.some((offered) => offered === verb))
 
 /** metav1.APIVersions: the answer to /api. */
 export const coreVersions = (): object => ({
@@ -129,9 +152,18 @@ function legacyResources(resource: DiscoveredResource): readonly object[] {
     singularName: '',
     namespaced,
     kind: resource.kind,
-    verbs: STATUS_VERBS,
+    verbs: statusVerbs(resource),
   }
-  return resource.hasStatus ? [main, status] : [main]
+  const others = (resource.subresources ?? []).map(({ name, kind, verbs }) => ({
+    name: `${resource.plural}/${name}`,
+    singularName: '',
+    namespaced,
+    group: kind.group,
+    version: kind.version,
+    kind: kind.kind,
+    verbs,
+  }))
+  return [main, ...(resource.hasStatus ? [status] : []), ...others]
 }
 
 type Group = {

@@ -8,12 +8,20 @@ import { CHALLENGES, credentialOf, refuseUntrusted, unauthorized } from './crede
 import { errorResponse, notServed, textResponse, toApiError, type ApiRequest, type ApiResponse } from './exchange.ts'
 import { pathKey, routeOf, type ResourcePath, type Route } from './route.ts'
 import type { Authenticate } from './tokens.ts'
+import type { AuditSink } from './audit.ts'
+import { accessRequestOf, permit, permitPath } from './permit.ts'
+import type { Seats } from './seats.ts'
+import { subresourceKey, type ServedSubresource } from './subresources.ts'
 import { createVirtual, VIRTUAL_RESOURCES } from './virtual.ts'
-import { runVerb, verbOf, type Call, type Verb, type VerbPorts } from './verbs.ts'
+import { runVerb, subresourceVerb, verbOf, type Call, type Verb, type VerbPorts } from './verbs.ts'
 
 /** What answering a request needs of the process. */
 export type DispatchPorts = Omit<VerbPorts, 'onWatch' | 'onStreamError'> & {
   readonly authenticate: Authenticate
+  readonly audit: AuditSink
+  readonly seats: Seats
+  /** Subresources besides status. */
+  readonly subresources: readonly ServedSubresource[]
   readonly log: Log
   readonly metrics: Metrics
   /** What keeps the process from being ready, one line each; empty when it is. Default: always ready. */
@@ -38,6 +46,9 @@ export function createDispatch(ports: DispatchPorts): Dispatch {
   const catalog = createCatalog(ports.registry.resources, VIRTUAL_RESOURCES)
   const virtual = createVirtual(ports.registry)
   const resources = new Map(ports.registry.resources.map((resource) => [pathKey(resource), resource]))
+  const subresources = new Map(
+    ports.subresources.map((served) => [subresourceKey(served.resource, served.definition.name), served]),
+  )
   const account = accountWith(ports)
   const verbs: VerbPorts = { ...ports, onWatch: watchGauge(ports.metrics), onStreamError: streamErrorLog(ports.log) }
 
@@ -51,6 +62,7 @@ export function createDispatch(ports: DispatchPorts): Dispatch {
     if (route.at === 'resource') return serveResource(request, route.path, trace)
     if (route.at === 'nothing' || route.at === 'elsewhere') throw notServed()
     if (request.method !== 'GET') throw new ApiError('MethodNotAllowed', `Use GET here, not "${request.method}"`)
+    permitPath(ports.authorizer, trace.actor, { verb: 'get', path: request.url.pathname })
     if (route.at === 'metrics')
       return textResponse(200, await ports.metrics.expose(), 'text/plain; version=0.0.4; charset=utf-8')
     return catalog(route, request)
@@ -63,9 +75,17 @@ export function createDispatch(ports: DispatchPorts): Dispatch {
     if (served !== undefined) return served(request, path, actor)
     const resource = resources.get(pathKey(path))
     if (resource === undefined) throw notServed()
-    trace.verb = verbOf(request, resource, path)
-    const call: Call = { request, resource, path, actor, warn: (text) => addWarning(trace.warnings, text) }
-    return runVerb(verbs, trace.verb, call)
+    const subresource = subresources.get(subresourceKey(resource, path.subresource ?? ''))
+    const verb =
+      subresource === undefined
+        ? verbOf(request, resource, path)
+        : subresourceVerb(request.method, path, subresource.definition)
+    trace.verb = verb
+    const permission = permit(ports.authorizer, accessRequestOf(actor, verb, { resource, path }))
+    const warn = (text: string): void => addWarning(trace.warnings, text)
+    const call: Call = { request, resource, path, actor, permission, warn }
+    const run = () => (subresource === undefined ? runVerb(verbs, verb, call) : subresource.serve(verb, call))
+    return isLong(verb, path) ? run() : seated(ports.seats, call, run)
   }
 
   return async (request) => {
@@ -83,6 +103,20 @@ export function createDispatch(ports: DispatchPorts): Dispatch {
     return { ...response, headers: { ...response.headers, ...traceHeaders(trace) } }
   }
 }
+
+/** Runs a request when its turn has come. A long one, such as a watch, would keep others from their seat. */
+async function seated(seats: Seats, call: Call, run: () => Promise<ApiResponse>): Promise<ApiResponse> {
+  const { namespace } = call.path
+  const flow = { actor: call.actor, ...(namespace === undefined ? {} : { namespace }) }
+  const leave = await seats.enter(flow, call.request.signal)
+  try {
+    return await run()
+  } finally {
+    leave()
+  }
+}
+
+const isLong = (verb: Verb, path: ResourcePath): boolean => verb === 'watch' || path.subresource === 'log'
 
 const ANONYMOUS: Actor = { name: 'system:anonymous', groups: [] }
 

@@ -7,15 +7,27 @@ import type { Entropy } from '../../system/entropy.ts'
 import type { Log } from '../../system/log.ts'
 import type { Metrics } from '../../system/metrics.ts'
 import type { Registry } from '../registry/registry.ts'
+import { allowAll, type Authorizer } from '../access/authorizer.ts'
+import { noAudit, type AuditSink } from './audit.ts'
 import { createDispatch, type Dispatch } from './dispatch.ts'
 import { apiRequestOf, sendResponse, urlOf } from './http-exchange.ts'
 import { routeOf } from './route.ts'
+import { endlessSeats, type Seats } from './seats.ts'
+import type { ServedSubresource } from './subresources.ts'
 import type { Authenticate } from './tokens.ts'
 
 /** What an API server is made from. */
 export type ApiServerOptions = {
   readonly registry: Registry
   readonly authenticate: Authenticate
+  /** Who may do what; absent: every holder of a token may do everything. */
+  readonly authorizer?: Authorizer
+  /** Takes every mutation and refusal; absent: they are only logged. */
+  readonly audit?: AuditSink
+  /** Whose turn it is; absent: everybody's at once. */
+  readonly seats?: Seats
+  /** Subresources besides status. */
+  readonly subresources?: readonly ServedSubresource[]
   readonly log: Log
   readonly metrics: Metrics
   readonly clock: Clock
@@ -50,10 +62,13 @@ const REQUEST_TIMEOUT_MS = 30_000
 const CONNECTIONS_MAX = 1_000
 const CLOSE_GRACE_MS = 5_000
 
+/** A server whose callers are all trusted. */
+const TRUSTING = { authorizer: allowAll, audit: noAudit, seats: endlessSeats, subresources: [] } as const
+
 /** Builds the server; nothing listens until `listen`. */
 export function createApiServer(options: ApiServerOptions): ApiServer {
   const closing = new AbortController()
-  const dispatch = createDispatch({ ...options, closing: closing.signal })
+  const dispatch = createDispatch({ ...TRUSTING, ...options, closing: closing.signal })
   const servers: Server[] = []
 
   async function serve(request: IncomingMessage, response: ServerResponse): Promise<void> {

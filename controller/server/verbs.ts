@@ -1,10 +1,11 @@
 /** Serves one request for a resource: reads its parameters and body, calls the registry, shapes the answer. */
 import type { Clock } from '../../system/clock.ts'
 import type { Entropy } from '../../system/entropy.ts'
+import type { Authorizer } from '../access/authorizer.ts'
 import type { Actor } from '../api/admission.ts'
 import { ApiError, hasReason } from '../api/errors.ts'
 import type { KubeObject } from '../api/object.ts'
-import type { ResourceDefinition } from '../api/resource.ts'
+import type { ResourceDefinition, SubresourceDefinition } from '../api/resource.ts'
 import type { PatchType, Registry, RegistryDeleteOptions, WriteContext } from '../registry/registry.ts'
 import { representationOf, type Representation } from './accept.ts'
 import { APPLY_TYPE, applyParams, parseConfig } from './apply-patch.ts'
@@ -22,6 +23,7 @@ import {
   watchParams,
   writeParams,
 } from './params.ts'
+import { guardPermission, type Permission } from './permit.ts'
 import { present } from './present.ts'
 import type { ResourcePath } from './route.ts'
 import { partialMetadata, tableRenderer } from './table.ts'
@@ -30,6 +32,7 @@ import { endingSignal, eventEncoder, watchLines } from './watch.ts'
 /** What the verbs need from the server. */
 export type VerbPorts = {
   readonly registry: Registry
+  readonly authorizer: Authorizer
   readonly clock: Clock
   readonly entropy: Entropy
   /** Aborts when the server stops: watches end then. */
@@ -46,6 +49,8 @@ export type Call = {
   readonly resource: ResourceDefinition
   readonly path: ResourcePath
   readonly actor: Actor
+  /** What it may do, and how much of it it may see. */
+  readonly permission: Permission
   readonly warn: (text: string) => void
 }
 
@@ -64,10 +69,18 @@ export function verbOf(
   if (!isNamespaced && path.namespace !== undefined) throw notServed()
   // Across all namespaces one can only look.
   if (isNamespaced && path.namespace === undefined && verb !== 'list' && verb !== 'watch') throw notServed()
+  if (resource.verbs !== undefined && !resource.verbs.includes(verb)) throw methodNotAllowed()
   if (path.subresource !== undefined) {
     if (path.subresource !== 'status' || !resource.hasStatus) throw notServed()
     if (verb === 'delete') throw methodNotAllowed()
   }
+  return verb
+}
+
+/** The verb of a method on a subresource besides status; MethodNotAllowed where it has no such method. */
+export function subresourceVerb(method: string, path: ResourcePath, definition: SubresourceDefinition): Verb {
+  const verb = method === 'POST' ? 'create' : objectVerb(method)
+  if (path.name === undefined || !definition.verbs.includes(verb)) throw methodNotAllowed()
   return verb
 }
 
@@ -112,7 +125,8 @@ const keyOfPath = ({ path }: Call): { namespace: string; name: string } => ({
   name: path.name ?? '',
 })
 
-const inNamespace = ({ path }: Call): { readonly namespace?: string } => present({ namespace: path.namespace })
+/** What of the collection is asked for and may be seen. */
+const inNamespace = ({ path, permission }: Call) => present({ namespace: path.namespace, within: permission.within })
 
 const representationFor = ({ request }: Call): Representation => representationOf(request.headers.get('accept'))
 
@@ -156,7 +170,13 @@ async function watch(ports: VerbPorts, call: Call): Promise<ApiResponse> {
     clock: ports.clock,
   })
   const timeoutMs = timeoutSeconds === undefined ? WATCH_MS_MIN * (1 + ports.entropy.random()) : timeoutSeconds * 1000
-  const { signal, cancel } = endingSignal([call.request.signal, ports.closing], timeoutMs, ports.clock)
+  const guard = guardPermission(ports.authorizer, call)
+  const ending = endingSignal([call.request.signal, ports.closing, guard.signal], timeoutMs, ports.clock)
+  const { signal } = ending
+  const cancel = (): void => {
+    guard.end()
+    ending.cancel()
+  }
   const events = watchOrCancel(
     () => ports.registry.watch(call.resource, { ...inNamespace(call), ...options }, signal),
     cancel,
@@ -170,7 +190,7 @@ async function watch(ports: VerbPorts, call: Call): Promise<ApiResponse> {
     status: 200,
     // A proxy that buffers would hold events back.
     headers: { 'Content-Type': 'application/json', 'Cache-Control': 'no-cache', 'X-Accel-Buffering': 'no' },
-    body: watchLines(events, encode, { signal, onError: ports.onStreamError, onEnd }),
+    body: watchLines(events, encode, { signal, lastWord: guard.verdict, onError: ports.onStreamError, onEnd }),
   }
 }
 

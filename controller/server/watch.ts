@@ -1,7 +1,7 @@
 /** Streams a registry watch as lines of JSON, and ends it cleanly. */
 import type { Clock } from '../../system/clock.ts'
 import type { KubeObject } from '../api/object.ts'
-import { statusOf } from '../api/errors.ts'
+import { statusOf, type ApiError } from '../api/errors.ts'
 import type { RegistryEvent } from '../registry/registry.ts'
 import type { Representation } from './accept.ts'
 import { toApiError } from './exchange.ts'
@@ -45,18 +45,26 @@ const line = (type: string, objectJson: string): string => `{"type":"${type}","o
 
 /**
  * The lines of a watch until its signal aborts or the events end. A failure, Expired above all, is sent as an ERROR
- * event with its Status, and ends the stream; `onError` is told.
+ * event with its Status, and ends the stream; `onError` is told. `lastWord` is why the signal aborted, where the client
+ * must know it to go on rightly.
  */
 export async function* watchLines(
   events: AsyncIterable<RegistryEvent>,
   encode: EventEncoder,
-  end: { readonly signal: AbortSignal; readonly onError: (error: unknown) => void; readonly onEnd: () => void },
+  end: {
+    readonly signal: AbortSignal
+    readonly lastWord?: () => ApiError | undefined
+    readonly onError: (error: unknown) => void
+    readonly onEnd: () => void
+  },
 ): AsyncGenerator<string> {
   try {
     for await (const event of events) {
       yield encode(event)
-      if (end.signal.aborted) return
+      if (end.signal.aborted) break
     }
+    const lastWord = end.signal.aborted ? end.lastWord?.() : undefined
+    if (lastWord !== undefined) yield line('ERROR', JSON.stringify(statusOf(lastWord)))
   } catch (error) {
     // An aborted source may end by throwing its reason: that is the end that was asked for.
     if (end.signal.aborted) return
