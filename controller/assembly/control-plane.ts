@@ -1,6 +1,7 @@
 /** Assembles one whole control plane in this process, starts it in order and stops it in order. */
 import type { Client } from '../client/client.ts'
 import type { Manager } from '../engine/manager.ts'
+import { SYSTEM_NAMESPACE } from '../kinds/accesstoken/schema.ts'
 import { ensureBuiltinPlans } from '../kinds/plan/builtin.ts'
 import { tenantKind } from '../kinds/tenant/schema.ts'
 import { createMachineFeed, type MachineFeed } from '../providers/machine-feed.ts'
@@ -102,6 +103,8 @@ async function begin(parts: ApiParts & { readonly feed: MachineFeed }, undo: Und
   const { registry, store, client, namespaces, manager, machines, feed, clock, log } = parts
   // Events of cluster-scoped objects lie there, as in every cluster.
   await namespaces.ensure('default')
+  // Tokens of platform admins lie there.
+  await namespaces.ensure(SYSTEM_NAMESPACE)
   await ensureBuiltinPlans(client)
   const collector = createGarbageCollector({ registry, store, clock, log })
   await collector.start()

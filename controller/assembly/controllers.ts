@@ -4,6 +4,7 @@ import type { Bus } from '../bus/bus.ts'
 import type { Client } from '../client/client.ts'
 import { mintToken } from '../coordinator/tokens.ts'
 import type { Manager } from '../engine/manager.ts'
+import { accessTokenController } from '../kinds/accesstoken/reconcile.ts'
 import { personaKind } from '../kinds/persona/schema.ts'
 import { personaController } from '../kinds/persona/reconcile.ts'
 import { planController } from '../kinds/plan/reconcile.ts'
@@ -75,6 +76,7 @@ export function addControllers(manager: Manager, ports: ControllerPorts): void {
   manager.add(planController(common))
   manager.add(tenantController({ ...common, spawnCount }))
   manager.add(userController(common))
+  manager.add(accessTokenController(common))
   manager.add(personaController(common))
   manager.add(projectController(common))
   manager.add(spriteController({ ...common, personaExists, bootEnv, deadlines: SPRITE_DEADLINES }))

@@ -4,7 +4,9 @@ import { ApiError } from '../api/errors.ts'
 import { findCondition } from '../api/conditions.ts'
 import type { KubeObject } from '../api/object.ts'
 import type { Manager } from '../engine/manager.ts'
+import { accessTokenKind } from './accesstoken/schema.ts'
 import {
+  accessTokenOf,
   allPlans,
   personaOf,
   projectOf,
@@ -308,6 +310,23 @@ describe('the other kinds in the fleet', () => {
     await client.delete(userKind, inTenant('ada'))
     await settle()
     expect(readyReason(client.peek(userKind, inTenant('ada2')))).toBe('Active')
+  })
+
+  test('AX40 a token follows its user, and expires by the clock', async () => {
+    const { client, clock, settle } = await startTenant(
+      accessTokenOf('ada', { spec: { role: undefined, user: 'ada', expireTime: '2026-01-15T13:00:00Z' } }),
+    )
+    const reason = () => readyReason(client.peek(accessTokenKind, inTenant('ada')))
+    expect(reason()).toBe('UserNotFound')
+    await client.create(userKind, userOf('ada'))
+    await settle()
+    expect(reason()).toBe('Active')
+    await client.delete(userKind, inTenant('ada'))
+    await settle()
+    expect(reason()).toBe('UserNotFound')
+    await clock.advance(3_600_000)
+    await settle()
+    expect(reason()).toBe('Expired')
   })
 
   test('PE40 a persona comes into force with the plan, and its revision follows its text alone', async () => {

@@ -3,6 +3,7 @@ import type { Admission } from '../api/admission.ts'
 import { resourceOf } from '../api/resource-of.ts'
 import type { ResourceDefinition } from '../api/resource.ts'
 import { KINDS } from './kinds.ts'
+import { accessTokenAdmission } from './accesstoken/admit.ts'
 import { personaAdmission } from './persona/admit.ts'
 import { planAdmission } from './plan/admit.ts'
 import { projectAdmission } from './project/admit.ts'
@@ -18,6 +19,7 @@ export const ADMISSIONS: ReadonlyMap<string, Admission> = new Map<string, Admiss
   ['Plan', planAdmission],
   ['Tenant', tenantAdmission],
   ['User', userAdmission],
+  ['AccessToken', accessTokenAdmission],
   ['Persona', personaAdmission],
   ['Project', projectAdmission],
   ['Sprite', spriteAdmission],

@@ -1,5 +1,6 @@
 /** All kinds of the product, in the order in which they are applied. Pure. */
 import type { KindDefinition } from '../api/define-kind.ts'
+import { accessTokenKind } from './accesstoken/schema.ts'
 import { personaKind } from './persona/schema.ts'
 import { planKind } from './plan/schema.ts'
 import { projectKind } from './project/schema.ts'
@@ -15,6 +16,7 @@ export const KINDS: readonly KindDefinition[] = [
   planKind,
   tenantKind,
   userKind,
+  accessTokenKind,
   personaKind,
   projectKind,
   spriteKind,

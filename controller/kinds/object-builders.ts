@@ -2,6 +2,7 @@
 import { CONTROLLER_ACTOR, relatedFrom, type Actor, type Admission, type Operation } from '../api/admission.ts'
 import { API_VERSION } from '../api/define-kind.ts'
 import type { KubeObject, ObjectMeta } from '../api/object.ts'
+import type { AccessToken } from './accesstoken/schema.ts'
 import { shortHash } from './names.ts'
 import type { PersonaObject } from './persona/schema.ts'
 import { BUILTIN_PLANS } from './plan/builtin.ts'
@@ -78,6 +79,10 @@ export const tenantOf = (over: Over<Tenant> = {}): Tenant =>
 
 export const userOf = (name: string, over: Over<User> = {}): User =>
   build<User>('User', name, { email: `${name}@acme.test`, role: 'member' }, over)
+
+/** A token of the role member, by a key id that is all zeros. */
+export const accessTokenOf = (name: string, over: Over<AccessToken> = {}): AccessToken =>
+  build<AccessToken>('AccessToken', name, { keyId: '0'.repeat(16), sha256: '0'.repeat(64), role: 'member' }, over)
 
 export const personaOf = (name: string, over: Over<PersonaObject> = {}): PersonaObject =>
   build<PersonaObject>(

@@ -1,4 +1,4 @@
-/** A fleet for tests: the six small controllers on a running engine with a fake client and a clock that stands still. */
+/** A fleet for tests: the seven small controllers on a running engine with a fake client and a clock that stands still. */
 import type { KubeObject } from '../api/object.ts'
 import { createFakeClient } from '../engine/fake-client.ts'
 import { createManager } from '../engine/manager.ts'
@@ -7,6 +7,7 @@ import { silentLog } from '../../system/log.ts'
 import { createMetrics } from '../../system/metrics.ts'
 import { TestClock } from '../../system/test-clock.ts'
 import { TEST_AGENT_TYPES } from './object-builders.ts'
+import { accessTokenController } from './accesstoken/reconcile.ts'
 import { personaController } from './persona/reconcile.ts'
 import { planController } from './plan/reconcile.ts'
 import { projectController } from './project/reconcile.ts'
@@ -55,6 +56,7 @@ export function createFleet(startMs?: number) {
     planController(ports),
     tenantController(ports),
     userController(ports),
+    accessTokenController(ports),
     personaController(ports),
     projectController(ports),
     reviewController(ports),

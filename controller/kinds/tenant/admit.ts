@@ -1,6 +1,7 @@
 /** Decides whether a write of a Tenant may go on. Pure. */
 import type { AdmissionRequest, Related, Violation } from '../../api/admission.ts'
 import { admissionOf, forbidden, invalid } from '../admission.ts'
+import { SYSTEM_NAMESPACE } from '../accesstoken/schema.ts'
 import { allowingPlan } from '../agent-types.ts'
 import { isProtected } from '../marks.ts'
 import { nameList, suggestion } from '../names.ts'
@@ -58,8 +59,14 @@ export const tenantAdmission = admissionOf<Tenant>({
   delete: checkProtection,
 })
 
-/** Namespaces that every cluster has: events of cluster-scoped objects lie in `default`. */
-const RESERVED_NAMES: ReadonlySet<string> = new Set(['default', 'kube-system', 'kube-public', 'kube-node-lease'])
+/** Namespaces that every cluster has (events of cluster-scoped objects lie in `default`), and that of the platform. */
+const RESERVED_NAMES: ReadonlySet<string> = new Set([
+  'default',
+  'kube-system',
+  'kube-public',
+  'kube-node-lease',
+  SYSTEM_NAMESPACE,
+])
 
 function checkWrite(request: AdmissionRequest<Tenant>, related: Related): readonly Violation[] {
   const { name } = request.object.metadata

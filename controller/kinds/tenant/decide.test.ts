@@ -252,7 +252,7 @@ describe('deletion of a tenant', () => {
   })
 
   test('TN21 deletion ends in a bounded number of passes, whatever is left', () => {
-    const kinds = ['Sprite', 'Project', 'Work', 'Review', 'User', 'Persona', 'SlotLedger']
+    const kinds = ['Sprite', 'Project', 'Work', 'Review', 'User', 'AccessToken', 'Persona', 'SlotLedger']
     const leftovers = fc.uniqueArray(fc.tuple(fc.constantFrom(...kinds), fc.integer({ min: 0, max: 400 })), {
       selector: ([kind, serial]) => `${kind}/${serial}`,
       maxLength: 350,

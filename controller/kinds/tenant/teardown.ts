@@ -35,7 +35,7 @@ export function decideTeardown(world: TenantWorld): TenantDecision {
 
 const STEPS: readonly ReadonlySet<string>[] = [
   new Set(['Project', 'Sprite']),
-  new Set(['Work', 'Review', 'User', 'Persona']),
+  new Set(['Work', 'Review', 'User', 'AccessToken', 'Persona']),
   new Set(['SlotLedger']),
 ]
 

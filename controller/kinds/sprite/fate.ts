@@ -1,0 +1,110 @@
+/** Decides what becomes of one sprite's machine, and says why. Pure. */
+import type { Project } from '../project/schema.ts'
+import type { SlotLedgerStatus } from '../slotledger/schema.ts'
+import { machineConfig } from './machine-spec.ts'
+import type { Sprite } from './schema.ts'
+import { wantsMachine, type WantReason } from './want.ts'
+import type { EffectiveLimits } from '../tenant/limits.ts'
+import type { Tenant } from '../tenant/schema.ts'
+import type { Work } from '../work/schema.ts'
+
+/** What would become of a machine, and why. */
+export type Fate = {
+  readonly action: 'create' | 'start' | 'stop' | 'destroy' | 'replace' | 'queue' | 'none'
+  /** Place in the queue; 1 is next. */
+  readonly position?: number
+  readonly why: string
+}
+
+/** What the fate of one sprite's machine is told from. */
+export type MachineWorld = {
+  readonly nowMs: number
+  readonly sprite: Sprite
+  /** As it is declared now; undefined when it is new. */
+  readonly before: Sprite | undefined
+  readonly tenant: Tenant
+  readonly limits: EffectiveLimits
+  readonly limitsBefore: EffectiveLimits | undefined
+  readonly project: Project | undefined
+  readonly work: readonly Work[]
+  /** After the slots have been granted. */
+  readonly ledger: SlotLedgerStatus
+}
+
+const WHY_NOT: Readonly<Record<WantReason, string>> = {
+  Running: 'it is to run',
+  Deleting: 'the sprite is being deleted',
+  TenantNotReady: 'its tenant is not ready',
+  AgentTypeNotAllowed: 'its agent type is not enabled',
+  Suspended: 'its tenant or project is suspended',
+  Stopped: 'spec.runPolicy is Stopped',
+  Revoked: 'its slot is asked back',
+  BackingOff: 'it failed lately and is tried again later',
+  Asleep: 'there is no work for it',
+}
+
+/** What the control plane gives where a sprite says nothing: the same before and after, so that it makes no difference. */
+const DEFAULTS = { image: '', regions: [] } as const
+
+/** What would become of the sprite's machine now. */
+export function fateOf(world: MachineWorld): Fate {
+  const { sprite, ledger, work } = world
+  const { uid, name } = sprite.metadata
+  const holder = ledger.holders?.find((one) => one.uid === uid)
+  const tasks = work.filter(
+    ({ status }) => status?.assignedSprite === name && (status.phase === 'Assigned' || status.phase === 'InProgress'),
+  )
+  const want = wantsMachine({ ...world, assignedWork: tasks.length, isRevoked: holder?.revoke !== undefined })
+  const place = (ledger.queue ?? []).findIndex((one) => one.uid === uid) + 1
+  const hasMachine = sprite.status?.machine !== undefined
+  const reason = tasks[0] === undefined ? whyRunning(sprite) : `work ${tasks[0].metadata.name} is for it`
+  if (want.wants && holder === undefined && place > 0)
+    return { action: 'queue', position: place, why: queueText(ledger, world.limits) }
+  if (hasMachine) return fateOfMachine(world, { want, reason, revoke: holder?.revoke })
+  if (!want.wants) return { action: 'none', why: WHY_NOT[want.reason] }
+  return { action: 'create', why: reason }
+}
+
+const whyRunning = (sprite: Sprite): string =>
+  sprite.spec.runPolicy === 'Always' ? 'spec.runPolicy is Always' : 'it is within its idle timeout'
+
+function queueText({ limit, holders = [] }: SlotLedgerStatus, limits: EffectiveLimits): string {
+  const names = holders.map(({ sprite }) => sprite).toSorted()
+  return `${names.length} of ${limit ?? limits.concurrentSprites ?? 'unlimited'} slots are taken (${names.join(', ')})`
+}
+
+type Wish = {
+  readonly want: ReturnType<typeof wantsMachine>
+  readonly reason: string
+  readonly revoke: 'LimitLowered' | 'Yield' | undefined
+}
+
+function fateOfMachine(world: MachineWorld, { want, reason, revoke }: Wish): Fate {
+  const { sprite, limits } = world
+  const machine = sprite.status?.machine
+  const isDown = machine?.intent === 'Stop' || machine?.intent === 'Destroy'
+  if (!want.wants) {
+    if (isDown) return { action: 'none', why: WHY_NOT[want.reason] }
+    const isKept = limits.stoppedMachineRetentionSeconds > 0 && want.reason !== 'Deleting'
+    const why =
+      revoke === 'LimitLowered'
+        ? 'the limit is lower than what runs'
+        : revoke === 'Yield'
+          ? 'it idles while another with work waits'
+          : WHY_NOT[want.reason]
+    return { action: isKept ? 'stop' : 'destroy', why }
+  }
+  const changed = changedParts(world)
+  if (changed.length > 0) return { action: 'replace', why: `${changed.join(', ')} changed` }
+  return isDown ? { action: 'start', why: reason } : { action: 'none', why: 'it runs as declared' }
+}
+
+/** What of a machine's making differs between what is declared now and what would be. */
+function changedParts({ sprite, before, limits, limitsBefore }: MachineWorld): string[] {
+  if (before === undefined || limitsBefore === undefined) return []
+  const now = machineConfig(before, limitsBefore, DEFAULTS)
+  const then = machineConfig(sprite, limits, DEFAULTS)
+  if (now.specHash === then.specHash) return []
+  const parts = ['image', 'guest', 'regions', 'autoDestroy'] as const
+  return parts.filter((part) => JSON.stringify(now[part]) !== JSON.stringify(then[part]))
+}
