@@ -4,12 +4,14 @@ import { anthropicUpstream } from '../coordinator/gateway/anthropic.ts'
 import { rehearsalUpstream } from '../coordinator/gateway/rehearsal.ts'
 import { DEFAULT_SETTINGS } from '../coordinator/ports.ts'
 import { createProductApi } from '../coordinator/product.ts'
+import { withViews } from '../registry/views.ts'
 import { createApiServer, type ApiServer } from '../server/server.ts'
 import type { TokenSet } from '../server/tokens.ts'
 import type { Foundations, Objects } from './foundations.ts'
 import { refusedAtDoor } from './front-door.ts'
 import { routeLog } from './log-route.ts'
 import type { Machines } from './machines.ts'
+import { openViews } from './views.ts'
 
 /** The parts of a control plane that its APIs answer from. */
 export type ApiParts = Foundations & Objects & { readonly machines: Machines }
@@ -60,7 +62,7 @@ export function openServer(
   const logPorts = { client, authenticate: tokens.authenticate, logPath: machines.logPath }
   const closing = new AbortController()
   const server = createApiServer({
-    registry,
+    registry: withViews(registry, openViews(parts)),
     authenticate: tokens.authenticate,
     log: log.child({ part: 'api' }),
     metrics,
