@@ -1,7 +1,8 @@
 /** Decides what becomes of one sprite's machine, and says why. Pure. */
+import { isPaused } from '../marks.ts'
 import type { Project } from '../project/schema.ts'
 import type { SlotLedgerStatus } from '../slotledger/schema.ts'
-import { machineConfig } from './machine-spec.ts'
+import { machineConfig, type MachineDefaults } from './machine-spec.ts'
 import type { Sprite } from './schema.ts'
 import { wantsMachine, type WantReason } from './want.ts'
 import type { EffectiveLimits } from '../tenant/limits.ts'
@@ -26,7 +27,10 @@ export type MachineWorld = {
   readonly limits: EffectiveLimits
   readonly limitsBefore: EffectiveLimits | undefined
   readonly project: Project | undefined
-  readonly work: readonly Work[]
+  /** Work that is assigned to it and not over. */
+  readonly tasks: readonly Work[]
+  /** What the control plane gives where the sprite says nothing. */
+  readonly defaults: MachineDefaults
   /** After the slots have been granted. */
   readonly ledger: SlotLedgerStatus
 }
@@ -43,25 +47,23 @@ const WHY_NOT: Readonly<Record<WantReason, string>> = {
   Asleep: 'there is no work for it',
 }
 
-/** What the control plane gives where a sprite says nothing: the same before and after, so that it makes no difference. */
-const DEFAULTS = { image: '', regions: [] } as const
-
 /** What would become of the sprite's machine now. */
 export function fateOf(world: MachineWorld): Fate {
-  const { sprite, ledger, work } = world
-  const { uid, name } = sprite.metadata
+  const { sprite, ledger, tasks } = world
+  const { uid } = sprite.metadata
+  if (isPaused(sprite)) return { action: 'none', why: 'the sprite is paused' }
   const holder = ledger.holders?.find((one) => one.uid === uid)
-  const tasks = work.filter(
-    ({ status }) => status?.assignedSprite === name && (status.phase === 'Assigned' || status.phase === 'InProgress'),
-  )
-  const want = wantsMachine({ ...world, assignedWork: tasks.length, isRevoked: holder?.revoke !== undefined })
+  const isRevoked = holder?.revoke === 'LimitLowered' || (holder?.revoke === 'Yield' && tasks.length === 0)
+  const want = wantsMachine({ ...world, assignedWork: tasks.length, isRevoked })
   const place = (ledger.queue ?? []).findIndex((one) => one.uid === uid) + 1
   const hasMachine = sprite.status?.machine !== undefined
   const reason = tasks[0] === undefined ? whyRunning(sprite) : `work ${tasks[0].metadata.name} is for it`
   if (want.wants && holder === undefined && place > 0)
     return { action: 'queue', position: place, why: queueText(ledger, world.limits) }
-  if (hasMachine) return fateOfMachine(world, { want, reason, revoke: holder?.revoke })
+  if (hasMachine) return fateOfMachine(world, { want, reason, revoke: isRevoked ? holder?.revoke : undefined })
   if (!want.wants) return { action: 'none', why: WHY_NOT[want.reason] }
+  // It contends for no slot, so that none will come.
+  if (holder === undefined) return { action: 'none', why: 'it has no persona' }
   return { action: 'create', why: reason }
 }
 
@@ -84,7 +86,9 @@ function fateOfMachine(world: MachineWorld, { want, reason, revoke }: Wish): Fat
   const machine = sprite.status?.machine
   const isDown = machine?.intent === 'Stop' || machine?.intent === 'Destroy'
   if (!want.wants) {
-    if (isDown) return { action: 'none', why: WHY_NOT[want.reason] }
+    // A kept machine goes with its sprite.
+    const isAtRest = isDown && (machine.intent === 'Destroy' || want.reason !== 'Deleting')
+    if (isAtRest) return { action: 'none', why: WHY_NOT[want.reason] }
     const isKept = limits.stoppedMachineRetentionSeconds > 0 && want.reason !== 'Deleting'
     const why =
       revoke === 'LimitLowered'
@@ -96,14 +100,16 @@ function fateOfMachine(world: MachineWorld, { want, reason, revoke }: Wish): Fat
   }
   const changed = changedParts(world)
   if (changed.length > 0) return { action: 'replace', why: `${changed.join(', ')} changed` }
+  // What is on its way out is not halted: another one follows it.
+  if (machine?.intent === 'Destroy') return { action: 'create', why: reason }
   return isDown ? { action: 'start', why: reason } : { action: 'none', why: 'it runs as declared' }
 }
 
 /** What of a machine's making differs between what is declared now and what would be. */
-function changedParts({ sprite, before, limits, limitsBefore }: MachineWorld): string[] {
+function changedParts({ sprite, before, limits, limitsBefore, defaults }: MachineWorld): string[] {
   if (before === undefined || limitsBefore === undefined) return []
-  const now = machineConfig(before, limitsBefore, DEFAULTS)
-  const then = machineConfig(sprite, limits, DEFAULTS)
+  const now = machineConfig(before, limitsBefore, defaults)
+  const then = machineConfig(sprite, limits, defaults)
   if (now.specHash === then.specHash) return []
   const parts = ['image', 'guest', 'regions', 'autoDestroy'] as const
   return parts.filter((part) => JSON.stringify(now[part]) !== JSON.stringify(then[part]))
