@@ -86,6 +86,8 @@ export type RegistryEvent = {
   readonly type: 'ADDED' | 'MODIFIED' | 'DELETED' | 'BOOKMARK'
   /** A bookmark's object has only kind, apiVersion and metadata.resourceVersion (and annotations). */
   readonly object: KubeObject
+  /** Of MODIFIED: the object before the change, so that who tells of another thing by it needs no memory. */
+  readonly previous?: KubeObject
 }
 
 /** The port of the only write path; its rules stand above. */

@@ -13,7 +13,7 @@ import { expired, fromStore } from './store-errors.ts'
 import { Watcher, type Delivery } from './watcher.ts'
 
 /** How often a watch that allows bookmarks gets one, in ms: its silence then tells a reader that it is dead. */
-const BOOKMARK_INTERVAL_MS = 5_000
+export const BOOKMARK_INTERVAL_MS = 5_000
 const BUFFER_EVENTS_MAX = 10_000
 /** Annotation of the bookmark that ends the initial events. */
 export const INITIAL_EVENTS_END = 'k8s.io/initial-events-end'
@@ -192,7 +192,7 @@ function deliveryOf({ type, record, previous }: Change): Delivery {
     object,
     previous: before,
     added: once(() => ({ type: 'ADDED', object })),
-    modified: once(() => ({ type: 'MODIFIED', object })),
+    modified: once(() => ({ type: 'MODIFIED', object, ...(before === undefined ? {} : { previous: before }) })),
     deleted: once(() => ({
       type: 'DELETED',
       object: type === 'Deleted' ? object : lastSeen(before ?? object, object),
@@ -207,7 +207,8 @@ const lastSeen = (previous: KubeObject, object: KubeObject): KubeObject =>
     metadata: { ...previous.metadata, resourceVersion: object.metadata.resourceVersion },
   }) as KubeObject
 
-function bookmarkOf(
+/** A bookmark of a watch on the resource. */
+export function bookmarkOf(
   resource: ResourceDefinition,
   at: { readonly revision: number; readonly annotations?: Readonly<Record<string, string>> },
 ): RegistryEvent {
