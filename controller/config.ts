@@ -19,7 +19,39 @@ const environmentSchema = z.object({
   SPRITE_IMAGE: z.string().min(1).default('registry.fly.io/highera-sprites:latest'),
   /** Where sprites reach this Coordinator; needed when machines run at Fly.io. */
   COORDINATOR_URL: z.url().optional(),
+  /** With it, ID tokens of this OIDC issuer are taken for the API. */
+  OIDC_ISSUER: z
+    .url()
+    .max(2_048)
+    .refine(isSafeIssuer, 'use https (plain http is for the loopback interface), without query and fragment')
+    .optional(),
+  /** Client ids that ID tokens may be meant for, separated by commas. */
+  OIDC_AUDIENCE: z.string().min(1).optional(),
+  /** Claim that names a person; an e-mail address is matched with User objects. */
+  OIDC_USERNAME_CLAIM: z.string().min(1).max(100).default('email'),
+  OIDC_GROUPS_CLAIM: z.string().min(1).max(100).default('groups'),
+  /** Stands before every group of the issuer, so that none can be taken for one of the control plane. */
+  OIDC_GROUPS_PREFIX: z
+    .string()
+    .min(1)
+    .max(50)
+    .refine((prefix) => !prefix.startsWith('system:'), 'choose one that does not begin with "system:"')
+    .default('oidc:'),
+  /** Groups, as the issuer names them, whose members are platform admins; separated by commas. */
+  OIDC_ADMIN_GROUPS: z.string().default(''),
+  /** Size at which the audit log goes on in a new file. */
+  AUDIT_LOG_FILE_BYTES_MAX: z.coerce.number().int().min(65_536).max(10_737_418_240).default(104_857_600),
+  /** Full files that are kept besides the one that is written; the oldest goes first. */
+  AUDIT_LOG_FILES_KEPT: z.coerce.number().int().min(0).max(10_000).default(10),
 })
+
+/** What is fetched in the clear could be anybody's. */
+function isSafeIssuer(text: string): boolean {
+  const url = URL.parse(text)
+  if (url === null || url.search !== '' || url.hash !== '' || url.username !== '') return false
+  const isLoopback = /^(?:localhost|127(?:\.\d{1,3}){3}|\[::1\])$/.test(url.hostname)
+  return url.protocol === 'https:' || (url.protocol === 'http:' && isLoopback)
+}
 
 export type Environment = Readonly<z.infer<typeof environmentSchema>>
 
@@ -41,5 +73,7 @@ export function readEnvironment(variables: Readonly<Record<string, string | unde
     throw new ConfigError(
       'Set COORDINATOR_URL to where machines at Fly.io reach this Coordinator: FLY_API_TOKEN is set',
     )
+  if (read.data.OIDC_ISSUER !== undefined && read.data.OIDC_AUDIENCE === undefined)
+    throw new ConfigError('Set OIDC_AUDIENCE to the client id that ID tokens are meant for: OIDC_ISSUER is set')
   return read.data
 }
