@@ -5,6 +5,7 @@ import { rehearsalUpstream } from '../coordinator/gateway/rehearsal.ts'
 import { DEFAULT_SETTINGS } from '../coordinator/ports.ts'
 import { createProductApi } from '../coordinator/product.ts'
 import { withViews } from '../registry/views.ts'
+import { createFairSeats } from '../server/fair-seats.ts'
 import { createApiServer, type ApiServer } from '../server/server.ts'
 import type { TokenSet } from '../server/tokens.ts'
 import type { Foundations, Objects } from './foundations.ts'
@@ -68,6 +69,7 @@ export function openServer(
     metrics,
     clock,
     entropy,
+    seats: createFairSeats({ clock, metrics }),
     readiness: () => Promise.resolve(manager.isSynced ? [] : ['The caches are not filled yet']),
     extraRoutes: async (request, response, url) =>
       (await coordinator.route(request, response, url)) ||

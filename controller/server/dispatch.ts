@@ -10,6 +10,7 @@ import { pathKey, routeOf, type ResourcePath, type Route } from './route.ts'
 import type { Authenticate } from './tokens.ts'
 import type { AuditSink } from './audit.ts'
 import { accessRequestOf, permit, permitPath } from './permit.ts'
+import { seated, standing, type Run } from './seating.ts'
 import type { Seats } from './seats.ts'
 import { subresourceKey, type ServedSubresource } from './subresources.ts'
 import { createVirtual, VIRTUAL_RESOURCES } from './virtual.ts'
@@ -84,8 +85,8 @@ export function createDispatch(ports: DispatchPorts): Dispatch {
     const permission = permit(ports.authorizer, accessRequestOf(actor, verb, { resource, path }))
     const warn = (text: string): void => addWarning(trace.warnings, text)
     const call: Call = { request, resource, path, actor, permission, warn }
-    const run = () => (subresource === undefined ? runVerb(verbs, verb, call) : subresource.serve(verb, call))
-    return isLong(verb, path) ? run() : seated(ports.seats, call, run)
+    const run: Run = (its) => (subresource === undefined ? runVerb(verbs, verb, its) : subresource.serve(verb, its))
+    return isLong(verb, path) ? standing(ports.seats, call, run) : seated(ports.seats, call, run)
   }
 
   return async (request) => {
@@ -101,18 +102,6 @@ export function createDispatch(ports: DispatchPorts): Dispatch {
     }
     account(request, trace, { status: response.status, failure })
     return { ...response, headers: { ...response.headers, ...traceHeaders(trace) } }
-  }
-}
-
-/** Runs a request when its turn has come. A long one, such as a watch, would keep others from their seat. */
-async function seated(seats: Seats, call: Call, run: () => Promise<ApiResponse>): Promise<ApiResponse> {
-  const { namespace } = call.path
-  const flow = { actor: call.actor, ...(namespace === undefined ? {} : { namespace }) }
-  const leave = await seats.enter(flow, call.request.signal)
-  try {
-    return await run()
-  } finally {
-    leave()
   }
 }
 

@@ -11,7 +11,7 @@ export type ApiRequest = {
   readonly readBody: () => Promise<Uint8Array>
   /** The address that it came from, for the log. */
   readonly source?: string
-  /** Aborts when the client has gone. */
+  /** Aborts when the client has gone, and when the answer has ended: nothing is owed to anybody then. */
   readonly signal: AbortSignal
   /** Whether credentials may travel on this connection: TLS, or plain http on a loopback listener. */
   readonly isTrustedTransport: boolean
@@ -24,8 +24,15 @@ export type ApiResponse = {
   readonly status: number
   readonly headers: Readonly<Record<string, string | readonly string[]>>
   /** An iterable is a stream: its headers are flushed before the first chunk. */
-  readonly body: string | Uint8Array | AsyncIterable<string>
+  readonly body: string | Uint8Array | ByteStream
 }
+
+/** A body that is sent as it comes; a chunk of a watch is one event, newline included. */
+export type ByteStream = AsyncIterable<string | Uint8Array>
+
+/** Whether a body is sent as it comes. */
+export const isStream = (body: ApiResponse['body']): body is ByteStream =>
+  typeof body !== 'string' && !(body instanceof Uint8Array)
 
 /** A JSON response. */
 export const jsonResponse = (

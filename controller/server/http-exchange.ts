@@ -4,9 +4,9 @@ import type { IncomingMessage, ServerResponse } from 'node:http'
 import { BODY_BYTES_MAX, bodyTooLarge } from './body.ts'
 import { isLoopbackAddress } from './credentials.ts'
 import { ApiError } from '../api/errors.ts'
-import type { ApiRequest, ApiResponse } from './exchange.ts'
+import { isStream, type ApiRequest, type ApiResponse, type ByteStream } from './exchange.ts'
 
-/** The API's view of a request; its signal aborts when the connection closes before the response has ended. */
+/** The API's view of a request; its signal aborts when the response has ended or its client has gone. */
 export function apiRequestOf(request: IncomingMessage, response: ServerResponse): ApiRequest {
   const gone = new AbortController()
   response.once('close', () => gone.abort(new Error('The client has gone')))
@@ -83,10 +83,7 @@ export async function sendResponse(
   if (!request.complete) request.resume()
 }
 
-const isStream = (body: ApiResponse['body']): body is AsyncIterable<string> =>
-  typeof body !== 'string' && !(body instanceof Uint8Array)
-
-async function stream(response: ServerResponse, lines: AsyncIterable<string>, stalledMs: number): Promise<void> {
+async function stream(response: ServerResponse, lines: ByteStream, stalledMs: number): Promise<void> {
   // At once: a client waits for the headers before it believes that the watch stands.
   response.flushHeaders()
   for await (const line of lines) {
@@ -115,6 +112,6 @@ async function drained(response: ServerResponse, stalledMs: number): Promise<voi
 }
 
 /** Runs a stream that nobody reads to its end, so that it frees what it holds; the signal has ended it already. */
-async function drop(lines: AsyncIterable<string>): Promise<void> {
+async function drop(lines: ByteStream): Promise<void> {
   for await (const _line of lines) break
 }
