@@ -14,7 +14,8 @@ afterEach(async () => {
 async function rootWith(files: ReadonlyMap<string, string>): Promise<string> {
   const root = await mkdtemp(path.join(tmpdir(), 'generated-'))
   folders.push(root)
-  for (const folder of ['crds', 'docs']) await mkdir(path.join(root, folder))
+  for (const folder of ['crds', 'docs', 'examples/gitops/argocd'])
+    await mkdir(path.join(root, folder), { recursive: true })
   for (const [file, text] of files) await writeFile(path.join(root, file), text)
   return root
 }

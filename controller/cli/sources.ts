@@ -51,12 +51,16 @@ async function readText(file: string): Promise<string> {
   }
 }
 
+/** A folder that holds a file of this name is left out when a folder above it is read; named itself, it is read. */
+const IGNORE_FILE = '.spritesignore'
+
 /** Links to folders are not followed, so that the walk ends; hidden folders and node_modules are left out. */
 async function filesBelow(folder: string, isWanted: (name: string) => boolean, depth = 0): Promise<string[]> {
   if (depth > DEPTH_MAX) throw new CliFailure('BadInput', `Too deep: "${folder}"`)
   const entries = await readdir(folder, { withFileTypes: true }).catch((cause: unknown) => {
     throw new CliFailure('BadInput', `Cannot read the folder "${folder}": check its owner and mode`, { cause })
   })
+  if (depth > 0 && entries.some((entry) => entry.name === IGNORE_FILE)) return []
   const files: string[] = []
   for (const entry of entries.toSorted((a, b) => (a.name < b.name ? -1 : 1))) {
     const path = join(folder, entry.name)
