@@ -1,8 +1,10 @@
 /** Lists the resources that the Kubernetes API shows besides the stored ones, each a view of something else. */
+import { KINDS } from '../kinds/kinds.ts'
 import type { View } from '../registry/views.ts'
+import { crdView } from '../views/crds.ts'
 import type { Foundations, Objects } from './foundations.ts'
 
 /** The views, in the order of discovery. */
-export function openViews(_parts: Foundations & Objects): readonly View[] {
-  return []
+export function openViews({ clock }: Foundations & Objects): readonly View[] {
+  return [crdView(KINDS, clock)]
 }

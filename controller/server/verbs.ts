@@ -69,13 +69,20 @@ export function verbOf(
   if (!isNamespaced && path.namespace !== undefined) throw notServed()
   // Across all namespaces one can only look.
   if (isNamespaced && path.namespace === undefined && verb !== 'list' && verb !== 'watch') throw notServed()
-  if (resource.verbs !== undefined && !resource.verbs.includes(verb)) throw methodNotAllowed()
+  if (resource.verbs !== undefined && !resource.verbs.includes(verb)) throw notOffered(resource, resource.verbs)
   if (path.subresource !== undefined) {
     if (path.subresource !== 'status' || !resource.hasStatus) throw notServed()
     if (verb === 'delete') throw methodNotAllowed()
   }
   return verb
 }
+
+/** As kube-apiserver says it, and what there is instead. */
+const notOffered = ({ plural, group }: ResourceDefinition, verbs: readonly string[]): ApiError =>
+  new ApiError('MethodNotAllowed', `${methodNotAllowed().message}: ${plural} take ${verbs.join(', ')}`, {
+    ...(group === '' ? {} : { group }),
+    kind: plural,
+  })
 
 /** The verb of a method on a subresource besides status; MethodNotAllowed where it has no such method. */
 export function subresourceVerb(method: string, path: ResourcePath, definition: SubresourceDefinition): Verb {
