@@ -2,9 +2,10 @@
 import { KINDS } from '../kinds/kinds.ts'
 import type { View } from '../registry/views.ts'
 import { crdView } from '../views/crds.ts'
+import { serviceView } from '../views/no-services.ts'
 import type { Foundations, Objects } from './foundations.ts'
 
 /** The views, in the order of discovery. */
 export function openViews({ clock }: Foundations & Objects): readonly View[] {
-  return [crdView(KINDS, clock)]
+  return [serviceView(clock), crdView(KINDS, clock)]
 }

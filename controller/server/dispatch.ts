@@ -45,7 +45,7 @@ type Trace = {
 /** Builds the dispatch over its ports. */
 export function createDispatch(ports: DispatchPorts): Dispatch {
   const catalog = createCatalog(ports.registry.resources, VIRTUAL_RESOURCES)
-  const virtual = createVirtual(ports.registry)
+  const virtual = createVirtual()
   const resources = new Map(ports.registry.resources.map((resource) => [pathKey(resource), resource]))
   const subresources = new Map(
     ports.subresources.map((served) => [subresourceKey(served.resource, served.definition.name), served]),

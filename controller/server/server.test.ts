@@ -150,16 +150,6 @@ describe('verbs', () => {
     expect(pick(none.body, '.items[0]')).toBeUndefined()
   })
 
-  it('SV19 services are an empty list, for kubectl cluster-info', async () => {
-    const path = '/api/v1/namespaces/kube-system/services'
-    const list = await server.send('GET', `${path}?labelSelector=kubernetes.io%2Fcluster-service%3Dtrue`)
-    expect(list.body).toMatchObject({ kind: 'ServiceList', apiVersion: 'v1', items: [] })
-    expect(pick(list.body, '.metadata.resourceVersion')).toMatch(/^[1-9]\d*$/)
-    expect((await server.send('GET', `${path}/a`)).body).toMatchObject({ code: 404, reason: 'NotFound' })
-    expect((await server.send('POST', path, { body: {} })).status).toBe(405)
-    expect((await server.send('GET', `${path}?watch=1`)).status).toBe(405)
-  })
-
   it('SV2 limit pages through one snapshot', async () => {
     for (const name of ['a', 'b', 'c']) await create(name)
     const first = await server.send('GET', `${SPRITES}?limit=2`)
