@@ -4,13 +4,14 @@ import { ApiError } from '../api/errors.ts'
 import type { KubeObject } from '../api/object.ts'
 import type { ResourceDefinition } from '../api/resource.ts'
 import { selectorPredicate, type Predicate } from '../api/selectors.ts'
-import type { ListPage } from '../store/store.ts'
+import type { ListOptions, ListPage } from '../store/store.ts'
 import { decodeContinue, encodeContinue } from './continue-token.ts'
 import type { RegistryOptions } from './ports.ts'
 import { badRequest, futureRevision } from './refusals.ts'
 import { objectOf } from './records.ts'
 import type { RegistryList, RegistryListOptions } from './registry.ts'
 import { fromStore } from './store-errors.ts'
+import { EVERYWHERE, isIn, isWithin, placesOf, type Bounds } from './within.ts'
 
 /** Records that one read of the store asks for when a selector sorts most of them out. */
 const FILTERED_PAGE_RECORDS = 500
@@ -21,10 +22,12 @@ export async function list(
   resource: ResourceDefinition,
   options: RegistryListOptions,
 ): Promise<RegistryList> {
-  const isSelected = predicateOf(resource, options)
+  const isSelected = selectedWithin(resource, options)
   const start = await startOf(ports, options)
   const collected = await collect(ports, resource, { options, isSelected, start })
   const hasSelector = (options.labelSelector ?? '') !== '' || (options.fieldSelector ?? '') !== ''
+  // How many objects there are is not told to those who may not see them all.
+  const isCounted = !hasSelector && options.within === undefined
   return {
     items: collected.items,
     resourceVersion: String(collected.revision),
@@ -32,7 +35,7 @@ export async function list(
       ? {}
       : {
           continue: encodeContinue({ revision: collected.revision, after: collected.after }),
-          ...(hasSelector ? {} : { remainingItemCount: collected.remaining }),
+          ...(isCounted ? { remainingItemCount: collected.remaining } : {}),
         }),
   }
 }
@@ -45,6 +48,16 @@ export function predicateOf(
   const predicate = selectorPredicate(selectors, resource.selectableFields)
   if (!predicate.ok) throw badRequest(predicate.error.message)
   return predicate.value
+}
+
+/** The predicate of both selectors and of what may be seen; throws BadRequest as `predicateOf`. */
+export function selectedWithin(
+  resource: ResourceDefinition,
+  options: Bounds & { readonly labelSelector?: string; readonly fieldSelector?: string },
+): Predicate {
+  const isSelected = predicateOf(resource, options)
+  const isVisible = isWithin(resource, options)
+  return options.within === undefined ? isSelected : (object) => isVisible(object) && isSelected(object)
 }
 
 /** A resourceVersion of a request: undefined for '' and '0', which both mean any; throws BadRequest. */
@@ -97,28 +110,68 @@ async function collect(
   resource: ResourceDefinition,
   from: { readonly options: RegistryListOptions; readonly isSelected: Predicate; readonly start: Start },
 ): Promise<Collected> {
-  const { namespace, limit = 0 } = from.options
+  const { limit = 0 } = from.options
+  const { after } = from.start
   const items: KubeObject[] = []
-  let start = from.start
+  const isAhead = (place: string): boolean => after === undefined || place === EVERYWHERE || place >= after.namespace
+  const places = placesOf(resource, from.options).filter(isAhead)
+  let { at } = from.start
+  for (const [index, place] of places.entries()) {
+    const isBegun = after !== undefined && isIn(place, after.namespace)
+    const start = { ...(at === undefined ? {} : { at }), ...(isBegun ? { after } : {}) }
+    const found = await collectFrom(ports, resource, { place, items, limit, isSelected: from.isSelected, start })
+    at = found.revision
+    if (found.last === undefined) continue
+    const hasMore = found.remaining > 0 || (await isAnyIn(ports, resource, { places: places.slice(index + 1), at }))
+    return { items, revision: at, remaining: found.remaining, ...(hasMore ? { after: found.last } : {}) }
+  }
+  return { items, revision: at ?? (await ports.store.revision()), remaining: 0 }
+}
+
+/** Adds the objects of one namespace, or of all, to `items`; `last` is the key at which there were enough. */
+async function collectFrom(
+  ports: RegistryOptions,
+  resource: ResourceDefinition,
+  from: {
+    readonly place: string
+    readonly items: KubeObject[]
+    readonly limit: number
+    readonly isSelected: Predicate
+    readonly start: Start
+  },
+): Promise<{ readonly revision: number; readonly remaining: number; readonly last?: Start['after'] }> {
+  const { items, limit } = from
+  let { start } = from
   for (;;) {
     const pageLimit = limit > 0 ? { limit: start === from.start ? limit : Math.max(limit, FILTERED_PAGE_RECORDS) } : {}
-    const page: ListPage = await fromStore(resource, '', () =>
-      ports.store.list(resourceName(resource), {
-        ...start,
-        ...pageLimit,
-        ...(namespace === undefined || namespace === '' ? {} : { namespace }),
-      }),
-    )
+    const page = await pageOf(ports, resource, { ...start, ...pageLimit, ...inPlace(from.place) })
     for (const [index, record] of page.records.entries()) {
       const object = objectOf(record)
       if (!from.isSelected(object)) continue
       items.push(object)
       if (items.length !== limit) continue
       const remaining = page.remaining + page.records.length - index - 1
-      const after = { namespace: record.namespace, name: record.name }
-      return { items, revision: page.revision, remaining, ...(remaining > 0 ? { after } : {}) }
+      return { revision: page.revision, remaining, last: { namespace: record.namespace, name: record.name } }
     }
-    if (page.next === undefined) return { items, revision: page.revision, remaining: 0 }
+    if (page.next === undefined) return { revision: page.revision, remaining: 0 }
     start = { at: page.revision, after: page.next }
   }
 }
+
+/** Whether any of the namespaces has an object: else a page that is full is the last one. */
+async function isAnyIn(
+  ports: RegistryOptions,
+  resource: ResourceDefinition,
+  { places, at }: { readonly places: readonly string[]; readonly at: number },
+): Promise<boolean> {
+  for (const place of places) {
+    const page = await pageOf(ports, resource, { at, limit: 1, ...inPlace(place) })
+    if (page.records.length > 0) return true
+  }
+  return false
+}
+
+const inPlace = (place: string) => (place === EVERYWHERE ? {} : { namespace: place })
+
+const pageOf = (ports: RegistryOptions, resource: ResourceDefinition, options: ListOptions): Promise<ListPage> =>
+  fromStore(resource, '', () => ports.store.list(resourceName(resource), options))

@@ -6,11 +6,12 @@ import type { ResourceDefinition } from '../api/resource.ts'
 import type { Change } from '../store/store.ts'
 import type { RegistryOptions } from './ports.ts'
 import { deepFreeze, objectOf } from './records.ts'
-import { predicateOf, revisionOf } from './read.ts'
+import { list, revisionOf, selectedWithin } from './read.ts'
 import type { RegistryEvent, RegistryWatchOptions } from './registry.ts'
 import { apiVersionOf } from './request.ts'
 import { expired, fromStore } from './store-errors.ts'
 import { Watcher, type Delivery } from './watcher.ts'
+import { EVERYWHERE, isIn, placesOf } from './within.ts'
 
 /** How often a watch that allows bookmarks gets one, in ms: its silence then tells a reader that it is dead. */
 export const BOOKMARK_INTERVAL_MS = 5_000
@@ -18,17 +19,19 @@ const BUFFER_EVENTS_MAX = 10_000
 /** Annotation of the bookmark that ends the initial events. */
 export const INITIAL_EVENTS_END = 'k8s.io/initial-events-end'
 
-/** All namespaces; no namespace has the empty name. */
-const EVERYWHERE = ''
-
-type Subscription = { readonly resource: ResourceDefinition; readonly namespace: string; readonly watcher: Watcher }
+/** `places` are the namespaces that it sees; EVERYWHERE is all. */
+type Subscription = {
+  readonly resource: ResourceDefinition
+  readonly places: readonly string[]
+  readonly watcher: Watcher
+}
 
 /** The watches of one registry; listens to the store only while there are some. */
 export class WatchHub {
   readonly #ports: RegistryOptions
   /** Watchers by collection, then by namespace. */
   readonly #watchers = new Map<string, Map<string, Set<Subscription>>>()
-  #count = 0
+  readonly #subscriptions = new Set<Subscription>()
   #unsubscribe: (() => void) | undefined
   #cancelBookmarks: CancelTimer | undefined
   /** Every change up to this revision has been fanned out; 0 before the first one since it listens. */
@@ -46,12 +49,12 @@ export class WatchHub {
   ): AsyncIterable<RegistryEvent> {
     revisionOf(options.resourceVersion)
     const watcher = new Watcher({
-      isSelected: predicateOf(resource, options),
+      isSelected: selectedWithin(resource, options),
       allowBookmarks: options.allowBookmarks ?? false,
       bufferMax: this.#ports.watchBufferMax ?? BUFFER_EVENTS_MAX,
       onSlow: () => this.#noteSlow(resource),
     })
-    return this.#events({ resource, namespace: options.namespace ?? EVERYWHERE, watcher }, options, signal)
+    return this.#events({ resource, places: placesOf(resource, options), watcher }, options, signal)
   }
 
   async *#events(
@@ -95,25 +98,23 @@ export class WatchHub {
     // A revision that was never reached here belongs to another store: only a new list helps.
     if (revision > past.revision) throw expired()
     const events = past.changes
-      .filter(({ record }) => [EVERYWHERE, record.namespace].includes(subscription.namespace))
+      .filter(({ record }) => subscription.places.some((place) => isIn(place, record.namespace)))
       .map((change) => watcher.eventOf(deliveryOf(change)))
     return { events: events.filter((event) => event !== undefined), revision: past.revision }
   }
 
   async #initialEvents(
-    { resource, namespace }: Subscription,
+    { resource }: Subscription,
     options: RegistryWatchOptions & { readonly atLeast: number },
   ): Promise<{ readonly events: readonly RegistryEvent[]; readonly revision: number }> {
-    const page = await fromStore(resource, '', () =>
-      this.#ports.store.list(resourceName(resource), namespace === EVERYWHERE ? {} : { namespace }),
-    )
-    if (options.atLeast > page.revision) throw expired()
-    const isSelected = predicateOf(resource, options)
-    const objects = page.records.map(objectOf).filter((object) => isSelected(object))
-    const events: RegistryEvent[] = objects.map((object) => ({ type: 'ADDED', object }))
-    if (options.sendInitialEvents === true)
-      events.push(bookmarkOf(resource, { revision: page.revision, annotations: { [INITIAL_EVENTS_END]: 'true' } }))
-    return { events, revision: page.revision }
+    const { atLeast, sendInitialEvents, allowBookmarks: _bookmarks, resourceVersion: _since, ...asked } = options
+    const current = await list(this.#ports, resource, asked)
+    const revision = Number(current.resourceVersion)
+    if (atLeast > revision) throw expired()
+    const events: RegistryEvent[] = current.items.map((object) => ({ type: 'ADDED', object }))
+    if (sendInitialEvents === true)
+      events.push(bookmarkOf(resource, { revision, annotations: { [INITIAL_EVENTS_END]: 'true' } }))
+    return { events, revision }
   }
 
   #noteSlow(resource: ResourceDefinition): void {
@@ -125,21 +126,23 @@ export class WatchHub {
 
   #add(subscription: Subscription): void {
     const byNamespace = getOrMake(this.#watchers, resourceName(subscription.resource), () => new Map())
-    getOrMake(byNamespace, subscription.namespace, () => new Set()).add(subscription)
-    this.#count += 1
+    for (const place of subscription.places) getOrMake(byNamespace, place, () => new Set()).add(subscription)
+    this.#subscriptions.add(subscription)
     this.#unsubscribe ??= this.#ports.store.subscribe((changes, revision) => this.#fanOut(changes, revision))
     if (subscription.watcher.allowBookmarks) this.#scheduleBookmarks()
   }
 
   #remove(subscription: Subscription): void {
     const collection = resourceName(subscription.resource)
+    if (!this.#subscriptions.delete(subscription)) return
     const byNamespace = this.#watchers.get(collection)
-    const watchers = byNamespace?.get(subscription.namespace)
-    if (!watchers?.delete(subscription)) return
-    if (watchers.size === 0) byNamespace?.delete(subscription.namespace)
+    for (const place of subscription.places) {
+      const watchers = byNamespace?.get(place)
+      watchers?.delete(subscription)
+      if (watchers?.size === 0) byNamespace?.delete(place)
+    }
     if (byNamespace?.size === 0) this.#watchers.delete(collection)
-    this.#count -= 1
-    if (this.#count > 0) return
+    if (this.#subscriptions.size > 0) return
     this.#unsubscribe?.()
     this.#unsubscribe = undefined
     this.#seenRevision = 0
@@ -167,13 +170,11 @@ export class WatchHub {
   #sendBookmarks(): void {
     this.#cancelBookmarks = undefined
     let isAnyAllowed = false
-    for (const [, byNamespace] of this.#watchers)
-      for (const [, watchers] of byNamespace)
-        for (const { resource, watcher } of watchers) {
-          if (!watcher.allowBookmarks) continue
-          isAnyAllowed = true
-          watcher.bookmark(this.#seenRevision, (revision) => bookmarkOf(resource, { revision }))
-        }
+    for (const { resource, watcher } of this.#subscriptions) {
+      if (!watcher.allowBookmarks) continue
+      isAnyAllowed = true
+      watcher.bookmark(this.#seenRevision, (revision) => bookmarkOf(resource, { revision }))
+    }
     if (isAnyAllowed) this.#scheduleBookmarks()
   }
 }
