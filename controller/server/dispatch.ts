@@ -9,7 +9,8 @@ import { errorResponse, notServed, textResponse, toApiError, type ApiRequest, ty
 import { pathKey, routeOf, type ResourcePath, type Route } from './route.ts'
 import type { Authenticate } from './tokens.ts'
 import type { AuditSink } from './audit.ts'
-import { accessRequestOf, permit, permitPath } from './permit.ts'
+import { auditEventOf, isAudited, type AnsweredObject, type AuditedRequest } from './audit-event.ts'
+import { accessRequestOf, permit, permitPath, type Permission } from './permit.ts'
 import { seated, standing, type Run } from './seating.ts'
 import type { Seats } from './seats.ts'
 import { subresourceKey, type ServedSubresource } from './subresources.ts'
@@ -40,6 +41,7 @@ type Trace = {
   actor?: Actor
   verb?: Verb
   path?: ResourcePath
+  permission?: Permission
 }
 
 /** Builds the dispatch over its ports. */
@@ -83,6 +85,7 @@ export function createDispatch(ports: DispatchPorts): Dispatch {
         : subresourceVerb(request.method, path, subresource.definition)
     trace.verb = verb
     const permission = permit(ports.authorizer, accessRequestOf(actor, verb, { resource, path }))
+    trace.permission = permission
     const warn = (text: string): void => addWarning(trace.warnings, text)
     const call: Call = { request, resource, path, actor, permission, warn }
     const run: Run = (its) => (subresource === undefined ? runVerb(verbs, verb, its) : subresource.serve(verb, its))
@@ -100,7 +103,7 @@ export function createDispatch(ports: DispatchPorts): Dispatch {
       failure = toApiError(error)
       response = refusal(failure)
     }
-    account(request, trace, { status: response.status, failure })
+    account(request, trace, { status: response.status, failure, about: response.about })
     return { ...response, headers: { ...response.headers, ...traceHeaders(trace) } }
   }
 }
@@ -155,14 +158,39 @@ async function health(
 
 const MUTATIONS: ReadonlySet<Verb> = new Set<Verb>(['create', 'update', 'patch', 'delete', 'deletecollection'])
 
-/** Counts every request; logs each mutation and each denial with who, what and how it ended, never with a body. */
-function accountWith(
-  ports: Pick<DispatchPorts, 'log' | 'metrics' | 'clock'>,
-): (
+/** How a request ended. */
+type Answered = {
+  readonly status: number
+  readonly failure: ApiError | undefined
+  readonly about: AnsweredObject | undefined
+}
+
+const auditedOf = (
   request: ApiRequest,
   trace: Trace,
-  end: { readonly status: number; readonly failure: ApiError | undefined },
-) => void {
+  end: Answered & { readonly durationMs: number; readonly endedAtMs: number },
+): AuditedRequest => ({
+  auditId: trace.requestId,
+  method: request.method,
+  url: request.url,
+  userAgent: request.headers.get('user-agent'),
+  source: request.source,
+  actor: trace.actor,
+  verb: trace.verb,
+  path: trace.path,
+  allowedBecause: trace.permission?.reason,
+  about: end.about,
+  code: end.status,
+  reason: end.failure?.reason,
+  message: end.failure?.message,
+  endedAtMs: end.endedAtMs,
+  durationMs: end.durationMs,
+})
+
+/** Counts every request; logs each mutation and each denial with who, what and how it ended, never with a body. */
+function accountWith(
+  ports: Pick<DispatchPorts, 'log' | 'metrics' | 'clock' | 'audit'>,
+): (request: ApiRequest, trace: Trace, end: Answered) => void {
   const labels = ['verb', 'resource', 'code'] as const
   const requests = ports.metrics.counter(
     'apiserver_requests_total',
@@ -174,8 +202,11 @@ function accountWith(
     'Time to answer a request; for a watch, to open it.',
     ['verb'],
   )
-  return (request, trace, { status, failure }) => {
+  return (request, trace, end) => {
+    const { status, failure } = end
     const durationMs = ports.clock.monotonic() - trace.startedAtMs
+    const audited = auditedOf(request, trace, { ...end, durationMs, endedAtMs: ports.clock.now() })
+    if (isAudited(audited)) ports.audit.write(auditEventOf(audited))
     const verb = trace.verb ?? 'other'
     requests.add({ verb, resource: trace.verb ? (trace.path?.plural ?? '') : '', code: String(status) })
     durations.observe(durationMs / 1000, { verb })

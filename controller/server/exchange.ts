@@ -1,5 +1,6 @@
 /** One request and its response as values, so that the API is tested without a socket. Pure. */
 import { ApiError, statusOf } from '../api/errors.ts'
+import type { AnsweredObject } from './audit-event.ts'
 
 /** A request, whatever it came over. */
 export type ApiRequest = {
@@ -25,6 +26,8 @@ export type ApiResponse = {
   readonly headers: Readonly<Record<string, string | readonly string[]>>
   /** An iterable is a stream: its headers are flushed before the first chunk. */
   readonly body: string | Uint8Array | ByteStream
+  /** What it is about, for the audit log. */
+  readonly about?: AnsweredObject
 }
 
 /** A body that is sent as it comes; a chunk of a watch is one event, newline included. */

@@ -8,6 +8,7 @@ import type { KubeObject } from '../api/object.ts'
 import type { ResourceDefinition, SubresourceDefinition } from '../api/resource.ts'
 import type { PatchType, Registry, RegistryDeleteOptions, WriteContext } from '../registry/registry.ts'
 import { representationOf, type Representation } from './accept.ts'
+import type { AnsweredObject } from './audit-event.ts'
 import { APPLY_TYPE, applyParams, parseConfig } from './apply-patch.ts'
 import { contentTypeOf, parseBody, parseJson, unsupportedMediaType } from './body.ts'
 import { groupVersion } from './discovery.ts'
@@ -264,12 +265,20 @@ async function remove(ports: VerbPorts, call: Call): Promise<ApiResponse> {
   const { options, dryRun } = await readDeleteOptions(call)
   const context = { ...writeContext(call), ...(dryRun ? { dryRun } : {}) }
   const { object, deleted } = await ports.registry.delete(call.resource, keyOfPath(call), options, context)
-  if (!deleted) return objectResponse(ports, call, 200, object)
+  if (!deleted) return marked(objectResponse(ports, call, 200, object), dryRun)
   const { name, uid } = object.metadata
   const group = call.resource.group === '' ? {} : { group: call.resource.group }
   const details = { name, ...group, kind: call.resource.plural, uid }
-  return jsonResponse(200, { kind: 'Status', apiVersion: 'v1', metadata: {}, status: 'Success', details })
+  const status = { kind: 'Status', apiVersion: 'v1', metadata: {}, status: 'Success', details }
+  return marked({ ...jsonResponse(200, status), about: aboutOf(object) }, dryRun)
 }
+
+/** A deletion's dry run may be asked for in its body: the audit log is told. */
+const marked = (response: ApiResponse, isDryRun: boolean): ApiResponse =>
+  isDryRun ? { ...response, about: { ...response.about, isDryRun } } : response
+
+const aboutOf = ({ metadata: { name, uid, resourceVersion } }: KubeObject): AnsweredObject =>
+  present({ name, uid, resourceVersion })
 
 /** How many objects are deleted at once by deletecollection, page by page. */
 const DELETE_PAGE = 500
@@ -292,7 +301,7 @@ async function removeCollection(ports: VerbPorts, call: Call): Promise<ApiRespon
     for (const item of found.items) removed.push(...(await removeOne(ports, call, { item, options, context })))
     page = found.continue
   } while (page !== undefined && !call.request.signal.aborted)
-  return jsonResponse(200, listOf(call.resource, {}, removed))
+  return marked(jsonResponse(200, listOf(call.resource, {}, removed)), dryRun)
 }
 
 async function removeOne(
@@ -363,6 +372,10 @@ function preconditionsOf(given: unknown): RegistryDeleteOptions['preconditions']
 }
 
 function objectResponse(ports: VerbPorts, call: Call, status: number, object: KubeObject): ApiResponse {
+  return { ...shownObject(ports, call, status, object), about: aboutOf(object) }
+}
+
+function shownObject(ports: VerbPorts, call: Call, status: number, object: KubeObject): ApiResponse {
   const representation = representationFor(call)
   if (representation.as === 'Object') return jsonResponse(status, object)
   if (representation.as === 'PartialObjectMetadata')
