@@ -17,6 +17,10 @@ export type Column = {
   readonly name: string
   readonly type: 'string' | 'integer' | 'number' | 'boolean' | 'date'
   readonly jsonPath: string
+  /** Paths that are tried in order where jsonPath meets nothing; for built-in kinds, a CustomResourceDefinition has none. */
+  readonly orPaths?: readonly string[]
+  /** Paths whose members are counted together instead of printing a value; for built-in kinds too. */
+  readonly counts?: readonly string[]
   readonly priority?: number
   readonly description: string
 }

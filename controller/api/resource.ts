@@ -29,6 +29,11 @@ export type ResourceDefinition = {
   readonly description: string
   /** Schema of the whole object; absent for core kinds without one (Namespace, Event): kept as sent. */
   readonly schema?: StructuralSchema
+  /**
+   * What the type of a built-in kind declares besides metadata: other fields are dropped, OpenAPI shows it. Absent beside
+   * an absent schema: kept as sent. What its values mean is the registry's strategy to know.
+   */
+  readonly shape?: StructuralSchema
   /** Whether there is a status subresource: then the main endpoint ignores status and /status ignores the rest. */
   readonly hasStatus: boolean
   readonly columns: readonly Column[]

@@ -13,7 +13,7 @@ import { writerOf, withoutEntries } from './owners.ts'
 import type { RegistryOptions } from './ports.ts'
 import { badRequest, conflict, notFound } from './refusals.ts'
 import type { ApplyContext } from './registry.ts'
-import { apiVersionOf, checkDepth, checkPath, readRequest, type Request } from './request.ts'
+import { apiVersionOf, checkDepth, checkPath, readContent, readRequest, type Request } from './request.ts'
 import { isLostRace } from './store-errors.ts'
 import { storeChange } from './update.ts'
 import { checkSeen, readIfAny } from './write.ts'
@@ -52,7 +52,8 @@ function readConfig(resource: ResourceDefinition, body: unknown): JsonObject {
   const metadata = body['metadata']
   if (isJsonObject(metadata) && (metadata['managedFields'] ?? null) !== null)
     throw badRequest('metadata.managedFields must be nil')
-  return body
+  // What is owned is what is stored: a Secret's stringData counts as the data that it becomes.
+  return readContent(resource, body, { isPatch: false })
 }
 
 const shown = (value: unknown): string => JSON.stringify(value ?? '').slice(0, 200)
@@ -72,7 +73,7 @@ async function applyOnce(
   const live = await readIfAny(ports, resource, key)
   if (live === undefined && context.subresource !== undefined) throw notFound(resource, key.name)
   const applied = applyConfig({
-    atom: objectAtom(resource.schema),
+    atom: objectAtom(resource.schema ?? resource.shape),
     // A stored object is JSON.
     ...(live === undefined ? {} : { live: withoutEntries(live) as unknown as JsonObject }),
     config,

@@ -9,6 +9,7 @@ import { compileRules, type RuleCheck } from '../api/schema/cel.ts'
 import type { StructuralSchema } from '../api/schema/structural.ts'
 import { blocksRules, validate } from '../api/schema/validate.ts'
 import { contentDiffers } from './stamp.ts'
+import { strategyOf } from './strategy.ts'
 
 /** Rules are compiled once a schema. */
 const compiled = new WeakMap<StructuralSchema, RuleCheck>()
@@ -26,6 +27,7 @@ export const bornCauses = (resource: ResourceDefinition, object: KubeObject): re
   ...nameCauses(object.metadata.name, resource.kind),
   ...metaCauses(object.metadata),
   ...schemaCauses(resource, object, undefined),
+  ...strategyOf(resource).causes(object, undefined),
 ]
 
 /**
@@ -34,11 +36,16 @@ export const bornCauses = (resource: ResourceDefinition, object: KubeObject): re
  */
 export function changeCauses(resource: ResourceDefinition, object: KubeObject, live: KubeObject): readonly Cause[] {
   const statusDiffers = !jsonEqual(live.status, object.status)
-  const causes = contentDiffers(live, object) || statusDiffers ? schemaCauses(resource, object, live) : []
+  const causes = contentDiffers(live, object) || statusDiffers ? contentCauses(resource, object, live) : []
   const isOfStatus = (cause: Cause): boolean => /^status\b/.test(cause.field ?? '')
   const relevant = causes.filter((cause) => (isOfStatus(cause) ? statusDiffers : contentDiffers(live, object)))
   return [...newFinalizerCauses(object, live), ...metaCauses(object.metadata), ...relevant]
 }
+
+const contentCauses = (resource: ResourceDefinition, object: KubeObject, live: KubeObject): readonly Cause[] => [
+  ...schemaCauses(resource, object, live),
+  ...strategyOf(resource).causes(object, live),
+]
 
 function schemaCauses(
   resource: ResourceDefinition,

@@ -1,5 +1,7 @@
-/** The built-in Kubernetes resources that we serve: Namespace, Event and Lease, kept as they are sent. Pure. */
+/** The built-in Kubernetes resources that we serve: Namespace, Event and Lease, kept as they are sent, Secret, ConfigMap. Pure. */
 import type { ResourceDefinition } from '../api/resource.ts'
+import { configMapResource } from './config-maps.ts'
+import { secretResource } from './secrets.ts'
 
 /** core/v1 Namespace: one a tenant. Deleting it deletes what is in it. */
 export const namespaceResource: ResourceDefinition = {
@@ -38,7 +40,14 @@ export const eventResource: ResourceDefinition = {
   description: 'Something that has happened to an object; kept for an hour.',
   hasStatus: false,
   columns: [
-    { name: 'Last Seen', type: 'date', jsonPath: '.lastTimestamp', description: 'When it happened last.' },
+    {
+      name: 'Last Seen',
+      type: 'date',
+      jsonPath: '.lastTimestamp',
+      // Those of new-style recorders have no lastTimestamp.
+      orPaths: ['.series.lastObservedTime', '.eventTime', '.metadata.creationTimestamp'],
+      description: 'When it happened last.',
+    },
     { name: 'Type', type: 'string', jsonPath: '.type', description: 'Normal or Warning.' },
     { name: 'Reason', type: 'string', jsonPath: '.reason', description: 'Why, as one word.' },
     {
@@ -86,4 +95,10 @@ export const leaseResource: ResourceDefinition = {
 }
 
 /** All built-in resources, in order of discovery. */
-export const CORE_RESOURCES: readonly ResourceDefinition[] = [namespaceResource, eventResource, leaseResource]
+export const CORE_RESOURCES: readonly ResourceDefinition[] = [
+  namespaceResource,
+  eventResource,
+  secretResource,
+  configMapResource,
+  leaseResource,
+]

@@ -56,7 +56,7 @@ export function ownedObject(
   const owners = ownersBefore(resource, write)
   if (owners.size === 0 && live !== undefined) return withEntries(object, undefined)
   const after = ownersAfterUpdate({
-    atom: objectAtom(resource.schema),
+    atom: objectAtom(resource.schema ?? resource.shape),
     // Stored objects, and those about to be, are JSON.
     ...(live === undefined ? {} : { live: withoutEntries(live) as unknown as Json }),
     object: withoutEntries(object) as unknown as Json,

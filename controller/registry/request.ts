@@ -5,7 +5,9 @@ import { readMeta, type RequestedMeta, type SeenMeta } from '../api/meta.ts'
 import { isJsonObject } from '../api/patches.ts'
 import type { ResourceDefinition } from '../api/resource.ts'
 import { prune } from '../api/schema/prune.ts'
-import { badRequest } from './refusals.ts'
+import type { Faults } from './bags.ts'
+import { badRequest, invalid } from './refusals.ts'
+import { strategyOf } from './strategy.ts'
 
 /** Levels of nesting at most, so that recursion over an object is bounded. */
 const DEPTH_MAX = 64
@@ -26,19 +28,43 @@ export type Request = {
 export const apiVersionOf = (resource: ResourceDefinition): string =>
   resource.group === '' ? resource.version : `${resource.group}/${resource.version}`
 
-/** Reads a body of the resource; throws BadRequest when it cannot be one. */
-export function readRequest(resource: ResourceDefinition, body: unknown): Request {
+/** Reads a body of the resource, or what a patch makes of an object; throws BadRequest when it cannot be one, of a patch Invalid. */
+export function readRequest(
+  resource: ResourceDefinition,
+  body: unknown,
+  { isPatch = false }: { readonly isPatch?: boolean } = {},
+): Request {
   if (!isJsonObject(body)) throw badRequest('Cannot read the body: a JSON object is expected')
   checkDepth(body)
   checkType(resource, body)
   const { requested, seen, unknown, wrong } = readMeta(body['metadata'])
   if (wrong.length > 0) throw badRequest(`Cannot read the ${resource.kind}: ${wrong.slice(0, 20).join(', ')}`)
   const { apiVersion: _apiVersion, kind: _kind, metadata: _metadata, ...content } = body
-  if (resource.schema === undefined) return { meta: requested, seen, content: withoutNulls(content), unknown }
-  const pruned = prune(resource.schema, content)
+  const schema = resource.schema ?? resource.shape
+  const given = resource.schema === undefined ? withoutNulls(content) : content
+  if (schema === undefined) return { meta: requested, seen, content: given, unknown }
+  const pruned = prune(schema, given)
   // An object stays one under pruning.
-  const value = isJsonObject(pruned.value) ? pruned.value : {}
+  const value = readContent(resource, isJsonObject(pruned.value) ? pruned.value : {}, { isPatch })
   return { meta: requested, seen, content: value, unknown: [...unknown, ...pruned.unknown] }
+}
+
+/** The content as the kind's Go type would have it; throws BadRequest, of a patch Invalid, when it has another type. */
+export function readContent(
+  resource: ResourceDefinition,
+  content: JsonObject,
+  { isPatch }: { readonly isPatch: boolean },
+): JsonObject {
+  const faults: Faults = []
+  const read = strategyOf(resource).read(content, faults)
+  const [fault] = faults
+  if (fault === undefined) return read
+  // As in Kubernetes; but the patch itself is not repeated: it may hold a secret.
+  if (isPatch)
+    throw invalid(resource, '', [{ reason: 'FieldValueInvalid', message: `Invalid value: ${fault}`, field: 'patch' }])
+  throw badRequest(
+    `${resource.kind} in version "${resource.version}" cannot be handled as a ${resource.kind}: ${fault}`,
+  )
 }
 
 /** Throws BadRequest for a body that recursion must not walk. */

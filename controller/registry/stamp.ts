@@ -22,13 +22,17 @@ export function bornObject(resource: ResourceDefinition, request: Request, birth
     ...(birth.namespace === '' ? {} : { namespace: birth.namespace }),
     uid: birth.uid,
     resourceVersion: '',
-    generation: 1,
+    ...firstGeneration(resource),
     creationTimestamp: timestamp(birth.nowMs),
     ...requested,
   }
   const content = resource.hasStatus ? without(request.content, 'status') : request.content
   return strategyOf(resource).prepareCreate(assemble(resource, metadata, { ...request, content }))
 }
+
+/** Built-in kinds count no generation, as in Kubernetes. The type promises one: only code that knows its kinds reads it. */
+const firstGeneration = (resource: ResourceDefinition): Pick<ObjectMeta, 'generation'> =>
+  (resource.schema === undefined ? {} : { generation: 1 }) as Pick<ObjectMeta, 'generation'>
 
 /** The object that a write to the main endpoint would store; status stays as it is. */
 export function updatedObject(resource: ResourceDefinition, live: KubeObject, request: Request): KubeObject {
@@ -74,7 +78,7 @@ export function deletingObject(
     ...live,
     metadata: {
       ...metadata,
-      generation: metadata.generation + 1,
+      ...nextGeneration(metadata),
       deletionTimestamp: timestamp(options.nowMs),
       deletionGracePeriodSeconds: 0,
     },
@@ -105,9 +109,17 @@ export const contentDiffers = (live: KubeObject, object: KubeObject): boolean =>
   !jsonEqual({ ...live, metadata: 0, status: 0 }, { ...object, metadata: 0, status: 0 })
 
 function withGeneration(object: KubeObject, live: KubeObject): KubeObject {
-  const generation = live.metadata.generation + (contentDiffers(live, object) ? 1 : 0)
-  return { ...object, metadata: { ...object.metadata, generation } }
+  if (!contentDiffers(live, object)) return object
+  return { ...object, metadata: { ...object.metadata, ...nextGeneration(live.metadata) } }
 }
+
+/** One more, of an object that counts. */
+const nextGeneration = ({
+  generation,
+}: {
+  readonly generation?: number
+}): { readonly generation?: never } | Pick<ObjectMeta, 'generation'> =>
+  generation === undefined ? {} : { generation: generation + 1 }
 
 function updatedMeta(live: ObjectMeta, requested: RequestedMeta): ObjectMeta {
   const { labels: _l, annotations: _a, finalizers: _f, ownerReferences: _o, ...kept } = live

@@ -56,7 +56,7 @@ export async function patch(
     context.signal?.throwIfAborted()
     const live = await readLive(ports, resource, key)
     const body = patched(resource, live, write.patch)
-    const request = readRequest(resource, body)
+    const request = readRequest(resource, body, { isPatch: true })
     checkPath(resource, key, request.meta)
     if (tries === 1) noteUnknown(request.unknown, context, { resource, isPatch: true })
     checkSeen(resource, live, request.seen)

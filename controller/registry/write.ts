@@ -10,9 +10,7 @@ import { objectOf, textOf } from './records.ts'
 import type { ForecastChange } from './forecast.ts'
 import type { WriteContext } from './registry.ts'
 import { fromStore } from './store-errors.ts'
-
-/** Bytes of an object's text at most. */
-export const OBJECT_BYTES_MAX = 1024 * 1024
+import { strategyOf } from './strategy.ts'
 
 /** Tells of unknown fields as `fieldValidation` says; `isPatch` decides the reason of a refusal, as kube does. */
 export function noteUnknown(
@@ -82,8 +80,8 @@ export async function commitStep(ports: RegistryOptions, step: Step): Promise<Ku
   const { type, resource, object, read } = step
   const { name, namespace = '' } = object.metadata
   const text = textOf(object)
-  if (text.sizeBytes > OBJECT_BYTES_MAX && type === 'Put')
-    throw tooLarge(resource, name, text.sizeBytes, OBJECT_BYTES_MAX)
+  const { sizeBytesMax } = strategyOf(resource)
+  if (text.sizeBytes > sizeBytesMax && type === 'Put') throw tooLarge(resource, name, text.sizeBytes, sizeBytesMax)
   const changes = await fromStore(resource, name, () =>
     ports.store.commit([
       { type, key: storeKeyOf(resource, { namespace, name }), expectedRevision: Number(read), value: text.at },

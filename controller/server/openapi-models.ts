@@ -19,7 +19,7 @@ const KIND_TEXT = 'Kind is the name of the kind that this object is of, in Camel
 
 /** The model of a kind, with metadata as a reference and its group, version and kind. `prefix` is where models lie. */
 export function kindModel(resource: ResourceDefinition, prefix: string): object {
-  const schema = resource.schema
+  const schema = resource.schema ?? resource.shape
   return {
     type: 'object',
     description: resource.description,

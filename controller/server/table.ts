@@ -57,7 +57,7 @@ const AGE_COLUMN: Column = {
 /** Compiles the columns of a resource once; throws SyntaxError when a column's path cannot be read. */
 export function tableRenderer(resource: Pick<ResourceDefinition, 'columns'>): TableRenderer {
   const declared = resource.columns.length === 0 ? [AGE_COLUMN] : resource.columns
-  const compiled = declared.map((column) => ({ column, path: compileJsonPath(column.jsonPath) }))
+  const compiled = declared.map((column) => ({ column, read: readerOf(column) }))
   const columns = [NAME_COLUMN, ...declared.map(definitionOf)]
   const row = (object: KubeObject, options: TableOptions): object => ({
     cells: [object.metadata.name ?? '', ...compiled.map((each) => cellOf(each, object, options.nowMs))],
@@ -97,9 +97,31 @@ export const partialMetadata = (object: KubeObject, version: 'v1' | 'v1beta1'): 
   metadata: object.metadata,
 })
 
-function cellOf(each: { readonly column: Column; readonly path: JsonPath }, object: KubeObject, nowMs: number): Cell {
-  // Kubernetes prints the first value that a path meets, and nothing where it meets none.
-  const value = each.path(object)[0]
+/** What a column shows of an object: a count, or the first value that its paths meet, and nothing where they meet none. */
+function readerOf({ jsonPath, orPaths = [], counts }: Column): (object: KubeObject) => unknown {
+  if (counts !== undefined) {
+    const paths = counts.map(compileJsonPath)
+    return (object) => paths.reduce((sum, path) => sum + membersOf(path(object)[0]), 0)
+  }
+  const paths = [jsonPath, ...orPaths].map(compileJsonPath)
+  return (object) => firstOf(paths, object)
+}
+
+const membersOf = (value: unknown): number =>
+  typeof value === 'object' && value !== null ? Object.keys(value).length : 0
+
+function firstOf(paths: readonly JsonPath[], object: KubeObject): unknown {
+  for (const path of paths) {
+    const value = path(object)[0]
+    if (value !== undefined && value !== null) return value
+  }
+  return undefined
+}
+
+type Reading = { readonly column: Column; readonly read: (object: KubeObject) => unknown }
+
+function cellOf(each: Reading, object: KubeObject, nowMs: number): Cell {
+  const value = each.read(object)
   if (value === undefined || value === null) return null
   switch (each.column.type) {
     case 'string':
