@@ -1,9 +1,11 @@
 /** Stories and random histories of a whole fleet under faults (promises.md S1, S2, S5, L1, L5). */
 import { writeFileSync } from 'node:fs'
 import { afterEach, describe, expect, test } from 'vitest'
-import { spriteKind } from '../controller/kinds/sprite/schema.ts'
+import { DRAIN_AT_ANNOTATION, WAKE_AT_ANNOTATION } from '../controller/kinds/marks.ts'
+import { spriteKind, type Sprite } from '../controller/kinds/sprite/schema.ts'
 import { slotLedgerKind } from '../controller/kinds/slotledger/schema.ts'
-import { isTerminal } from '../controller/kinds/work/schema.ts'
+import { isTerminal, workKind, type Work } from '../controller/kinds/work/schema.ts'
+import { microTimestamp } from '../system/timestamp.ts'
 import { Fleet } from './simulation/fleet.ts'
 
 let fleet: Fleet | undefined
@@ -142,6 +144,98 @@ describe('stories', () => {
   })
 })
 
+describe('what people ask for', () => {
+  test('FL9 a woken sprite has a machine without work, queues for it as any other, and sleeps after its idle time', async () => {
+    const it = await fleetOf({ seed: 9, limit: 1, tenants: ['acme'] })
+    for (const name of ['a', 'b']) await it.addSprite('acme', name)
+    await it.run(10)
+    for (const sprite of it.sprites()) await ask(it, sprite, WAKE_AT_ANNOTATION)
+    await it.run(25)
+    expect(phases(it)).toEqual({ a: 'Idle', b: 'Queued' })
+    await it.run(60)
+    expect(phases(it)).toEqual({ a: 'Stopped', b: 'Idle' })
+    await it.run(90)
+    expect(phases(it)).toEqual({ a: 'Stopped', b: 'Stopped' })
+    expect(it.machines.calls.filter(({ call }) => call === 'create')).toHaveLength(2)
+    it.client.resetCalls()
+    await it.run(60)
+    expect(it.client.commits).toBe(0)
+  })
+
+  test('FL10 a wake-up that comes while it idles lets it stay for its idle time from then on', async () => {
+    const it = await fleetOf({ seed: 10, limit: 1, tenants: ['acme'] })
+    await it.addSprite('acme', 'a')
+    await ask(it, it.sprites()[0], WAKE_AT_ANNOTATION)
+    await it.run(35)
+    expect(phases(it)).toEqual({ a: 'Idle' })
+    await ask(it, it.sprites()[0], WAKE_AT_ANNOTATION)
+    await it.run(25)
+    expect(phases(it)).toEqual({ a: 'Idle' })
+    await it.run(70)
+    expect(phases(it)).toEqual({ a: 'Stopped' })
+    expect(it.machines.calls.filter(({ call }) => call === 'create')).toHaveLength(1)
+  })
+
+  test('FL11 a drained sprite finishes its task, stops, and comes back only for new work', async () => {
+    const it = await fleetOf({ seed: 11, limit: 1, tenants: ['acme'], retentionSeconds: 3_600 })
+    await it.addSprite('acme', 'a')
+    await it.addWork('acme', 'one')
+    for (let second = 0; it.work()[0]?.status?.phase !== 'InProgress'; second++) {
+      if (second > 60) throw new Error('the work never began')
+      await it.tick()
+    }
+    await ask(it, it.sprites()[0], DRAIN_AT_ANNOTATION)
+    await it.run(25)
+    expect(it.work()[0]?.status?.attempts?.map(({ outcome }) => outcome)).toEqual(['Completed'])
+    expect(phases(it)).toEqual({ a: 'Stopped' })
+    await it.run(60)
+    expect(it.machines.calls.filter(({ call }) => call === 'start')).toEqual([])
+    await it.addWork('acme', 'two')
+    await it.run(30)
+    expect(it.work().map((work) => work.status?.phase)).toEqual(['Completed', 'Completed'])
+    expect(phases(it)).toEqual({ a: 'Idle' })
+  })
+
+  test('FL12 a drain calls off a wake-up that waits; one that always runs is started anew', async () => {
+    const it = await fleetOf({ seed: 12, limit: 1, tenants: ['acme'] })
+    await it.addSprite('acme', 'a', { runPolicy: 'Always' })
+    await it.addSprite('acme', 'b')
+    await it.run(20)
+    await ask(it, it.sprites()[1], WAKE_AT_ANNOTATION)
+    await it.run(5)
+    expect(phases(it)).toEqual({ a: 'Idle', b: 'Queued' })
+    await ask(it, it.sprites()[1], DRAIN_AT_ANNOTATION)
+    await ask(it, it.sprites()[0], DRAIN_AT_ANNOTATION)
+    await it.run(40)
+    expect(phases(it)).toEqual({ a: 'Idle', b: 'Stopped' })
+    expect(it.sprites()[0]?.status?.machine?.incarnation).toBe(2)
+  })
+
+  test('FL13 work that failed for good is done after a retry, with all its attempts anew and its history kept', async () => {
+    const it = await fleetOf({ seed: 13, limit: 1, tenants: ['acme'] })
+    it.failWork = 1
+    await it.addSprite('acme', 'a')
+    await it.addWork('acme', 'w', { maxAttempts: 2 })
+    await it.run(90)
+    expect(it.work()[0]?.status?.phase).toBe('Failed')
+    const [failed] = it.work()
+    if (failed !== undefined) await retry(it, failed)
+    await it.run(60)
+    expect(it.work()[0]?.status?.attempts?.map(({ number, outcome }) => `${number} ${outcome ?? ''}`)).toEqual([
+      '1 Failed',
+      '2 Failed',
+      '3 Failed',
+      '4 Failed',
+    ])
+    it.failWork = 0
+    const [again] = it.work()
+    if (again !== undefined) await retry(it, again)
+    await it.run(60)
+    expect(it.work()[0]?.status?.phase).toBe('Completed')
+    expect(it.work()[0]?.status?.attempt).toBe(5)
+  })
+})
+
 const SEEDS = Number(process.env['SIMULATION_SEEDS'] ?? 60)
 
 describe('random histories', () => {
@@ -228,4 +322,27 @@ async function misbehave(it: Fleet, step: number): Promise<void> {
         spec: { ...sprite.spec, guest: { cpuKind: 'shared', cpus: 1, memoryMb: random() < 0.5 ? 256 : 1024 } },
       })
   }
+  const asked = random()
+  if (asked < 0.08) await ask(it, pick(it.sprites()), asked < 0.04 ? WAKE_AT_ANNOTATION : DRAIN_AT_ANNOTATION)
+  if (random() < 0.03) {
+    const work = pick(it.work())
+    if (work !== undefined) await it.client.update(workKind, { ...work, spec: { ...work.spec, cancelled: true } })
+  }
+  if (random() < 0.06) {
+    const work = pick(it.work().filter(({ status }) => status?.phase === 'Failed' || status?.phase === 'Cancelled'))
+    if (work !== undefined) await retry(it, work)
+  }
 }
+
+async function ask(it: Fleet, sprite: Sprite | undefined, annotation: string): Promise<void> {
+  if (sprite === undefined) return
+  const { name, namespace = '', annotations } = sprite.metadata
+  const asked = { ...annotations, [annotation]: microTimestamp(it.clock.now()) }
+  await it.client.patchMetadata(spriteKind, { namespace, name }, { annotations: asked })
+}
+
+const retry = (it: Fleet, work: Work): Promise<Work> =>
+  it.client.update(workKind, {
+    ...work,
+    spec: { ...work.spec, cancelled: false, retries: (work.status?.retries ?? 0) + 1 },
+  })

@@ -12,6 +12,10 @@ export const MANAGED_BY_LABEL = `${GROUP}/managed-by`
 export const PAUSED_ANNOTATION = `${GROUP}/paused`
 /** Annotation: "true" means that deletion is refused while work is in progress. */
 export const PROTECTED_ANNOTATION = `${GROUP}/protected`
+/** Annotation: when the machine of a sprite was asked to start, or to stay, although there is no work. */
+export const WAKE_AT_ANNOTATION = `${GROUP}/wake-at`
+/** Annotation: when the machine of a sprite was asked to finish its task and stop. */
+export const DRAIN_AT_ANNOTATION = `${GROUP}/drain-at`
 /** Finalizer of a Tenant: held before its namespace is made, released when all it owned is gone. */
 export const TENANT_FINALIZER = `${GROUP}/tenant`
 

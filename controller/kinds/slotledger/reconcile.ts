@@ -6,6 +6,7 @@ import { watchOf, DONE, type Cache, type ControllerOptions, type Outcome } from 
 import type { MachineList } from '../../providers/machines.ts'
 import type { Clock } from '../../../system/clock.ts'
 import { timestamp } from '../../../system/timestamp.ts'
+import { DRAIN_AT_ANNOTATION, WAKE_AT_ANNOTATION } from '../marks.ts'
 import { projectKind } from '../project/schema.ts'
 import { spriteKind, type Sprite } from '../sprite/schema.ts'
 import { lacksPersona } from '../sprite/want.ts'
@@ -69,8 +70,8 @@ export function slotController(ports: SlotPorts): ControllerOptions {
 
 /** All of a sprite that its claim to a slot follows from (`contendersOf`), as a text to compare. */
 function wishOf(sprite: Sprite): string {
-  const { uid, generation, deletionTimestamp } = sprite.metadata
-  const { machine, retryTime, idleSince } = sprite.status ?? {}
+  const { uid, generation, deletionTimestamp, annotations } = sprite.metadata
+  const { machine, retryTime, idleSince, wokenTime } = sprite.status ?? {}
   const lacks = lacksPersona(sprite)
   return JSON.stringify([
     uid,
@@ -80,6 +81,9 @@ function wishOf(sprite: Sprite): string {
     machine?.readyTime,
     retryTime,
     idleSince,
+    wokenTime,
+    annotations?.[WAKE_AT_ANNOTATION],
+    annotations?.[DRAIN_AT_ANNOTATION],
     lacks,
   ])
 }

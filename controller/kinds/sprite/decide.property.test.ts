@@ -4,8 +4,10 @@ import { describe, expect, test } from 'vitest'
 import { MACHINE_STATES, PROVIDER_ERROR_REASONS, type Machine } from '../../providers/machines.ts'
 import { timestamp } from '../../../system/timestamp.ts'
 import { faultsOf } from '../decision-checks.ts'
+import { DRAIN_AT_ANNOTATION, isPaused, PAUSED_ANNOTATION, WAKE_AT_ANNOTATION } from '../marks.ts'
 import { projectOf, TEST_NOW_MS } from '../object-builders.ts'
 import { sameJson, statusPatch } from '../status.ts'
+import { isToDrain } from './asks.ts'
 import { decideSprite } from './decide.ts'
 import { MACHINE_FINALIZER, SPRITE_PHASES, spriteKind, type Sprite, type SpriteMachine } from './schema.ts'
 import { spriteStatus, type ActOutcome } from './status.ts'
@@ -61,9 +63,13 @@ const sprites: fc.Arbitrary<Sprite> = fc
     isHeld: fc.integer({ min: 0, max: 9 }).map((roll) => roll > 0),
     isPaused: fc.integer({ min: 0, max: 19 }).map((roll) => roll === 0),
     runPolicy: fc.constantFrom('OnDemand', 'OnDemand', 'Always', 'Stopped'),
+    asked: fc.record({ wake: maybe(past), drain: maybe(past) }),
+    wokenTime: maybe(past),
   })
-  .map(({ machine, phase, failures, retryTime, idleSince, hasSpoken, isDeleting, isHeld, isPaused, runPolicy }) =>
-    heldSprite(
+  .map((of) => {
+    const { machine, phase, failures, retryTime, idleSince, hasSpoken, isDeleting, isHeld, isPaused, runPolicy } = of
+    const { wake, drain } = of.asked
+    return heldSprite(
       {
         phase,
         failures,
@@ -71,6 +77,7 @@ const sprites: fc.Arbitrary<Sprite> = fc
         ...(machine === undefined ? {} : { machine }),
         ...(retryTime === undefined ? {} : { retryTime }),
         ...(idleSince === undefined ? {} : { idleSince }),
+        ...(of.wokenTime === undefined ? {} : { wokenTime: of.wokenTime }),
         ...(hasSpoken
           ? {
               conditions: [
@@ -90,11 +97,15 @@ const sprites: fc.Arbitrary<Sprite> = fc
         metadata: {
           ...(isDeleting ? DELETING : {}),
           finalizers: isHeld ? [MACHINE_FINALIZER] : [],
-          ...(isPaused ? { annotations: { 'sprites.highera.com/paused': 'true' } } : {}),
+          annotations: {
+            ...(isPaused ? { [PAUSED_ANNOTATION]: 'true' } : {}),
+            ...(wake === undefined ? {} : { [WAKE_AT_ANNOTATION]: wake }),
+            ...(drain === undefined ? {} : { [DRAIN_AT_ANNOTATION]: drain }),
+          },
         },
       },
-    ),
-  )
+    )
+  })
 
 const observationsOf = (machine: SpriteMachine | undefined): fc.Arbitrary<Observation> => {
   if (machine === undefined) return fc.constant({ seen: 'none' })
@@ -210,9 +221,7 @@ describe('in every world', () => {
 
   test('SPR62 there is at most one call, and a paused sprite makes none', () => {
     holds(
-      (world, decision) =>
-        decision.actions.length <= 1 &&
-        (world.sprite.metadata.annotations === undefined || decision.actions.length === 0),
+      (world, decision) => decision.actions.length <= 1 && (!isPaused(world.sprite) || decision.actions.length === 0),
     )
   })
 
@@ -297,6 +306,7 @@ describe('in every world', () => {
         world.sprite.spec.runPolicy === 'Always' &&
         world.tenant === activeTenantInUse(world) &&
         world.project === undefined &&
+        !isToDrain(world.sprite, world.nowMs) &&
         world.slot.holder?.revoke === undefined &&
         world.config?.specHash === world.sprite.status.machine.specHash &&
         world.presence?.incarnation === 1 &&

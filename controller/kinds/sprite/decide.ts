@@ -12,6 +12,8 @@
 import { isDeleting } from '../../api/object.ts'
 import { ready, unknown } from '../../api/conditions.ts'
 import { isPaused, PAUSED_ANNOTATION } from '../marks.ts'
+import { microTimestamp } from '../../../system/timestamp.ts'
+import { servedWakeMs } from './asks.ts'
 import type { SpriteMachine } from './schema.ts'
 import { absent } from './absence.ts'
 import { settled } from './attempt.ts'
@@ -24,7 +26,8 @@ import { wantsMachine, type Want } from './want.ts'
 import type { SpriteDecision, SpriteWorld } from './world.ts'
 
 /** The one step that a sprite needs now; the same world gives the same answer. */
-export function decideSprite(world: SpriteWorld): SpriteDecision {
+export function decideSprite(seen: SpriteWorld): SpriteDecision {
+  const world = withWakeServed(seen)
   const { sprite } = world
   const machine = sprite.status?.machine
   if (isPaused(sprite)) return paused(world)
@@ -33,6 +36,14 @@ export function decideSprite(world: SpriteWorld): SpriteDecision {
   if (machine === undefined) return withoutMachine(world, want)
   if (machine.id === undefined) return unanswered(world, want, machine)
   return withMachine(world, want, { ...machine, id: machine.id })
+}
+
+/** A wake-up that is served as of this pass counts as served in it, as in its status. */
+function withWakeServed(world: SpriteWorld): SpriteWorld {
+  const atMs = servedWakeMs(world)
+  const { status } = world.sprite
+  if (atMs === undefined || status === undefined) return world
+  return { ...world, sprite: { ...world.sprite, status: { ...status, wokenTime: microTimestamp(atMs) } } }
 }
 
 function paused(world: SpriteWorld): SpriteDecision {

@@ -1,6 +1,7 @@
 /** Decides what stands in the status of a sprite that has, or soon has, no machine. Pure. */
 import { isDeleting } from '../../api/object.ts'
 import { ready, reconciling, stalled, type ConditionPatch } from '../../api/conditions.ts'
+import { isWakePending } from './asks.ts'
 import type { SpriteMachine, SpritePhase } from './schema.ts'
 import type { Want } from './want.ts'
 import type { SpriteDecision, SpriteWorld } from './world.ts'
@@ -72,7 +73,8 @@ const asleep: Rest = {
   conditions: ready('Asleep', 'Has no work; a machine is made when there is some'),
 }
 
-const isNeeded = (world: SpriteWorld): boolean => world.assignedWork > 0 || world.sprite.spec.runPolicy === 'Always'
+const isNeeded = (world: SpriteWorld): boolean =>
+  world.assignedWork > 0 || world.sprite.spec.runPolicy === 'Always' || isWakePending(world.sprite, world.nowMs)
 
 function backingOff(world: SpriteWorld): ConditionPatch[] {
   const failures = world.sprite.status?.failures ?? 0

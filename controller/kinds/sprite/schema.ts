@@ -98,6 +98,7 @@ const status = z.object({
   project: z.string().max(253).optional().describe('Project of its current work.'),
   lastHeartbeatTime: timeField('Last sign of life, written at most once a minute.').optional(),
   idleSince: timeField('Since when it has had nothing to do.').optional(),
+  wokenTime: timeField('The last wake-up that a machine of it has been up for.').optional(),
   tokensUsed: countField('Tokens used by its finished work.').optional(),
   failures: countField('Machines in a row that never became ready.').optional(),
   retryTime: timeField('Not before then is a new machine tried.').optional(),

@@ -2,7 +2,8 @@
 import { mergeConditions, type ConditionPatch } from '../../api/conditions.ts'
 import { isTerminalReason, reasonOf } from './provider-reasons.ts'
 import type { Machine, ProviderErrorReason } from '../../providers/machines.ts'
-import { timestamp } from '../../../system/timestamp.ts'
+import { microTimestamp, timestamp } from '../../../system/timestamp.ts'
+import { servedWakeMs } from './asks.ts'
 import type { SpriteMachine, SpriteStatus } from './schema.ts'
 import type { SpriteDecision, SpriteWorld } from './world.ts'
 
@@ -31,6 +32,7 @@ export function spriteStatus(world: SpriteWorld, decision: SpriteDecision, outco
     currentTask: world.currentWork?.name,
     project: world.currentWork?.project,
     idleSince: isIdle ? ((before.phase === 'Idle' ? before.idleSince : undefined) ?? world.now) : undefined,
+    wokenTime: wokenTime(world),
     tokensUsed: world.tokensUsed === 0 ? before.tokensUsed : world.tokensUsed,
     failures: outcome.isBraked === true ? before.failures : (decision.failures ?? before.failures),
     retryTime: decision.retryTime,
@@ -41,6 +43,11 @@ export function spriteStatus(world: SpriteWorld, decision: SpriteDecision, outco
     conditions,
   }
   return withHeartbeat(world, status)
+}
+
+function wokenTime(world: SpriteWorld): string | undefined {
+  const atMs = servedWakeMs(world)
+  return atMs === undefined ? undefined : microTimestamp(atMs)
 }
 
 /** A heartbeat alone is not worth a write: its time goes along when something else has changed. */

@@ -61,6 +61,8 @@ function whyItStops(world: SpriteWorld, want: Want, cause: RestCause): string {
       return 'its tenant or project is suspended'
     case 'Stopped':
       return 'spec.runPolicy is Stopped'
+    case 'Drained':
+      return 'it was asked to drain'
     case 'AgentTypeNotAllowed':
       return 'its agent type is not among the tenant’s enabledAgents'
     case 'TenantNotReady':

@@ -4,6 +4,7 @@ import { isDeleting } from '../../api/object.ts'
 import { parseTimestamp } from '../../../system/timestamp.ts'
 import type { Project } from '../project/schema.ts'
 import type { Tenant } from '../tenant/schema.ts'
+import { isToDrain, isWakePending, wakeAtMs } from './asks.ts'
 import type { Sprite } from './schema.ts'
 
 /** What that is judged from. */
@@ -28,6 +29,7 @@ export type WantReason =
   | 'Stopped'
   | 'Revoked'
   | 'BackingOff'
+  | 'Drained'
   | 'Asleep'
 
 /** Whether a sprite should have a running machine now. */
@@ -48,6 +50,7 @@ export function wantsMachine(world: WantWorld): Want {
   if (sprite.spec.runPolicy === 'Stopped') return not('Stopped')
   if (world.isRevoked) return not('Revoked')
   if (isBackingOff(sprite, world.nowMs)) return not('BackingOff')
+  if (isToDrain(sprite, world.nowMs)) return not('Drained')
   if (sprite.spec.runPolicy === 'Always' || world.assignedWork > 0) return { wants: true, reason: 'Running' }
   return lingering(world, tenant.status.limits.spriteIdleTimeoutSeconds)
 }
@@ -69,13 +72,16 @@ function agentTypeIsDisabled(sprite: Sprite, tenant: Tenant): boolean {
   return enabled !== undefined && !enabled.includes(sprite.spec.agentType)
 }
 
-/** Without work, a machine that is up stays until its idle timeout; one that is not is not made. */
+/** Without work, a machine that is up stays until its idle timeout; one that is not is made only for a wake-up. */
 function lingering(world: WantWorld, tenantTimeoutSeconds: number): Want {
-  const machine = world.sprite.status?.machine
+  const { sprite, nowMs } = world
+  if (isWakePending(sprite, nowMs)) return { wants: true, reason: 'Running' }
+  const machine = sprite.status?.machine
   if (machine === undefined || machine.intent === 'Stop' || machine.intent === 'Destroy') return not('Asleep')
-  const idleSinceMs = parseTimestamp(world.sprite.status?.idleSince)
+  const idleSinceMs = parseTimestamp(sprite.status?.idleSince)
   if (machine.readyTime === undefined || idleSinceMs === undefined) return { wants: true, reason: 'Running' }
-  const leftMs = idleSinceMs + idleTimeoutSeconds(world.sprite, tenantTimeoutSeconds) * 1000 - world.nowMs
+  const stillSinceMs = Math.max(idleSinceMs, wakeAtMs(sprite, nowMs) ?? 0)
+  const leftMs = stillSinceMs + idleTimeoutSeconds(sprite, tenantTimeoutSeconds) * 1000 - nowMs
   return leftMs > 0 ? { wants: true, reason: 'Running', idleLeftMs: leftMs } : not('Asleep')
 }
 

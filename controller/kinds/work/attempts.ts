@@ -20,13 +20,23 @@ const lost = (attempt: Attempt): boolean => attempt.outcome === 'Lost'
 /** A drained sprite gives its work back unharmed. */
 const isDrained = (attempt: Attempt): boolean => attempt.outcome === 'Blocked' && attempt.reason === 'Drained'
 
-/** The last attempt that ended, if any. */
+/** The attempts since it was last asked to be tried again: those before count against it no more. */
+export const countedAttempts = (work: Work): readonly Attempt[] => {
+  const { attempts = [], attemptsBefore = 0 } = work.status ?? {}
+  return attempts.filter((attempt) => attempt.number > attemptsBefore)
+}
+
+/** Whether it has ended without a result, and was asked to be tried again since. */
+export const isToBeRetried = ({ spec, status }: Pick<Work, 'spec' | 'status'>): boolean =>
+  (status?.phase === 'Failed' || status?.phase === 'Cancelled') && (spec.retries ?? 0) > (status.retries ?? 0)
+
+/** The last counted attempt that ended, if any. */
 export const lastAttempt = (work: Work): Attempt | undefined =>
-  (work.status?.attempts ?? []).findLast((attempt) => attempt.outcome !== undefined)
+  countedAttempts(work).findLast((attempt) => attempt.outcome !== undefined)
 
 /** Whether every try that the spec grants has failed, or it was lost or found no model too often. */
 export function attemptsAreExhausted(work: Work): boolean {
-  const attempts = work.status?.attempts ?? []
+  const attempts = countedAttempts(work)
   return (
     attempts.filter(failed).length >= work.spec.maxAttempts ||
     attempts.filter(lost).length >= LOST_ATTEMPTS_MAX ||
@@ -36,7 +46,7 @@ export function attemptsAreExhausted(work: Work): boolean {
 
 /** Not before then (ms since 1970) may it be tried again; 0 when at once. */
 export function retryNotBeforeMs(work: Work): number {
-  const attempts = work.status?.attempts ?? []
+  const attempts = countedAttempts(work)
   const last = lastAttempt(work)
   const endedAtMs = parseTimestamp(last?.endTime)
   if (last === undefined || endedAtMs === undefined || last.outcome === 'InReview' || isDrained(last)) return 0

@@ -9,7 +9,7 @@ import type { Review } from '../review/schema.ts'
 import type { Sprite, SpriteMachine } from '../sprite/schema.ts'
 import { activeTenant, ago, DELETING, machineOf } from '../sprite/world-builder.ts'
 import { sameJson } from '../status.ts'
-import { LOST_ATTEMPTS_MAX } from './attempts.ts'
+import { countedAttempts, isToBeRetried, LOST_ATTEMPTS_MAX } from './attempts.ts'
 import { decideWork, type WorkDecision, type WorkWorld } from './decide.ts'
 import { isTerminal, WORK_PHASES, workKind, type Attempt, type HandOff, type Work, type WorkStatus } from './schema.ts'
 
@@ -307,6 +307,83 @@ describe('a work whose result is in', () => {
   })
 })
 
+describe('a work that is to be tried again', () => {
+  const failed: WorkStatus = {
+    phase: 'Failed',
+    attempts: [1, 2, 3].map((number) => attempt(number, 'Failed')),
+    attempt: 3,
+    attemptsTotal: 3,
+    assignedSprite: 'a',
+    incarnation: 1,
+    completionTime: ago(9_000),
+    handOffs: [handOff(1)],
+  }
+  const next = (over: Partial<WorkWorld>): Work => {
+    const world = worldOf(over)
+    return { ...world.work, status: statusAfter(world, decideWork(world)) }
+  }
+  check({
+    'WRK70 that failed waits again': [of(failed, { retries: 1 }), '- | Pending | False Retried'],
+    'WRK70 that was cancelled waits again': [
+      of({ ...failed, phase: 'Cancelled' }, { retries: 1 }),
+      '- | Pending | False Retried',
+    ],
+    'WRK70 and was for the same count already, stays as it ended': [
+      of({ ...failed, retries: 1 }, { retries: 1 }),
+      '- | = | False Failed Stalled',
+    ],
+    'WRK70 is not, while it has not ended': [
+      of({ phase: 'Assigned', assignedSprite: 'a' }, { retries: 1 }),
+      '- | = | False Assigned',
+    ],
+    'WRK70 is not, once it is completed': [
+      of({ phase: 'Completed', assignedSprite: 'a' }, { retries: 1 }),
+      '- | = | True Completed',
+    ],
+    'WRK71 past its deadline fails again': [
+      of({ ...failed, phase: 'Pending', attemptsBefore: 3 }, { retries: 1, ...PAST }),
+      '- | Failed | False DeadlineExceeded Stalled',
+    ],
+  })
+
+  test('WRK71 it has all its attempts anew, keeps those it had, and their numbers go on', () => {
+    const work = next(of(failed, { retries: 1 }))
+    expect(work.status).toMatchObject({ phase: 'Pending', retries: 1, attemptsBefore: 3, attemptsTotal: 3 })
+    expect(work.status?.attempts).toEqual(failed.attempts)
+    const waits = decideWork(worldOf({ work }))
+    expect(waits.conditions).toMatchObject([{ reason: 'Waiting' }, {}])
+    expect(waits.requeueAfterMs).toBeUndefined()
+    const attempts = [...(failed.attempts ?? []), attempt(4, 'Failed'), attempt(5, 'Failed')]
+    const going = { ...work, status: { ...work.status, attempts } }
+    expect(decideWork(worldOf({ work: going })).change.phase).toBeUndefined()
+    const spent = { ...work, status: { ...work.status, attempts: [...attempts, attempt(6, 'Failed')] } }
+    expect(decideWork(worldOf({ work: spent })).change.phase).toBe('Failed')
+  })
+
+  test('WRK72 no sprite holds it any more, and what it wanted to hand on is forgotten', () => {
+    const { status } = next(of(failed, { retries: 1 }))
+    for (const field of ['assignedSprite', 'incarnation', 'attempt', 'completionTime', 'handOffs'])
+      expect(status).not.toHaveProperty(field)
+  })
+
+  test('WRK72 rounds of reviews are counted anew', () => {
+    const attempts = [1, 2, 3].map((number) => attempt(number, 'InReview'))
+    const status: WorkStatus = {
+      phase: 'InReview',
+      attempts: [...attempts, attempt(4, 'InReview')],
+      reviews: [asked(1, true)],
+    }
+    const reviews = new Map([answered('r1', 'ChangesRequested')])
+    expect(decideWork(worldOf({ ...of(status), reviews })).change.phase).toBe('Failed')
+    expect(decideWork(worldOf({ ...of({ ...status, attemptsBefore: 3 }), reviews })).change.phase).toBe('Pending')
+  })
+
+  test('WRK73 a count that it is made with asks for nothing', () => {
+    const made = decideWork(worldOf({ work: workOf('w', { spec: { retries: 4 } }) }))
+    expect(made.change).toMatchObject({ phase: 'Pending', retries: 4 })
+  })
+})
+
 const maybe = <T>(arbitrary: fc.Arbitrary<T>): fc.Arbitrary<T | undefined> => fc.option(arbitrary, { nil: undefined })
 const outcomes = fc.constantFrom<Outcome>('Failed', 'Lost', 'Blocked', 'InReview')
 
@@ -322,6 +399,9 @@ const works: fc.Arbitrary<Work> = fc
     deadlineMs: maybe(fc.integer({ min: -60_000, max: 60_000 })),
     isCancelled: fc.integer({ min: 0, max: 9 }).map((roll) => roll === 0),
     dependsOn: fc.constantFrom<string[] | undefined>(undefined, undefined, ['x'], ['x', 'y']),
+    retries: maybe(fc.nat(2)),
+    retried: maybe(fc.nat(2)),
+    attemptsBefore: maybe(fc.nat(7)),
   })
   .map((one) => {
     const closed = one.outcomes.map((outcome, at) => attempt(at + 1, outcome, { endTime: ago(at * 1_000) }))
@@ -333,12 +413,15 @@ const works: fc.Arbitrary<Work> = fc
         cancelled: one.isCancelled,
         ...(one.deadlineMs === undefined ? {} : { deadline: ago(one.deadlineMs) }),
         ...(one.dependsOn === undefined ? {} : { dependsOn: one.dependsOn }),
+        ...(one.retries === undefined ? {} : { retries: one.retries }),
       },
       ...(one.phase === undefined
         ? {}
         : {
             status: {
               phase: one.phase,
+              ...(one.retried === undefined ? {} : { retries: one.retried }),
+              ...(one.attemptsBefore === undefined ? {} : { attemptsBefore: one.attemptsBefore }),
               attempts: [...closed, ...open],
               ...(isHeld || one.phase === 'InReview' || one.phase === 'Completed' ? { assignedSprite: 'a' } : {}),
               ...(one.phase === 'InProgress' ? { incarnation: one.incarnation, attempt: closed.length + 1 } : {}),
@@ -433,7 +516,10 @@ describe('in every world', () => {
   })
 
   test('WRK42 a work that has ended does not change its phase', () => {
-    holds((world, { change }) => !isTerminal(world.work.status?.phase) || Object.keys(change).length === 0)
+    holds(
+      ({ work }, { change }) =>
+        !isTerminal(work.status?.phase) || isToBeRetried(work) || Object.keys(change).length === 0,
+    )
   })
 
   test('WRK43 it completes only what a sprite has reported, once no review speaks against it', () => {
@@ -458,7 +544,8 @@ describe('in every world', () => {
   test('WRK45 after too many failures or losses it fails instead of waiting', () => {
     holds((world, { change }) => {
       const { status, spec } = world.work
-      const of = (outcome: Outcome): number => (status?.attempts ?? []).filter((one) => one.outcome === outcome).length
+      const of = (outcome: Outcome): number =>
+        countedAttempts(world.work).filter((one) => one.outcome === outcome).length
       const isSpent = of('Failed') >= spec.maxAttempts || of('Lost') >= LOST_ATTEMPTS_MAX
       if (status?.phase !== 'Pending' || !isSpent) return true
       return change.phase === 'Failed' || change.phase === 'Cancelled'

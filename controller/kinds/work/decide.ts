@@ -6,7 +6,7 @@ import { parseTimestamp } from '../../../system/timestamp.ts'
 import type { Review } from '../review/schema.ts'
 import type { ReviewSpec } from '../review/schema.ts'
 import type { Sprite, SpriteMachine } from '../sprite/schema.ts'
-import { attemptsAreExhausted, closeAttempt, lastAttempt } from './attempts.ts'
+import { attemptsAreExhausted, closeAttempt, countedAttempts, isToBeRetried, lastAttempt } from './attempts.ts'
 import { hindranceOf, suits } from './dispatch.ts'
 import { waitOf, type EligibleWorld } from './eligible.ts'
 import { childOf, outboxOf, reviewOf } from './outbox.ts'
@@ -53,7 +53,30 @@ export function decideWork(world: WorkWorld): WorkDecision {
   const phase = work.status?.phase
   if (isDeleting(work)) return { actions: abandonHint(work), change: {}, conditions: kept(work) }
   if (phase === undefined) return accepted(world)
+  if (isToBeRetried(work)) return retried(world)
   return isTerminal(phase) ? over(world) : alive(world)
+}
+
+/**
+ * Asked to be tried again: its attempts stay, and their numbers go on, so that no report of an old one can pass for one
+ * of the new; they only count against it no more. It made nothing of its hand-offs, since it was never completed.
+ */
+function retried(world: WorkWorld): WorkDecision {
+  const { spec, status } = world.work
+  return {
+    actions: [],
+    change: {
+      phase: 'Pending',
+      retries: spec.retries ?? 0,
+      attemptsBefore: status?.attemptsTotal ?? status?.attempts?.at(-1)?.number ?? 0,
+      completionTime: null,
+      handOffs: null,
+      ...UNASSIGNED,
+    },
+    conditions: reconciling('Retried', 'Is tried again as asked'),
+    requeueAfterMs: 0,
+    requeueReason: 'retried',
+  }
 }
 
 function alive(world: WorkWorld): WorkDecision {
@@ -110,7 +133,9 @@ function accepted(world: WorkWorld): WorkDecision {
       ? { id: work.metadata.name, depth: 0, visitedAgentTypes: [agentType] }
       : { id: above.id, depth: above.depth + 1, visitedAgentTypes: [...above.visitedAgentTypes, agentType].slice(-9) }
   const first = alive({ ...world, work: { ...work, status: { ...work.status, phase: 'Pending' } } })
-  return { ...first, change: { phase: 'Pending', chain, ...first.change } }
+  // A count that it was made with asks for nothing: it has not ended yet.
+  const retries = work.spec.retries === undefined ? {} : { retries: work.spec.retries }
+  return { ...first, change: { phase: 'Pending', chain, ...retries, ...first.change } }
 }
 
 function pending(world: WorkWorld): WorkDecision {
@@ -289,7 +314,7 @@ function inReview(world: WorkWorld): WorkDecision {
 }
 
 function again(world: WorkWorld): WorkDecision {
-  const rounds = (world.work.status?.attempts ?? []).filter((attempt) => attempt.outcome === 'InReview').length
+  const rounds = countedAttempts(world.work).filter((attempt) => attempt.outcome === 'InReview').length
   if (rounds >= REVIEW_ROUNDS_MAX)
     return end(world, {
       phase: 'Failed',

@@ -61,6 +61,12 @@ const spec = z.object({
     .describe('The caller’s own key: the same key is the same work.'),
   parent: workName('The work that handed this off.').optional(),
   cancelled: z.boolean().default(false).describe('Whether it is to be cancelled.'),
+  retries: z
+    .int()
+    .min(0)
+    .max(1000)
+    .optional()
+    .describe('Counts up to have it tried again, with all its attempts, after it failed or was cancelled.'),
 })
 
 const attempt = z.object({
@@ -152,6 +158,10 @@ const status = z.object({
   usage: usageSchema.optional().describe('Tokens used by all attempts.'),
   tokensTotal: countField('Tokens used by all attempts, of all sorts.').optional(),
   attemptsTotal: countField('How many attempts there were.').optional(),
+  retries: countField('The count of spec.retries that it has been tried again for.').optional(),
+  attemptsBefore: countField(
+    'Attempts up to this number were before the last retry, and count against it no more.',
+  ).optional(),
   rehearsal: z.boolean().optional().describe('Whether the rehearsal model answered instead of Claude.'),
   model: z.string().max(100).optional().describe('Model that answered.'),
   chain: z
@@ -204,8 +214,8 @@ export const workKind = defineKind({
     },
     {
       at: 'spec',
-      rule: '!oldSelf.cancelled || self.cancelled',
-      message: 'a cancelled work cannot be revived: create another',
+      rule: '!oldSelf.cancelled || self.cancelled || (has(self.retries) && self.retries > (has(oldSelf.retries) ? oldSelf.retries : 0))',
+      message: 'a cancelled work cannot be revived by this: retry it, or create another',
       fieldPath: '.cancelled',
     },
   ],
@@ -251,6 +261,7 @@ export const workKind = defineKind({
     Rehearsed: 'It is done, by the rehearsal model: no key for Claude is set.',
     Failed: 'It failed for good; attempts say why.',
     AttemptFailed: 'The last attempt failed; another follows.',
+    Retried: 'It is tried again, as asked: all its attempts are granted anew.',
     AttemptLost: 'The sprite that had it is gone; another attempt follows.',
     AttemptsExhausted: 'Every attempt failed.',
     DeadlineExceeded: 'It was not completed by its deadline.',
