@@ -3,7 +3,7 @@ import { readFileSync } from 'node:fs'
 import path from 'node:path'
 import { Environment } from '@marcbachmann/cel-js'
 import { describe, expect, test } from 'vitest'
-import { parse } from 'yaml'
+import { parseAllDocuments } from 'yaml'
 import type { KubeObject } from '../controller/api/object.ts'
 import { KINDS } from '../controller/kinds/kinds.ts'
 import { healthScript } from '../scripts/argocd-health.ts'
@@ -25,10 +25,13 @@ const inState = (state: string): KubeObject => {
 const argocd = (object: KubeObject) => runHealthScript(healthScript(object.kind), object)
 
 type Check = { readonly kind: string; readonly inProgress: string; readonly failed: string; readonly current: string }
-const flux = parse(read('examples/gitops/flux/kustomization.yaml')) as {
-  readonly spec: { readonly healthCheckExprs: readonly Check[] }
-}
-const checks = new Map(flux.spec.healthCheckExprs.map((check) => [check.kind, check]))
+type Kustomization = { readonly spec: { readonly healthCheckExprs?: readonly Check[] } }
+const kustomizations = parseAllDocuments(read('examples/gitops/flux/kustomization.yaml')).map(
+  (document) => document.toJS() as Kustomization,
+)
+const checks = new Map(
+  kustomizations.flatMap(({ spec }) => spec.healthCheckExprs ?? []).map((check) => [check.kind, check]),
+)
 
 const cel = new Environment({ unlistedVariablesAreDyn: true })
 const evaluate = (expression: string, object: KubeObject): boolean =>

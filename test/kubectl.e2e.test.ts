@@ -1,9 +1,8 @@
 /** Real kubectl, every version that is installed, against the server on https with the local CA. */
 import { execFile } from 'node:child_process'
-import { existsSync, readdirSync } from 'node:fs'
 import { mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
-import { delimiter, join } from 'node:path'
+import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { resourceOf } from '../controller/api/resource-of.ts'
 import { KINDS } from '../controller/kinds/kinds.ts'
@@ -18,21 +17,7 @@ import { realClock } from '../system/clock.ts'
 import { realEntropy } from '../system/entropy.ts'
 import { silentLog } from '../system/log.ts'
 import { createMetrics } from '../system/metrics.ts'
-
-/** Every kubectl there is: on PATH, and the versions that the Google Cloud SDK brings. */
-function kubectls(): readonly string[] {
-  const folders = [...(process.env['PATH'] ?? '').split(delimiter), '/usr/lib/google-cloud-sdk/bin']
-  const versioned = folders
-    .filter((folder) => folder.includes('google-cloud-sdk') && existsSync(folder))
-    .flatMap((folder) =>
-      readdirSync(folder)
-        .filter((name) => /^kubectl\.1\.\d+$/.test(name))
-        .map((name) => join(folder, name)),
-    )
-  if (versioned.length > 0) return [...new Set(versioned)].sort()
-  const onPath = folders.map((folder) => join(folder, 'kubectl')).find((file) => existsSync(file))
-  return onPath === undefined ? [] : [onPath]
-}
+import { kubectls } from './e2e/kubectl.ts'
 
 const found = kubectls()
 if (found.length === 0) it.skip('kubectl is not installed: nothing to test with')

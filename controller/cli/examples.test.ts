@@ -42,17 +42,17 @@ describe('validate', () => {
   const MISTAKES: readonly Mistake[] = [
     [
       'an unknown field',
-      'acme-corp/tenant.yaml',
+      'acme-corp/00-tenant.yaml',
       'displayName:',
       'displayNam:',
       'displayNam:',
       /spec\.displayNam: Unknown field .*displayName/,
     ],
-    ['a wrong type', 'acme-corp/tenant.yaml', '5000000', 'lots', 'lots', /spec\.config\.monthlyTokenBudget: .*lots/],
-    ['an unknown plan', 'startup-xyz/tenant.yaml', 'plan: starter', 'plan: startr', 'startr', /spec\.plan: .*startr/],
+    ['a wrong type', 'acme-corp/00-tenant.yaml', '5000000', 'lots', 'lots', /spec\.config\.monthlyTokenBudget: .*lots/],
+    ['an unknown plan', 'startup-xyz/00-tenant.yaml', 'plan: starter', 'plan: startr', 'startr', /spec\.plan: .*startr/],
     [
       'a budget above the plan',
-      'acme-corp/tenant.yaml',
+      'acme-corp/00-tenant.yaml',
       '5000000',
       '50000000',
       '50000000',
@@ -130,7 +130,7 @@ spec: {agentType: researcher}`,
     ],
     [
       'a YAML 1.1 boolean',
-      'startup-xyz/tenant.yaml',
+      'startup-xyz/00-tenant.yaml',
       'displayName: Startup XYZ',
       'displayName: yes',
       'yes',
@@ -149,14 +149,14 @@ spec: {agentType: researcher}`,
   })
 
   it('CLI15 prints problems for scripts', async () => {
-    await plant('startup-xyz/tenant.yaml', 'plan: starter', 'plan: none')
+    await plant('startup-xyz/00-tenant.yaml', 'plan: starter', 'plan: none')
     const { code, out } = await runLine(['validate', folder, '-o', 'json'])
     expect(code).toBe(1)
     expect(JSON.parse(out)).toMatchObject({
       valid: false,
       problems: expect.arrayContaining([
         expect.objectContaining({
-          file: join(folder, 'startup-xyz/tenant.yaml'),
+          file: join(folder, 'startup-xyz/00-tenant.yaml'),
           path: 'spec.plan',
           line: 8,
           column: 9,
@@ -275,7 +275,7 @@ describe('plan', () => {
   })
 
   it('CLI16 plans nothing of bad files', async () => {
-    await plant('startup-xyz/tenant.yaml', 'plan: starter', 'plan: none')
+    await plant('startup-xyz/00-tenant.yaml', 'plan: starter', 'plan: none')
     const { code, out, err } = await runLine(['plan', folder, '--offline'])
     expect([code, out]).toEqual([1, ''])
     expect(err).toContain('Nothing to plan: ')

@@ -102,7 +102,7 @@ const taken = (work: Record<string, unknown>): Partial<Task> => ({
   input: asRecord(work['input']),
 })
 const tenantOf = (folder: string): Pick<Task, 'tenant' | 'brand'> => {
-  const spec = specsIn(`${folder}/tenant.yaml`)[0] ?? {}
+  const spec = specsIn(`${folder}/00-tenant.yaml`)[0] ?? {}
   return { tenant: { name: folder, displayName: String(spec['displayName']) }, brand: asRecord(spec['brand']) }
 }
 
@@ -204,7 +204,7 @@ describe('rehearsed examples', () => {
   })
 
   it('RH11 no figure appears that the material does not hold', () => {
-    const material = ['acme-corp/project-q1-launch.yaml', 'acme-corp/tenant.yaml']
+    const material = ['acme-corp/project-q1-launch.yaml', 'acme-corp/00-tenant.yaml']
       .map((file) => readFileSync(new URL(file, ROOT), 'utf8'))
       .join('\n')
     const known = new Set(material.match(/\d+(?:[.,]\d+)*/g))
