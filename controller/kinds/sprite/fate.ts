@@ -35,6 +35,9 @@ export type MachineWorld = {
   readonly ledger: SlotLedgerStatus
 }
 
+/** Why a sprite that may run has no machine. */
+export const ASLEEP = 'there is no work for it'
+
 const WHY_NOT: Readonly<Record<WantReason, string>> = {
   Running: 'it is to run',
   Deleting: 'the sprite is being deleted',
@@ -44,7 +47,8 @@ const WHY_NOT: Readonly<Record<WantReason, string>> = {
   Stopped: 'spec.runPolicy is Stopped',
   Revoked: 'its slot is asked back',
   BackingOff: 'it failed lately and is tried again later',
-  Asleep: 'there is no work for it',
+  Drained: 'it was asked to drain',
+  Asleep: ASLEEP,
 }
 
 /** What would become of the sprite's machine now. */
