@@ -7,7 +7,8 @@ import path from 'node:path'
 
 /** Where the oracle lies, relative to the repository; ORACLE_DIR says otherwise. */
 const FOLDER = process.env['ORACLE_DIR'] ?? path.resolve(import.meta.dirname, '../../shared/oracle')
-const URL_BASE = 'http://127.0.0.1:8102'
+/** Where the oracle answers over plain http. */
+export const ORACLE_URL = 'http://127.0.0.1:8102'
 
 export type Reply = { readonly code: number; readonly body: OracleBody; readonly warnings: readonly string[] }
 
@@ -85,7 +86,7 @@ function isRunning(pid: number): boolean {
 }
 
 async function send(method: string, url: string, body?: unknown, contentType = 'application/json'): Promise<Reply> {
-  const response = await fetch(URL_BASE + url, {
+  const response = await fetch(ORACLE_URL + url, {
     method,
     headers: { 'content-type': contentType, 'user-agent': 'fuzz/1' },
     ...(body === undefined ? {} : { body: JSON.stringify(body) }),

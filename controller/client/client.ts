@@ -15,6 +15,16 @@
  *  CL9 watch yields every change after the given resourceVersion in order; it ends with ApiError Expired when that is
  *      too old, and may end at any time without error; then list anew or go on from the last resourceVersion seen.
  *  CL10 Objects are frozen or must be treated so: nobody changes what a client returned.
+ *  CL11 A name that names nothing ('', '.', one with a slash) is NotFound; no call touches more than its one object.
+ *  CL12 A call whose signal is aborted rejects with the signal's reason; aborted before it began, it writes nothing.
+ *  CL13 Instants are text, as they are stored.
+ *  CL14 Of creates of one name at once, or updates of one version, one succeeds: the others are AlreadyExists, Conflict.
+ *  CL15 Versions of events rise. What a list holds and a watch from its version tells is everything once, over broken
+ *      connections too: who goes on from the last version seen misses nothing and sees nothing twice.
+ *  CL16 (client/kube) Requests share connections; a read is tried again once when its connection breaks, a write never.
+ *      No connection is ServiceUnavailable, no answer Timeout. close() ends everything and leaves no timer.
+ *  CL17 (client/kube) A watch goes on by itself over resets, silence, 429 and 5xx, waiting by the clock's back-off, and
+ *      tells of them when they come six times in a row.
  */
 import type { KindDefinition, ObjectOf } from '../api/define-kind.ts'
 import type { Key, KubeObject, NewObject } from '../api/object.ts'

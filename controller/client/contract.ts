@@ -1,65 +1,15 @@
-/** The contract suite of the Client port: registers tests CL1…CL10, which every adapter runs, a real cluster's too. */
+/** The contract suite of the Client port: registers tests CL1…CL15, which every adapter runs, a real cluster's too. */
 import { describe, expect, test } from 'vitest'
-import { hasReason, type Reason } from '../api/errors.ts'
-import type { Key } from '../api/object.ts'
 import { planKind } from '../kinds/plan/schema.ts'
-import { reviewKind, type Review } from '../kinds/review/schema.ts'
-import { userKind, type User } from '../kinds/user/schema.ts'
-import type { Client, WatchEvent } from './client.ts'
-
-export type ClientFixture = {
-  readonly client: Client
-  /** An existing namespace, empty of the product's kinds. */
-  readonly namespace: string
-  readonly dispose: () => Promise<void>
-}
-
-/** Makes a client to a server that serves the product's kinds without their admission. */
-export type MakeClient = () => Promise<ClientFixture>
-
-/** How long a test waits for a watch, in events. */
-const EVENTS_MAX = 1_000
-
-type Room = {
-  readonly client: Client
-  readonly key: (name: string) => Key
-  readonly addUser: (name: string, metadata?: object) => Promise<User>
-  readonly addReview: (name: string) => Promise<Review>
-}
-
-const userSpec = { email: 'ada@example.com', role: 'member' as const }
-
-async function reasonOf(run: () => Promise<unknown>): Promise<Reason | 'none'> {
-  try {
-    await run()
-    return 'none'
-  } catch (error) {
-    // Every reason is one of hasReason's; what is no ApiError is a bug of the adapter.
-    if (error instanceof Error && 'reason' in error && hasReason(error, error.reason as Reason)) return error.reason
-    throw error
-  }
-}
+import { reviewKind } from '../kinds/review/schema.ts'
+import { userKind } from '../kinds/user/schema.ts'
+import { reasonOf, roomsOf, userSpec, type InRoom, type MakeClient } from './test-room.ts'
+import { watches } from './test-watch-contract.ts'
+import { bounds, races } from './test-write-contract.ts'
 
 /** Registers the contract for one adapter. */
 export function clientContract(name: string, makeClient: MakeClient): void {
-  const inRoom = (run: (room: Room) => Promise<void>) => async (): Promise<void> => {
-    const { client, namespace, dispose } = await makeClient()
-    try {
-      await run({
-        client,
-        key: (objectName) => ({ namespace, name: objectName }),
-        addUser: (objectName, metadata = {}) =>
-          client.create(userKind, { metadata: { name: objectName, namespace, ...metadata }, spec: userSpec }),
-        addReview: (objectName) =>
-          client.create(reviewKind, {
-            metadata: { name: objectName, namespace },
-            spec: { work: 'w', artifact: 'copy', question: 'Is it good?', reviewer: 'person' },
-          }),
-      })
-    } finally {
-      await dispose()
-    }
-  }
+  const inRoom = roomsOf(makeClient)
   describe(`Client contract: ${name}`, () => {
     reads(inRoom)
     creates(inRoom)
@@ -67,12 +17,12 @@ export function clientContract(name: string, makeClient: MakeClient): void {
     versions(inRoom)
     statuses(inRoom)
     deletes(inRoom)
+    races(inRoom)
     watches(inRoom)
     identities(inRoom)
+    bounds(inRoom)
   })
 }
-
-type InRoom = (run: (room: Room) => Promise<void>) => () => Promise<void>
 
 function reads(inRoom: InRoom): void {
   test(
@@ -301,73 +251,6 @@ function deletes(inRoom: InRoom): void {
       const second = await addUser('ada')
       expect(second.metadata.uid).not.toBe(first.metadata.uid)
       expect(second.metadata.generation).toBe(1)
-    }),
-  )
-}
-
-/** Reads a watch until `isEnough` says so; bookmarks are left out. */
-async function readWatch(
-  events: AsyncIterable<WatchEvent<User>>,
-  isEnough: (seen: readonly string[]) => boolean,
-): Promise<readonly string[]> {
-  const seen: string[] = []
-  let count = 0
-  for await (const event of events) {
-    count += 1
-    if (event.type !== 'BOOKMARK') seen.push(`${event.type} ${event.object.metadata.name}`)
-    if (isEnough(seen) || count >= EVENTS_MAX) break
-  }
-  return seen
-}
-
-function watches(inRoom: InRoom): void {
-  test(
-    'CL9 a watch yields every change after its resourceVersion in order, those before it opened too',
-    inRoom(async ({ client, key, addUser }) => {
-      const { namespace } = key('')
-      await addUser('before')
-      const { resourceVersion } = await client.list(userKind, { namespace })
-      await addUser('a')
-      const controller = new AbortController()
-      const events = client.watch(userKind, { namespace, resourceVersion }, controller.signal)
-      const reading = readWatch(events, (seen) => seen.length === 4)
-      await client.patchMetadata(userKind, key('a'), { labels: { x: 'y' } })
-      await addUser('b')
-      await client.delete(userKind, key('a'))
-      expect(await reading).toEqual(['ADDED a', 'MODIFIED a', 'ADDED b', 'DELETED a'])
-      controller.abort()
-    }),
-  )
-  test(
-    'CL9 what enters a selector comes as ADDED, what leaves it as DELETED',
-    inRoom(async ({ client, key, addUser }) => {
-      const { namespace } = key('')
-      const { resourceVersion } = await client.list(userKind, { namespace })
-      const controller = new AbortController()
-      const query = { namespace, resourceVersion, labelSelector: 'tier=gold' }
-      const reading = readWatch(client.watch(userKind, query, controller.signal), (seen) => seen.length === 3)
-      await addUser('plain')
-      await addUser('ada')
-      await client.patchMetadata(userKind, key('ada'), { labels: { tier: 'gold' } })
-      await client.patchMetadata(userKind, key('ada'), { labels: { more: 'x' } })
-      await client.patchMetadata(userKind, key('ada'), { labels: { tier: 'tin' } })
-      expect(await reading).toEqual(['ADDED ada', 'MODIFIED ada', 'DELETED ada'])
-      controller.abort()
-    }),
-  )
-  test(
-    'CL9 a watch ends without an error when its signal is aborted',
-    inRoom(async ({ client, key, addUser }) => {
-      const { namespace } = key('')
-      const { resourceVersion } = await client.list(userKind, { namespace })
-      const controller = new AbortController()
-      const reading = readWatch(client.watch(userKind, { namespace, resourceVersion }, controller.signal), (seen) => {
-        if (seen.length === 1) controller.abort()
-        return false
-      })
-      await addUser('a')
-      await addUser('b')
-      expect((await reading).length).toBeGreaterThanOrEqual(1)
     }),
   )
 }

@@ -12,6 +12,7 @@ import { KINDS } from '../kinds/kinds.ts'
 import { userKind } from '../kinds/user/schema.ts'
 import { CORE_RESOURCES, namespaceResource } from '../registry/core.ts'
 import { createRegistry } from '../registry/create-registry.ts'
+import type { Registry } from '../registry/registry.ts'
 import { widgetKind } from '../registry/testing.ts'
 import { openDatabase } from '../store/database.ts'
 import { openEmbeddedStore } from '../store/embedded.ts'
@@ -24,7 +25,11 @@ import { createLocalClient } from './local.ts'
 
 const actor = { actor: CONTROLLER_ACTOR, fieldManager: 'test' }
 
-async function clientOver(store: Store): Promise<Client> {
+const WINDOW: WindowLimits = { changesMax: 150, sizeBytesMax: 64 * 1024 * 1024 }
+
+const clientOver = async (store: Store): Promise<Client> => createLocalClient(await registryOver(store), actor)
+
+async function registryOver(store: Store): Promise<Registry> {
   const registry = createRegistry({
     store,
     resources: [...KINDS.map((kind) => resourceOf(kind)), ...CORE_RESOURCES],
@@ -33,12 +38,22 @@ async function clientOver(store: Store): Promise<Client> {
     builtinAgentTypes: new Set(),
   })
   await registry.create(namespaceResource, '', { metadata: { name: 'acme' } }, actor)
-  return createLocalClient(registry, actor)
+  return registry
+}
+
+/** Changes the namespace until nothing else is in the window. */
+const forgetIn = (registry: Registry) => async (): Promise<void> => {
+  for (let count = 0; count <= WINDOW.changesMax; count += 1) {
+    const patch = { type: 'merge' as const, body: { metadata: { annotations: { count: String(count) } } } }
+    await registry.patch(namespaceResource, { namespace: '', name: 'acme' }, patch, actor)
+  }
 }
 
 clientContract('local over memory', async () => {
-  const store = createMemoryStore()
-  return { client: await clientOver(store), namespace: 'acme', dispose: () => store.close() }
+  const store = createMemoryStore({ window: WINDOW })
+  const registry = await registryOver(store)
+  const client = createLocalClient(registry, actor)
+  return { client, namespace: 'acme', forget: forgetIn(registry), dispose: () => store.close() }
 })
 
 clientContract('local over the embedded store', async () => {

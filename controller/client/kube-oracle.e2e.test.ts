@@ -1,0 +1,66 @@
+/** The kube client keeps the Client contract over a genuine Kubernetes server, as far as our own kinds go. */
+import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest'
+import { realClock } from '../../system/clock.ts'
+import { seededEntropy } from '../../system/entropy.ts'
+import { crdOf, resourceOf } from '../api/resource-of.ts'
+import { planKind } from '../kinds/plan/schema.ts'
+import { reviewKind } from '../kinds/review/schema.ts'
+import { userKind } from '../kinds/user/schema.ts'
+import { ORACLE_URL, oracleAbsence, startOracle, type Oracle } from '../../test/oracle.ts'
+import { clientContract } from './contract.ts'
+import { createKubeClient } from './kube.ts'
+import { openRelay } from './test-relay.ts'
+
+const KINDS = [userKind, reviewKind, planKind]
+const CRDS = '/apis/apiextensions.k8s.io/v1/customresourcedefinitions'
+const absence = oracleAbsence()
+const started = { count: 0 }
+
+describe.skipIf(absence !== undefined)(`the oracle${absence === undefined ? '' : ` (skipped: ${absence})`}`, () => {
+  let oracle: Oracle
+
+  beforeAll(async () => {
+    oracle = await startOracle()
+    for (const kind of KINDS) {
+      expect((await oracle.send('POST', CRDS, crdOf(resourceOf(kind), kind.reasons))).code).toBe(201)
+      const collection = `/apis/${kind.apiVersion}/${kind.plural}`
+      await vi.waitFor(async () => expect((await oracle.send('GET', collection)).code).toBe(200), { timeout: 20_000 })
+    }
+  })
+
+  afterAll(async () => {
+    await oracle?.stop()
+  })
+
+  it('CL9 is up, and serves the kinds of the contract', async () => {
+    expect((await oracle.send('GET', `/apis/${userKind.apiVersion}/users`)).code).toBe(200)
+  })
+
+  clientContract('kube over the oracle', async () => {
+    const relay = await openRelay(Number(new URL(ORACLE_URL).port))
+    const cluster = { server: `http://127.0.0.1:${relay.port}`, 'insecure-skip-tls-verify': true }
+    const text = JSON.stringify({
+      'current-context': 'o',
+      clusters: [{ name: 'o', cluster }],
+      users: [{ name: 'o', user: {} }],
+      contexts: [{ name: 'o', context: { cluster: 'o', user: 'o' } }],
+    })
+    const client = createKubeClient({
+      config: { from: 'Text', text },
+      fieldManager: 'test',
+      clock: realClock,
+      entropy: seededEntropy(7),
+    })
+    started.count += 1
+    return {
+      client,
+      // The oracle has no namespaces of its own: any name will do.
+      namespace: `contract-${started.count}`,
+      interrupt: relay.cut,
+      dispose: async () => {
+        await client.close()
+        await relay.close()
+      },
+    }
+  })
+})
