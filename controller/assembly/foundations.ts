@@ -22,6 +22,7 @@ import { createMetrics } from '../../system/metrics.ts'
 import { attentivePresence } from './attentive-presence.ts'
 import { openDataFolder, readIdentity, refuseLostStore } from './data-folder.ts'
 import { createNamespaces, makeTenantNamespace } from './namespaces.ts'
+import { createForecast, machineDefaults } from './forecast.ts'
 import type { Undo } from './undo.ts'
 
 /** What the foundations are opened with. */
@@ -85,6 +86,12 @@ export function openObjects(base: Foundations) {
     entropy,
     builtinAgentTypes,
     makeNamespace: (name) => makeTenantNamespace(client, namespaces, name),
+    forecast: createForecast({
+      manager: () => manager,
+      clock,
+      builtinAgentTypes,
+      defaults: machineDefaults(base.environment),
+    }),
     log,
     metrics,
   })

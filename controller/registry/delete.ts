@@ -7,6 +7,7 @@ import type { RegistryDeleteOptions, WriteContext } from './registry.ts'
 import { isLostRace } from './store-errors.ts'
 import { deletingObject, isNoOp } from './stamp.ts'
 import { mayGo } from './strategy.ts'
+import { removeUnreadable } from './unreadable.ts'
 import { checkSeen, commitStep, foretell, readLive } from './write.ts'
 
 /** Reads of one delete at most when writers of other processes keep coming between. */
@@ -37,12 +38,18 @@ async function removeOnce(
   resource: ResourceDefinition,
   write: { readonly key: Key; readonly options: RegistryDeleteOptions; readonly context: WriteContext },
 ): Promise<Deleted> {
-  const live = await readLive(ports, resource, write.key)
+  let live: KubeObject
+  try {
+    live = await readLive(ports, resource, write.key)
+  } catch (error) {
+    return removeUnreadable(ports, resource, write, error)
+  }
   checkSeen(resource, live, write.options.preconditions ?? {})
   const { actor, dryRun } = write.context
   if (live.metadata.deletionTimestamp === undefined) {
     await admit(ports, resource, { operation: 'DELETE', object: live, old: live, actor })
-    foretell(ports, write.context, { resource, operation: 'DELETE', object: live, old: live })
+    const isOrphaning = write.options.propagationPolicy === 'Orphan'
+    foretell(ports, write.context, { resource, operation: 'DELETE', object: live, old: live, isOrphaning })
   }
   const options = { policy: write.options.propagationPolicy, nowMs: ports.clock.now() }
   const marked = deletingObject(resource, live, options)

@@ -11,6 +11,8 @@ export type ForecastChange = {
   readonly object: KubeObject
   /** Before the write; absent on CREATE. */
   readonly old?: KubeObject
+  /** A delete that leaves behind what the object owns. */
+  readonly isOrphaning?: boolean
 }
 
 /**

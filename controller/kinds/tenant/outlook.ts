@@ -30,6 +30,8 @@ export type Outlook = {
   readonly objects: readonly PlanObject[]
   /** Pending work that waits for something other than a sprite, by name. */
   readonly waits: ReadonlyMap<string, Wait>
+  /** Names of assigned work whose sprite cannot come: it is pending again. */
+  readonly recalled: ReadonlySet<string>
   /** After the slots have been granted. */
   readonly ledger: SlotLedgerStatus
 }
@@ -40,7 +42,7 @@ export function outlookOf(scene: Scene, before: Scene | undefined): Outlook | un
   if (limits === undefined) return undefined
   const tenant: Tenant = { ...scene.tenant, status: { ...scene.tenant.status, limits } }
   const grown = afterProjects(scene, limits)
-  const { work, waits } = afterDispatch({ ...scene, tenant }, grown)
+  const { work, waits, recalled } = afterDispatch({ ...scene, tenant }, grown)
   const ledger = afterSlots({ ...scene, ...grown, tenant, work }, limits)
   const earlier = new Map(before?.sprites.map((sprite) => [sprite.metadata.name, sprite]))
   const projects = new Map(grown.projects.map((project) => [project.metadata.name, project]))
@@ -62,7 +64,7 @@ export function outlookOf(scene: Scene, before: Scene | undefined): Outlook | un
     })
     return { sprite, fate, tasks }
   })
-  return { limits, sprites, objects: grown.objects, waits, ledger }
+  return { limits, sprites, objects: grown.objects, waits, recalled, ledger }
 }
 
 const byName = (a: Sprite, b: Sprite): number => (a.metadata.name < b.metadata.name ? -1 : 1)
@@ -81,7 +83,7 @@ function afterSlots(scene: Scene, limits: EffectiveLimits): SlotLedgerStatus {
 function afterDispatch(
   scene: Scene,
   grown: Grown,
-): { readonly work: readonly Work[]; readonly waits: ReadonlyMap<string, Wait> } {
+): Pick<Outlook, 'waits' | 'recalled'> & { readonly work: readonly Work[] } {
   const { nowMs, tenant } = scene
   const open = grown.work.filter((work) => !isTerminal(work.status?.phase))
   const dependencies = new Map(grown.work.map((work) => [work.metadata.name, work]))
@@ -101,9 +103,9 @@ function afterDispatch(
     slotHolders: new Set((scene.ledger.holders ?? []).map(({ uid }) => uid)),
   })
   const given = new Map(assign.map(({ work, sprite }) => [work.metadata.name, sprite.metadata.name]))
-  const back = new Set(recall.map((work) => work.metadata.name))
-  const work = grown.work.map((one) => placed(one, given.get(one.metadata.name), back.has(one.metadata.name)))
-  return { work, waits }
+  const recalled = new Set(recall.map((work) => work.metadata.name))
+  const work = grown.work.map((one) => placed(one, given.get(one.metadata.name), recalled.has(one.metadata.name)))
+  return { work, waits, recalled }
 }
 
 const isPending = (work: Work): boolean => (work.status?.phase ?? 'Pending') === 'Pending' && !isSpent(work)

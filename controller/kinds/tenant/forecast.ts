@@ -1,0 +1,85 @@
+/** Foretells what a write of a Tenant sets off: machines, work, agent types, the month's budget, its end. Pure. */
+import { agentTypesInUse, judgeAgentType } from '../agent-types.ts'
+import { counted, countedWork, named, quoted } from '../forecast-text.ts'
+import { going, planOf, sceneOf, type ForecastWorld, type Foretold } from '../forecast-world.ts'
+import { isTerminal } from '../work/schema.ts'
+import { limitsInForce } from './limits.ts'
+import type { Scene } from './scene.ts'
+import type { Tenant } from './schema.ts'
+import { shiftsBetween } from './shifts.ts'
+import { shiftSentences } from './shift-text.ts'
+import { isExhausted } from './usage.ts'
+
+/** FC6 what another plan, config or a suspension does; FC7 what goes with the tenant. */
+export function tenantForecast(world: ForecastWorld, change: Foretold<Tenant>): readonly string[] {
+  const { object, old, operation } = change
+  if (old === undefined) return []
+  const scene = sceneOf(world, object.metadata.name)
+  if (scene === undefined) return []
+  const before = { ...scene, tenant: old, plan: planOf(world, old) }
+  const after = operation === 'DELETE' ? withoutAll(before) : { ...scene, tenant: object, plan: planOf(world, object) }
+  const shifts = shiftsBetween(before, after)
+  return [
+    ...(operation === 'DELETE' ? goesSentence(before) : []),
+    ...budgetSentence(before, after),
+    ...(shifts === undefined ? [] : shiftSentences(shifts, after)),
+    ...agentTypeSentence(before, after),
+  ]
+}
+
+/** Its sprites go first, and finish what they have in hand; nothing new begins. */
+const withoutAll = (scene: Scene): Scene => ({
+  ...scene,
+  tenant: going(scene.tenant, scene.now),
+  projects: [],
+  sprites: scene.sprites.map((sprite) => going(sprite, scene.now)),
+})
+
+function goesSentence(scene: Scene): readonly string[] {
+  const open = scene.work.filter((work) => !isTerminal(work.status?.phase)).length
+  const parts = [
+    [scene.projects.length, counted(scene.projects.length, 'project')],
+    [scene.sprites.length, counted(scene.sprites.length, 'sprite')],
+    [scene.work.length, `${countedWork(scene.work.length)} (${open} open)`],
+    [scene.personas.length, counted(scene.personas.length, 'persona')],
+    [scene.users.length, counted(scene.users.length, 'user')],
+  ] as const
+  const left = parts.flatMap(([count, text]) => (count === 0 ? [] : [text]))
+  const name = quoted(scene.tenant.metadata.name)
+  return left.length === 0 ? [] : [`Everything of tenant ${name} will be deleted: ${left.join(', ')}`]
+}
+
+/** A budget that is lower than what is used already. */
+export function budgetSentence(before: Scene, after: Scene): readonly string[] {
+  const usage = after.tenant.status?.usage
+  const was = limitsInForce(before.tenant, before.plan)?.monthlyTokens ?? null
+  const is = limitsInForce(after.tenant, after.plan)?.monthlyTokens ?? null
+  if (usage === undefined || is === null || isExhausted(usage, was) || !isExhausted(usage, is)) return []
+  return [
+    `The month's ${is} tokens of tenant ${quoted(after.tenant.metadata.name)} are used up already (${usage.tokensUsed}): calls to the model are refused`,
+  ]
+}
+
+/** Agent types in use that may be used now and may not after. */
+function agentTypeSentence(before: Scene, after: Scene): readonly string[] {
+  const mayUse = new Set(allowedAgentTypes(before))
+  const mayStill = new Set(allowedAgentTypes(after))
+  const lost = [...mayUse].filter((agentType) => !mayStill.has(agentType))
+  if (lost.length === 0 || after.tenant.metadata.deletionTimestamp !== undefined) return []
+  const which = counted(lost.length, 'agent type')
+  return [`${which} in use may no longer be declared ${named(lost)}: plan ${quoted(after.tenant.spec.plan)} and config`]
+}
+
+function allowedAgentTypes(scene: Scene): readonly string[] {
+  const limits = limitsInForce(scene.tenant, scene.plan)
+  if (limits === undefined) return []
+  const world = {
+    builtinAgentTypes: scene.builtinAgentTypes,
+    personas: scene.personas,
+    agentTypesLimit: limits.agentTypes,
+    customPersonas: limits.customPersonas,
+    enabledAgents: scene.tenant.spec.config.enabledAgents,
+  }
+  const inUse = agentTypesInUse(scene)
+  return inUse.filter((agentType) => judgeAgentType(agentType, world, inUse) === 'allowed')
+}
