@@ -21,6 +21,8 @@ export type Column = {
   readonly orPaths?: readonly string[]
   /** Paths whose members are counted together instead of printing a value; for built-in kinds too. */
   readonly counts?: readonly string[]
+  /** Makes the value of objects that no path can tell; for views too. */
+  readonly cell?: (object: KubeObject) => string
   readonly priority?: number
   readonly description: string
 }

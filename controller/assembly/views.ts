@@ -3,9 +3,10 @@ import { KINDS } from '../kinds/kinds.ts'
 import type { View } from '../registry/views.ts'
 import { crdView } from '../views/crds.ts'
 import { serviceView } from '../views/no-services.ts'
+import { podView } from '../views/pods.ts'
 import type { Foundations, Objects } from './foundations.ts'
 
 /** The views, in the order of discovery. */
-export function openViews({ clock }: Foundations & Objects): readonly View[] {
-  return [serviceView(clock), crdView(KINDS, clock)]
+export function openViews({ clock, registry }: Foundations & Objects): readonly View[] {
+  return [podView(registry), serviceView(clock), crdView(KINDS, clock)]
 }

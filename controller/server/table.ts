@@ -97,8 +97,9 @@ export const partialMetadata = (object: KubeObject, version: 'v1' | 'v1beta1'): 
   metadata: object.metadata,
 })
 
-/** What a column shows of an object: a count, or the first value that its paths meet, and nothing where they meet none. */
-function readerOf({ jsonPath, orPaths = [], counts }: Column): (object: KubeObject) => unknown {
+/** What a column shows: what it makes of the object, a count, or the first value that its paths meet, if they meet one. */
+function readerOf({ jsonPath, orPaths = [], counts, cell }: Column): (object: KubeObject) => unknown {
+  if (cell !== undefined) return cell
   if (counts !== undefined) {
     const paths = counts.map(compileJsonPath)
     return (object) => paths.reduce((sum, path) => sum + membersOf(path(object)[0]), 0)
