@@ -17,6 +17,14 @@ const environmentSchema = z.object({
   FLY_REGIONS: z.string().min(2).default('iad,any'),
   /** Image that sprites without spec.image run; best pinned by digest. */
   SPRITE_IMAGE: z.string().min(1).default('registry.fly.io/highera-sprites:latest'),
+  /**
+   * Keys that Secrets are encrypted with where they are stored, as `id:base64,id2:base64` of 32 bytes each: the first
+   * one encrypts, all decrypt. Without it, one key is derived from the data folder's own.
+   */
+  SECRETS_ENCRYPTION_KEYS: z
+    .string()
+    .refine(areEncryptionKeys, 'give id:base64 of 32 bytes each, separated by commas, every id once and none "derived"')
+    .optional(),
   /** Where sprites reach this Coordinator; needed when machines run at Fly.io. */
   COORDINATOR_URL: z.url().optional(),
   /** With it, ID tokens of this OIDC issuer are taken for the API. */
@@ -44,6 +52,11 @@ const environmentSchema = z.object({
   /** Full files that are kept besides the one that is written; the oldest goes first. */
   AUDIT_LOG_FILES_KEPT: z.coerce.number().int().min(0).max(10_000).default(10),
 })
+
+function areEncryptionKeys(text: string): boolean {
+  const ids = text.split(',').map((part) => /^([a-z0-9][a-z0-9-]{0,31}):[A-Za-z0-9+/]{43}=$/.exec(part)?.[1])
+  return !ids.includes(undefined) && !ids.includes('derived') && new Set(ids).size === ids.length
+}
 
 /** What is fetched in the clear could be anybody's. */
 function isSafeIssuer(text: string): boolean {

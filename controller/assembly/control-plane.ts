@@ -14,6 +14,7 @@ import { writeIdentity } from './data-folder.ts'
 import { openDoor, type DoorOptions } from './door.ts'
 import { openFoundations, openObjects, type FoundationOptions } from './foundations.ts'
 import { openMachines } from './machines.ts'
+import { startResealing } from './secrets-at-rest.ts'
 import { createUndo, type Undo } from './undo.ts'
 
 /** What a control plane is started with. */
@@ -101,6 +102,7 @@ function wireControllers(parts: ApiParts, coordinatorUrl: () => string): Machine
 /** Starts what runs by itself, in the order in which each needs the others. */
 async function begin(parts: ApiParts & { readonly feed: MachineFeed }, undo: Undo): Promise<void> {
   const { registry, store, client, namespaces, manager, machines, feed, clock, log } = parts
+  undo.add(startResealing(store, log))
   // Events of cluster-scoped objects lie there, as in every cluster.
   await namespaces.ensure('default')
   // Tokens of platform admins lie there.

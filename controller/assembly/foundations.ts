@@ -23,6 +23,7 @@ import { attentivePresence } from './attentive-presence.ts'
 import { openDataFolder, readIdentity, refuseLostStore } from './data-folder.ts'
 import { createNamespaces, makeTenantNamespace } from './namespaces.ts'
 import { createForecast, machineDefaults } from './forecast.ts'
+import { encryptSecrets } from './secrets-at-rest.ts'
 import type { Undo } from './undo.ts'
 
 /** What the foundations are opened with. */
@@ -47,7 +48,8 @@ export async function openFoundations(options: FoundationOptions, undo: Undo) {
   undo.add(() => database.close())
   const identity = await readIdentity(paths, entropy)
   const personas = await loadPersonas(options.personasFolder)
-  const store = openEmbeddedStore({ database, log })
+  const masterKey = Buffer.from(identity.masterKey, 'hex')
+  const store = encryptSecrets(openEmbeddedStore({ database, log }), { environment, masterKey, entropy, log })
   undo.add(() => store.close())
   const ledger = createEmbeddedLedger({ database, clock })
   undo.add(() => ledger.close())
@@ -69,7 +71,7 @@ export async function openFoundations(options: FoundationOptions, undo: Undo) {
     presence,
     metrics: createMetrics({ process: true }),
     builtinAgentTypes: new Set(personas.keys()),
-    masterKey: Buffer.from(identity.masterKey, 'hex'),
+    masterKey,
   }
 }
 

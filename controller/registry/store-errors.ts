@@ -20,6 +20,7 @@ export function apiErrorOf(error: unknown, resource: ResourceDefinition, name = 
     case 'Unavailable':
       return new ApiError('ServiceUnavailable', error.message, {}, { cause: error })
     case 'Corrupt':
+    case 'Unreadable':
       return new ApiError('InternalError', error.message, {}, { cause: error })
   }
 }

@@ -15,6 +15,8 @@
  *  ST7 After `close` every call throws StoreError Closed.
  *  ST8 (files) A file that is in use, or cannot be opened, is refused with Unavailable.
  *  ST9 (files) A damaged or foreign file is refused with Corrupt, and stays as it was.
+ *  ST10 (encryption) A value that does not decrypt makes that record alone Unreadable: `read` says so with its revision,
+ *      lists and changes leave it out, and it can be deleted.
  */
 
 /** Where a record lies: `collection` is `resourceName(kind)`, `namespace` '' for cluster-scoped kinds. */
@@ -83,17 +85,26 @@ export type StoreErrorReason =
   | 'Closed'
   | 'Unavailable'
   | 'Corrupt'
+  | 'Unreadable'
 
 /** A failure of the store; `reason` is what callers switch on. */
 export class StoreError extends Error {
   override readonly name = 'StoreError'
   readonly reason: StoreErrorReason
   readonly key: StoreKey | undefined
+  /** Of what is Unreadable: so that it can be deleted. */
+  readonly revision: number | undefined
 
-  constructor(reason: StoreErrorReason, message: string, key?: StoreKey, options?: ErrorOptions) {
+  constructor(
+    reason: StoreErrorReason,
+    message: string,
+    key?: StoreKey,
+    options?: ErrorOptions & { readonly revision?: number },
+  ) {
     super(message, options)
     this.reason = reason
     this.key = key
+    this.revision = options?.revision
   }
 }
 
