@@ -9,6 +9,7 @@ import type { Metrics } from '../../system/metrics.ts'
 import type { Registry } from '../registry/registry.ts'
 import { allowAll, type Authorizer } from '../access/authorizer.ts'
 import { noAudit, type AuditSink } from './audit.ts'
+import { boundConnections, inTurn } from './connections.ts'
 import { createDispatch, type Dispatch } from './dispatch.ts'
 import { apiRequestOf, sendResponse, urlOf } from './http-exchange.ts'
 import { routeOf } from './route.ts'
@@ -59,7 +60,6 @@ export type ApiServer = {
 const HEADERS_TIMEOUT_MS = 10_000
 /** For receiving a request; a watch's answer may take as long as it likes. */
 const REQUEST_TIMEOUT_MS = 30_000
-const CONNECTIONS_MAX = 1_000
 const CLOSE_GRACE_MS = 5_000
 
 /** A server whose callers are all trusted. */
@@ -84,11 +84,13 @@ export function createApiServer(options: ApiServerOptions): ApiServer {
     // A connection that a watch held falls idle only when its answer has ended; a stopping server wants it gone then.
     if (closing.signal.aborted) response.setHeader('Connection', 'close')
     response.once('close', () => {
-      if (closing.signal.aborted) for (const server of servers) server.closeIdleConnections()
+      if (closing.signal.aborted) request.socket.destroySoon()
     })
-    serve(request, response).catch((error: unknown) => {
-      options.log.error({ why: error instanceof Error ? error.message : 'unknown' }, 'HTTP exchange failed')
-      response.destroy()
+    inTurn(response, () => {
+      serve(request, response).catch((error: unknown) => {
+        options.log.error({ why: error instanceof Error ? error.message : 'unknown' }, 'HTTP exchange failed')
+        response.destroy()
+      })
     })
   }
 
@@ -109,7 +111,7 @@ export function createApiServer(options: ApiServerOptions): ApiServer {
   }
 
   async function open(server: Server, at: { readonly host: string; readonly port: number }): Promise<number> {
-    server.maxConnections = CONNECTIONS_MAX
+    boundConnections(server)
     const port = await listening(server, at)
     // Such as no file left for another connection: the listener goes on when there is.
     server.on('error', (error) => options.log.error({ why: error.message }, 'Listener failed'))
@@ -138,6 +140,9 @@ const LIMITS = {
   requestTimeout: REQUEST_TIMEOUT_MS,
   connectionsCheckingInterval: 5_000,
   keepAliveTimeout: 65_000,
+  // A peer that vanished without a word is noticed by TCP, however silent the watch.
+  keepAlive: true,
+  keepAliveInitialDelay: 60_000,
 } as const
 
 function listening(server: Server, at: { readonly host: string; readonly port: number }): Promise<number> {
