@@ -1,11 +1,12 @@
 /** Tests of what the audit log is told, in values and through a server. */
-import fc from 'fast-check'
+import { assert, constantFrom, property, string } from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import type { Authorizer } from '../access/authorizer.ts'
 import { allowAll } from '../access/authorizer.ts'
 import { ApiError } from '../api/errors.ts'
 import type { AuditEvent } from './audit.ts'
 import { auditEventOf, isAudited, type AuditedRequest } from './audit-event.ts'
+import { endlessSeats } from './seats.ts'
 import { makeNamespace, spriteBody, SPRITES, testServer, type TestServer } from './testing.ts'
 
 const requestOf = (over: Partial<AuditedRequest> & { readonly uri?: string } = {}): AuditedRequest => ({
@@ -114,9 +115,9 @@ describe('an event', () => {
   })
 
   it('AU5 is bounded, whatever a caller sends', () => {
-    const text = fc.string({ maxLength: 20_000, unit: 'binary' })
-    fc.assert(
-      fc.property(text, text, fc.constantFrom('sprites', 'x'.repeat(9_000)), (one, two, plural) => {
+    const text = string({ maxLength: 20_000, unit: 'binary' })
+    assert(
+      property(text, text, constantFrom('sprites', 'x'.repeat(9_000)), (one, two, plural) => {
         const event = auditEventOf(
           requestOf({
             uri: `/x?${encodeURIComponent(one.toWellFormed())}=1`,
@@ -245,6 +246,7 @@ describe('through a server', () => {
   it('AU2 one that was sent away for want of a seat', async () => {
     const { server, events } = await audited({
       seats: {
+        ...endlessSeats,
         enter: () => Promise.reject(new ApiError('TooManyRequests', 'Wait', { retryAfterSeconds: 1 })),
       },
     })
