@@ -168,6 +168,7 @@ describe('a sprite without a machine', () => {
       incarnation: 5,
       image: 'sprite:1',
       specHash: 'h1',
+      createdTime: TEST_NOW,
       since: TEST_NOW,
       intent: 'Create',
       attemptTime: TEST_NOW,

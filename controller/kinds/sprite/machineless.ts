@@ -17,6 +17,7 @@ export function withoutMachine(world: SpriteWorld, want: Want): SpriteDecision {
     incarnation,
     image: world.config.image,
     specHash: world.config.specHash,
+    createdTime: world.now,
     since: world.now,
     intent: 'Create',
     attemptTime: world.now,

@@ -75,6 +75,7 @@ const machine = z.object({
   incarnation: z.int().min(1).describe('Counter of the machines that this sprite has had; tokens are bound to it.'),
   image: z.string().max(500).optional().describe('Image that it runs.'),
   specHash: z.string().max(32).describe('Hash of what the machine was made from; a different one is drift.'),
+  createdTime: timeField('When this incarnation was decided on; the steps after it leave it as it is.').optional(),
   since: timeField('When the current step (creating, starting, stopping, destroying) began; deadlines count from it.'),
   intent: z
     .enum(['Create', 'Start', 'Run', 'Stop', 'Destroy'])
@@ -107,6 +108,7 @@ const status = z.object({
     .max(63)
     .optional()
     .describe('Id of the last machine that it had; its log is kept under it.'),
+  previousMachineId: z.string().max(63).optional().describe('Id of the machine that it had before the last one.'),
   lastExit: z
     .object({
       incarnation: countField('Incarnation that ended.'),

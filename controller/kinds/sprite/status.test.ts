@@ -132,3 +132,19 @@ test('SPR42 tokens never fall and the last incarnation and machine are remembere
   const status = after(worldOf({ sprite: heldSprite({ incarnation: 7, lastMachineId: 'm7', tokensUsed: 40 }) }))
   expect(status).toMatchObject({ incarnation: 7, lastMachineId: 'm7', tokensUsed: 40 })
 })
+
+test('SPR42 with a new machine the one before is remembered, and stays so', () => {
+  const machine = { ...creating, incarnation: 2 }
+  const before = { phase: 'Starting', incarnation: 2, machine, lastMachineId: 'm0', previousMachineId: 'm-1' } as const
+  const world = worldOf({
+    sprite: heldSprite(before),
+    slot: HELD,
+    assignedWork: 1,
+    observation: { seen: 'unanswered' },
+  })
+  expect(after(world)).toMatchObject({ lastMachineId: 'm0', previousMachineId: 'm-1' })
+  const made = after(world, { created: shown('created') })
+  expect(made).toMatchObject({ lastMachineId: 'm1', previousMachineId: 'm0' })
+  const later = after(worldOf({ sprite: heldSprite({ ...made, conditions: [] }), slot: HELD, assignedWork: 1 }))
+  expect(later.previousMachineId).toBe('m0')
+})

@@ -24,6 +24,7 @@ export function spriteStatus(world: SpriteWorld, decision: SpriteDecision, outco
     now: world.now,
   })
   const isIdle = decision.phase === 'Idle'
+  const lastMachineId = machine?.id ?? before.machine?.id ?? before.lastMachineId
   const status: SpriteStatus = {
     observedGeneration: world.sprite.metadata.generation,
     phase: decision.phase,
@@ -36,7 +37,8 @@ export function spriteStatus(world: SpriteWorld, decision: SpriteDecision, outco
     tokensUsed: world.tokensUsed === 0 ? before.tokensUsed : world.tokensUsed,
     failures: outcome.isBraked === true ? before.failures : (decision.failures ?? before.failures),
     retryTime: decision.retryTime,
-    lastMachineId: machine?.id ?? before.machine?.id ?? before.lastMachineId,
+    lastMachineId,
+    previousMachineId: lastMachineId === before.lastMachineId ? before.previousMachineId : before.lastMachineId,
     lastExit: lastExit(world),
     lastHeartbeatTime: before.lastHeartbeatTime,
     blockers: decision.blockers === undefined ? undefined : [...decision.blockers],
