@@ -1,6 +1,7 @@
 /** What a kind is: names, scope, schemas, columns and rules in one value, from which everything else is generated. Pure. */
 import type { z } from 'zod'
 import type { KubeObject } from './object.ts'
+import type { ScalePaths, SubresourceDefinition } from './resource.ts'
 
 /** The API group of every kind of the product. */
 export const GROUP = 'sprites.highera.com'
@@ -52,6 +53,10 @@ export type KindOptions<Spec extends z.ZodType, Status extends z.ZodType> = {
   /** Field selectors beyond metadata.name and metadata.namespace, such as 'spec.agentType'. At most 8. */
   readonly selectableFields?: readonly string[]
   readonly rules?: readonly CelRule[]
+  /** Actions that can be asked of an object, such as wake. */
+  readonly actions?: readonly SubresourceDefinition[]
+  /** Where its number of replicas stands, in its sense of the word. */
+  readonly scale?: ScalePaths
   /** Every reason that a condition or event of the kind may carry, with the sentence for its documentation. */
   readonly reasons: Readonly<Record<string, string>>
 }

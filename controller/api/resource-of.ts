@@ -1,4 +1,5 @@
 /** Makes the served resource, and its CustomResourceDefinition, out of a kind's definition. Pure. */
+import { SCALE } from './actions.ts'
 import type { Admission } from './admission.ts'
 import type { CelRule, KindDefinition } from './define-kind.ts'
 import { resourceName } from './define-kind.ts'
@@ -25,7 +26,16 @@ export function resourceOf(kind: KindDefinition, admission?: Admission): Resourc
     hasStatus: true,
     columns: kind.columns,
     selectableFields: kind.selectableFields ?? [],
+    ...subresourcesOf(kind),
     ...(admission === undefined ? {} : { admission }),
+  }
+}
+
+function subresourcesOf({ actions = [], scale }: KindDefinition): Pick<ResourceDefinition, 'subresources' | 'scale'> {
+  const subresources = [...actions, ...(scale === undefined ? [] : [SCALE])]
+  return {
+    ...(subresources.length === 0 ? {} : { subresources }),
+    ...(scale === undefined ? {} : { scale }),
   }
 }
 
@@ -113,7 +123,10 @@ function crdVersion(resource: ResourceDefinition, reasons: Readonly<Record<strin
     ...(resource.selectableFields.length === 0
       ? {}
       : { selectableFields: resource.selectableFields.map((field) => ({ jsonPath: `.${field}` })) }),
-    subresources: resource.hasStatus ? { status: {} } : {},
+    subresources: {
+      ...(resource.hasStatus ? { status: {} } : {}),
+      ...(resource.scale === undefined ? {} : { scale: resource.scale }),
+    },
     schema: { openAPIV3Schema: withReasons(resource.schema ?? { type: 'object' }, reasons) },
   }
 }

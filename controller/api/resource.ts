@@ -9,12 +9,19 @@ export type ResourceVerb = 'create' | 'delete' | 'deletecollection' | 'get' | 'l
 /** A subresource besides status, as discovery and OpenAPI tell it: scale, log, or an action such as wake. */
 export type SubresourceDefinition = {
   readonly name: string
-  /** The kind that it takes and gives. */
+  /** The kind that it takes and, unless `gives` says otherwise, gives. */
   readonly kind: { readonly group: string; readonly version: string; readonly kind: string }
+  /** `object`: it gives the object under which it lies. */
+  readonly gives?: 'object'
+  /** Schema of the kind, where it is not that of a served resource. */
+  readonly schema?: StructuralSchema
   readonly verbs: readonly ResourceVerb[]
   /** What it does, for OpenAPI. */
   readonly description: string
 }
+
+/** Where a kind keeps what the scale subresource reads, as in a CustomResourceDefinition. */
+export type ScalePaths = { readonly specReplicasPath: string; readonly statusReplicasPath: string }
 
 /** A served collection: its names, scope, schema, columns and admission. */
 export type ResourceDefinition = {
@@ -41,6 +48,8 @@ export type ResourceDefinition = {
   readonly admission?: Admission
   /** What may be done with it; absent is everything. */
   readonly verbs?: readonly ResourceVerb[]
+  /** Where its number of replicas stands; absent where it has none. */
+  readonly scale?: ScalePaths
   /** Subresources besides status. */
   readonly subresources?: readonly SubresourceDefinition[]
 }

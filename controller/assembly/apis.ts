@@ -8,10 +8,13 @@ import { withViews } from '../registry/views.ts'
 import { createFairSeats } from '../server/fair-seats.ts'
 import { createApiServer, type ApiServer } from '../server/server.ts'
 import type { TokenSet } from '../server/tokens.ts'
+import { auditRoutes } from './audit-routes.ts'
 import type { Foundations, Objects } from './foundations.ts'
 import { refusedAtDoor } from './front-door.ts'
 import { routeLog } from './log-route.ts'
 import type { Machines } from './machines.ts'
+import { anyOf, openOidc } from './oidc.ts'
+import { productSubresources } from './subresources.ts'
 import { openViews } from './views.ts'
 
 /** The parts of a control plane that its APIs answer from. */
@@ -51,8 +54,11 @@ export function openServer(
   parts: ApiParts & { readonly coordinator: Coordinator; readonly tokens: TokenSet },
 ): ApiServer {
   const { client, manager, machines, coordinator, tokens, registry, metrics, clock, entropy, log } = parts
+  const { note, audited } = auditRoutes(parts)
+  const oidc = openOidc(parts.environment, { clock, log })
   const product = createProductApi({
     client,
+    note,
     entropy,
     log,
     authenticate: async (token) => {
@@ -64,23 +70,32 @@ export function openServer(
   const closing = new AbortController()
   const server = createApiServer({
     registry: withViews(registry, openViews(parts)),
-    authenticate: tokens.authenticate,
+    subresources: productSubresources({ registry, clock }),
+    authenticate: anyOf(tokens.authenticate, oidc.authenticate),
+    audit: parts.audit,
     log: log.child({ part: 'api' }),
     metrics,
     clock,
     entropy,
     seats: createFairSeats({ clock, metrics }),
-    readiness: () => Promise.resolve(manager.isSynced ? [] : ['The caches are not filled yet']),
-    extraRoutes: async (request, response, url) =>
-      (await coordinator.route(request, response, url)) ||
-      // Sprites prove themselves by their own tokens; people and apps come in as to the API itself.
-      (await refusedAtDoor(request, response)) ||
-      (await routeLog(logPorts, request, response, { url, closing: closing.signal })) ||
-      (await product.route(request, response, url)),
+    readiness: () =>
+      Promise.resolve([
+        ...(manager.isSynced ? [] : ['The caches are not filled yet']),
+        ...[parts.audit.problem()].filter((problem) => problem !== undefined),
+      ]),
+    extraRoutes: audited(
+      async (request, response, url) =>
+        (await coordinator.route(request, response, url)) ||
+        // Sprites prove themselves by their own tokens; people and apps come in as to the API itself.
+        (await refusedAtDoor(request, response)) ||
+        (await routeLog(logPorts, request, response, { url, closing: closing.signal })) ||
+        (await product.route(request, response, url)),
+    ),
   })
   const close: ApiServer['close'] = (options) => {
     // A log that is followed has no end of its own.
     closing.abort()
+    oidc.close()
     return server.close(options)
   }
   return { ...server, close }

@@ -82,7 +82,7 @@ export function createDispatch(ports: DispatchPorts): Dispatch {
     const verb =
       subresource === undefined
         ? verbOf(request, resource, path)
-        : subresourceVerb(request.method, path, subresource.definition)
+        : subresourceVerb(request.method, path, subresource)
     trace.verb = verb
     const permission = permit(ports.authorizer, accessRequestOf(actor, verb, { resource, path }))
     trace.permission = permission

@@ -64,6 +64,7 @@ export function verbOf(
   resource: ResourceDefinition,
   path: ResourcePath,
 ): Verb {
+  if (path.subresource !== undefined && (path.subresource !== 'status' || !resource.hasStatus)) throw notServed()
   const isCollection = path.name === undefined
   const verb = isCollection ? collectionVerb(request) : objectVerb(request.method)
   const isNamespaced = resource.scope === 'Namespaced'
@@ -71,10 +72,7 @@ export function verbOf(
   // Across all namespaces one can only look.
   if (isNamespaced && path.namespace === undefined && verb !== 'list' && verb !== 'watch') throw notServed()
   if (resource.verbs !== undefined && !resource.verbs.includes(verb)) throw notOffered(resource, resource.verbs)
-  if (path.subresource !== undefined) {
-    if (path.subresource !== 'status' || !resource.hasStatus) throw notServed()
-    if (verb === 'delete') throw methodNotAllowed()
-  }
+  if (path.subresource !== undefined && verb === 'delete') throw methodNotAllowed()
   return verb
 }
 
@@ -85,10 +83,16 @@ const notOffered = ({ plural, group }: ResourceDefinition, verbs: readonly strin
     kind: plural,
   })
 
-/** The verb of a method on a subresource besides status; MethodNotAllowed where it has no such method. */
-export function subresourceVerb(method: string, path: ResourcePath, definition: SubresourceDefinition): Verb {
+/** The verb of a method on a subresource besides status; NotFound where the scopes differ, MethodNotAllowed where it has no such method. */
+export function subresourceVerb(
+  method: string,
+  path: ResourcePath,
+  of: { readonly resource: Pick<ResourceDefinition, 'scope'>; readonly definition: SubresourceDefinition },
+): Verb {
+  // Rights are asked for in the namespace of the path: it must be the object's.
+  if ((of.resource.scope === 'Namespaced') !== (path.namespace !== undefined)) throw notServed()
   const verb = method === 'POST' ? 'create' : objectVerb(method)
-  if (path.name === undefined || !definition.verbs.includes(verb)) throw methodNotAllowed()
+  if (path.name === undefined || !of.definition.verbs.includes(verb)) throw methodNotAllowed()
   return verb
 }
 

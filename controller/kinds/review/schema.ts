@@ -1,8 +1,15 @@
 /** Review: a question on an artifact, to an agent or to a person. Pure. */
 import { z } from 'zod'
+import { actionOf } from '../../api/actions.ts'
 import { conditionsSchema } from '../../api/conditions.ts'
 import { defineKind, type ObjectOf, type SpecOf, type StatusOf } from '../../api/define-kind.ts'
 import { observedGenerationField, timeField } from '../fields.ts'
+
+/** What a person says to a review. */
+const verdictFields = {
+  verdict: z.enum(['Approved', 'ChangesRequested']).describe('Whether the work is good as it is.'),
+  comment: z.string().max(20000).optional().describe('Why, and what to change.'),
+}
 
 const spec = z.object({
   work: z.string().min(1).max(253).describe('Work whose result is in question.'),
@@ -11,8 +18,7 @@ const spec = z.object({
   reviewer: z.string().min(1).max(40).describe('An agent type, or "person".'),
   answer: z
     .object({
-      verdict: z.enum(['Approved', 'ChangesRequested']).describe('Whether the work is good as it is.'),
-      comment: z.string().max(20000).optional().describe('Why, and what to change.'),
+      ...verdictFields,
       by: z.string().max(254).optional().describe('Who answered.'),
     })
     .optional()
@@ -57,6 +63,14 @@ export const reviewKind = defineKind({
     { name: 'Phase', type: 'string', jsonPath: '.status.phase', description: 'Where it stands.' },
     { name: 'Verdict', type: 'string', jsonPath: '.status.verdict', description: 'The answer.' },
     { name: 'Age', type: 'date', jsonPath: '.metadata.creationTimestamp', description: 'Time since creation.' },
+  ],
+  actions: [
+    actionOf({
+      name: 'answer',
+      kind: 'ReviewAnswer',
+      description: 'Answers it in the name of the caller.',
+      spec: z.object(verdictFields),
+    }),
   ],
   reasons: {
     Open: 'An answer is awaited.',

@@ -1,5 +1,6 @@
 /** Sprite: one worker slot of one agent type. Pure. */
 import { z } from 'zod'
+import { actionOf } from '../../api/actions.ts'
 import { blockersSchema } from '../../api/blocker.ts'
 import { conditionsSchema } from '../../api/conditions.ts'
 import { defineKind, type ObjectOf, type SpecOf, type StatusOf } from '../../api/define-kind.ts'
@@ -193,6 +194,18 @@ export const spriteKind = defineKind({
       jsonPath: '.status.conditions[?(@.type=="Ready")].message',
       description: 'What to do.',
     },
+  ],
+  actions: [
+    actionOf({
+      name: 'wake',
+      kind: 'SpriteAction',
+      description: 'Starts its machine although there is no work; it stays until its idle timeout.',
+    }),
+    actionOf({
+      name: 'drain',
+      kind: 'SpriteAction',
+      description: 'Lets it finish its task, then stops its machine until there is new work.',
+    }),
   ],
   reasons: {
     Running: 'Its machine runs and it has reported.',

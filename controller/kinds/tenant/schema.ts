@@ -146,6 +146,7 @@ export const tenantKind = defineKind({
       description: 'What to do.',
     },
   ],
+  scale: { specReplicasPath: '.spec.config.maxConcurrentSprites', statusReplicasPath: '.status.sprites.running' },
   reasons: {
     Active: 'The tenant can run sprites.',
     Suspended: 'spec.suspend is true: machines are stopped and no work starts.',

@@ -1,5 +1,6 @@
 /** Work: one task, who does it, and its result. Pure. */
 import { z } from 'zod'
+import { actionOf } from '../../api/actions.ts'
 import { blockersSchema } from '../../api/blocker.ts'
 import { conditionsSchema } from '../../api/conditions.ts'
 import { defineKind, type ObjectOf, type SpecOf, type StatusOf } from '../../api/define-kind.ts'
@@ -247,6 +248,14 @@ export const workKind = defineKind({
       jsonPath: '.status.conditions[?(@.type=="Ready")].message',
       description: 'What to do.',
     },
+  ],
+  actions: [
+    actionOf({ name: 'cancel', kind: 'WorkAction', description: 'Ends it without a result.' }),
+    actionOf({
+      name: 'retry',
+      kind: 'WorkAction',
+      description: 'Has it tried again, with all its attempts, after it failed or was cancelled.',
+    }),
   ],
   reasons: {
     Waiting: 'It waits for a sprite of its agent type.',
