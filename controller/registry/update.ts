@@ -55,7 +55,7 @@ export async function patch(
   for (let tries = 1; ; tries++) {
     context.signal?.throwIfAborted()
     const live = await readLive(ports, resource, key)
-    const body = patched(resource, live, write.patch)
+    const body = patchedBody(resource, live, write.patch)
     const request = readRequest(resource, body, { isPatch: true })
     checkPath(resource, key, request.meta)
     if (tries === 1) noteUnknown(request.unknown, context, { resource, isPatch: true })
@@ -69,7 +69,8 @@ export async function patch(
   }
 }
 
-function patched(
+/** What a patch makes of an object, not yet read; throws BadRequest or Invalid when it does not fit. */
+export function patchedBody(
   resource: ResourceDefinition,
   live: KubeObject,
   { type, body }: { readonly type: PatchType; readonly body: unknown },

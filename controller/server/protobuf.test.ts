@@ -42,6 +42,19 @@ describe('protobuf', () => {
     })
   })
 
+  it('SK31 an Event of events.k8s.io is read by its own table, one of the core group by its', () => {
+    const raw = all(text(4, 'example.com/c'), bytes(8, text(3, 'writer')), text(10, 'It was bound'), int(15, 2n))
+    expect(decodeProtobuf(envelope('events.k8s.io/v1', 'Event', raw))).toEqual({
+      apiVersion: 'events.k8s.io/v1',
+      kind: 'Event',
+      reportingController: 'example.com/c',
+      regarding: { name: 'writer' },
+      note: 'It was bound',
+      deprecatedCount: 2,
+    })
+    expect(decodeProtobuf(envelope('v1', 'Event', text(4, 'It was bound')))).toMatchObject({ message: 'It was bound' })
+  })
+
   it('SV5 maps, lists, instants and bytes become what their JSON is', () => {
     const entry = (key: string, value: string): Buffer => bytes(11, all(text(1, key), text(2, value)))
     const meta = all(

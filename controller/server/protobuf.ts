@@ -17,13 +17,15 @@ export function decodeProtobuf(bytes: Uint8Array): Record<string, unknown> {
   const type = (envelope['typeMeta'] ?? {}) as { readonly apiVersion?: string; readonly kind?: string }
   const raw = (envelope['raw'] ?? new Uint8Array()) as Uint8Array
   const { kind = '', apiVersion = '' } = type
-  if (!Object.hasOwn(MESSAGES, kind))
+  // The one kind that is in two groups.
+  const name = kind === 'Event' && apiVersion.startsWith('events.k8s.io/') ? 'NewStyleEvent' : kind
+  if (!Object.hasOwn(MESSAGES, name))
     throw new ApiError(
       'UnsupportedMediaType',
       `Send "${kind.slice(0, 80)}" as application/json: it is not read as protobuf`,
     )
   // Checked by hasOwn just now.
-  return { apiVersion, kind, ...decodeMessage(raw, kind as MessageName, 0) }
+  return { apiVersion, kind, ...decodeMessage(raw, name as MessageName, 0) }
 }
 
 const malformed = (): ApiError => new ApiError('BadRequest', 'The request body is not a Kubernetes protobuf message')
