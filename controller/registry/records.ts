@@ -3,6 +3,10 @@ import type { KubeObject } from '../api/object.ts'
 import type { StoreRecord } from '../store/store.ts'
 
 const parsed = new WeakMap<StoreRecord, KubeObject>()
+const texts = new WeakMap<object, string>()
+
+/** The text that an object of `objectOf` was read from: it need not be serialised again to be sent. */
+export const storedTextOf = (object: KubeObject): string | undefined => texts.get(object)
 
 /** The object of a record: the same frozen value for the same record, so that reads and watches share it. */
 export function objectOf(record: StoreRecord): KubeObject {
@@ -11,6 +15,7 @@ export function objectOf(record: StoreRecord): KubeObject {
   // The registry is the only writer: what is stored has been validated.
   const object = deepFreeze(JSON.parse(record.value)) as KubeObject
   parsed.set(record, object)
+  texts.set(object, record.value)
   return object
 }
 

@@ -6,7 +6,7 @@ import type { AnsweredObject } from './audit-event.ts'
 export type ApiRequest = {
   readonly method: string
   readonly url: URL
-  /** Names in lower case. */
+  /** Names in lower case. Of those that come more than once the values are joined: Impersonate-* by line breaks. */
   readonly headers: ReadonlyMap<string, string>
   /** The whole body; rejects with ApiError RequestEntityTooLarge when it is over the limit. At most once. */
   readonly readBody: () => Promise<Uint8Array>
@@ -24,8 +24,11 @@ export type ApiRequest = {
 export type ApiResponse = {
   readonly status: number
   readonly headers: Readonly<Record<string, string | readonly string[]>>
-  /** An iterable is a stream: its headers are flushed before the first chunk. */
-  readonly body: string | Uint8Array | ByteStream
+  /**
+   * An AsyncIterable is a stream: its headers are flushed before the first chunk. A generator is one answer in pieces,
+   * made as the client takes them.
+   */
+  readonly body: string | Uint8Array | Pieces | ByteStream
   /** What it is about, for the audit log. */
   readonly about?: AnsweredObject
 }
@@ -33,9 +36,16 @@ export type ApiResponse = {
 /** A body that is sent as it comes; a chunk of a watch is one event, newline included. */
 export type ByteStream = AsyncIterable<string | Uint8Array>
 
+/** A large body in pieces. */
+export type Pieces = Generator<Uint8Array>
+
 /** Whether a body is sent as it comes. */
 export const isStream = (body: ApiResponse['body']): body is ByteStream =>
-  typeof body !== 'string' && !(body instanceof Uint8Array)
+  typeof body === 'object' && Symbol.asyncIterator in body
+
+/** Whether a body is whole. */
+export const isWhole = (body: ApiResponse['body']): body is string | Uint8Array =>
+  typeof body === 'string' || body instanceof Uint8Array
 
 /** A JSON response. */
 export const jsonResponse = (

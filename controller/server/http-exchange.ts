@@ -4,7 +4,7 @@ import type { IncomingMessage, ServerResponse } from 'node:http'
 import { BODY_BYTES_MAX, bodyTooLarge } from './body.ts'
 import { isLoopbackAddress } from './credentials.ts'
 import { ApiError } from '../api/errors.ts'
-import { isStream, type ApiRequest, type ApiResponse, type ByteStream } from './exchange.ts'
+import { isStream, isWhole, type ApiRequest, type ApiResponse, type ByteStream, type Pieces } from './exchange.ts'
 
 /** The API's view of a request; its signal aborts when the response has ended or its client has gone. */
 export function apiRequestOf(request: IncomingMessage, response: ServerResponse): ApiRequest {
@@ -15,13 +15,21 @@ export function apiRequestOf(request: IncomingMessage, response: ServerResponse)
   return {
     method: request.method ?? 'GET',
     url: urlOf(request),
-    headers: new Map(Object.entries(request.headers).map(([name, value]) => [name, String(value)])),
+    headers: headersOf(request),
     readBody: () => readBody(request),
     ...(request.socket.remoteAddress === undefined ? {} : { source: request.socket.remoteAddress }),
     signal: gone.signal,
     isTrustedTransport: isTls || isLoopback,
     isLoopbackHttp: !isTls && isLoopback,
   }
+}
+
+/** Node joins repeated headers by commas, which the name of a group may have: those are joined by line breaks. */
+function headersOf({ headers, headersDistinct }: IncomingMessage): ApiRequest['headers'] {
+  const known = new Map(Object.entries(headers).map(([name, value]) => [name, String(value)]))
+  for (const name of known.keys())
+    if (name.startsWith('impersonate-')) known.set(name, (headersDistinct[name] ?? []).join('\n'))
+  return known
 }
 
 /** The URL of a request; what is not a path on this server becomes the root. The host is never read from it. */
@@ -69,18 +77,41 @@ export async function sendResponse(
     if (isStream(body)) await drop(body)
     return
   }
-  for (const [name, value] of Object.entries(out.headers)) response.setHeader(name, value)
   // An unread body must not be taken for the next request.
-  if (!request.complete) response.setHeader('Connection', 'close')
-  response.statusCode = out.status
-  response.on('timeout', () => response.destroy())
-  if (isStream(body)) await stream(response, body, stalledMs)
-  else {
-    // The server sets its own timer when the answer is taken.
-    response.setTimeout(stalledMs)
+  const isUnread = !request.complete
+  if (isUnread) response.setHeader('Connection', 'close')
+  const headers = headerList(out.headers)
+  if (isWhole(body)) {
+    headers.push('Content-Length', String(typeof body === 'string' ? Buffer.byteLength(body) : body.length))
+    response.writeHead(out.status, headers)
     response.end(body)
+    // What the socket took at once needs no watching.
+    if (!response.writableFinished && request.socket.writableLength > 0) cutOff(response, stalledMs)
+  } else {
+    response.writeHead(out.status, headers)
+    if (isStream(body)) await stream(response, body, stalledMs)
+    else await sendPieces(response, body, stalledMs)
+    if (!response.destroyed) {
+      cutOff(response, stalledMs)
+      response.end()
+    }
   }
-  if (!request.complete) request.resume()
+  if (isUnread) request.resume()
+}
+
+/** Names and values in turns, as node takes them fastest; a name with several values comes several times. */
+function headerList(headers: ApiResponse['headers']): string[] {
+  const list: string[] = []
+  for (const [name, value] of Object.entries(headers))
+    if (typeof value === 'string') list.push(name, value)
+    else for (const each of value) list.push(name, each)
+  return list
+}
+
+/** Ends the connection when nothing is taken for so long; 0 lets it be silent again. */
+function cutOff(response: ServerResponse, stalledMs: number): void {
+  if (response.listenerCount('timeout') === 0) response.on('timeout', () => response.destroy())
+  response.setTimeout(stalledMs)
 }
 
 async function stream(response: ServerResponse, lines: ByteStream, stalledMs: number): Promise<void> {
@@ -90,15 +121,19 @@ async function stream(response: ServerResponse, lines: ByteStream, stalledMs: nu
     if (response.destroyed) break
     if (!response.write(line)) await drained(response, stalledMs)
   }
-  if (response.destroyed) return
-  response.setTimeout(stalledMs)
-  response.end()
+}
+
+async function sendPieces(response: ServerResponse, pieces: Pieces, stalledMs: number): Promise<void> {
+  for (const piece of pieces) {
+    if (!response.write(piece)) await drained(response, stalledMs)
+    if (response.destroyed) break
+  }
 }
 
 /** Resolves when the client has taken what was written, or has gone. */
 async function drained(response: ServerResponse, stalledMs: number): Promise<void> {
   const done = new AbortController()
-  response.setTimeout(stalledMs)
+  cutOff(response, stalledMs)
   try {
     await Promise.race([
       once(response, 'drain', { signal: done.signal }),

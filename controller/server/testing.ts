@@ -11,7 +11,7 @@ import { createRegistry } from '../registry/create-registry.ts'
 import type { Registry } from '../registry/registry.ts'
 import { createMemoryStore } from '../store/memory.ts'
 import { createApiServer, type ApiServer, type ApiServerOptions } from './server.ts'
-import type { ApiRequest, ApiResponse } from './exchange.ts'
+import { isStream, isWhole, type ApiRequest, type ApiResponse } from './exchange.ts'
 import { createTokenSet, mintToken } from './tokens.ts'
 
 export const ADMIN: Actor = { name: 'admin', groups: ['system:masters'] }
@@ -82,7 +82,8 @@ function requestOf(method: string, path: string, options: SendOptions & { readon
   }
 }
 
-function parsedBody({ body, headers }: ApiResponse): unknown {
+function parsedBody({ body: sent, headers }: ApiResponse): unknown {
+  const body = isWhole(sent) || isStream(sent) ? sent : String(Buffer.concat([...sent]))
   if (typeof body !== 'string') return body
   return String(headers['Content-Type']).startsWith('application/json') ? (JSON.parse(body) as unknown) : body
 }

@@ -35,10 +35,11 @@ async function open(server: TestServer, query: string, headers: Record<string, s
   })
   expect(response.status).toBe(200)
   // A watch's body is a stream.
-  const lines = (response.body as AsyncIterable<string>)[Symbol.asyncIterator]()
+  const lines = (response.body as AsyncIterable<Uint8Array>)[Symbol.asyncIterator]()
   const next = async (): Promise<unknown> => {
-    const { done, value } = await lines.next()
+    const { done, value: bytes } = await lines.next()
     if (done === true) return undefined
+    const value = Buffer.from(bytes).toString()
     expect(value.endsWith('\n') && value.indexOf('\n') === value.length - 1).toBe(true)
     return JSON.parse(value) as unknown
   }

@@ -1,25 +1,21 @@
 /** Streams a registry watch as lines of JSON, and ends it cleanly. */
 import type { Clock } from '../../system/clock.ts'
-import type { KubeObject } from '../api/object.ts'
 import { statusOf, type ApiError } from '../api/errors.ts'
 import type { RegistryEvent } from '../registry/registry.ts'
 import type { Representation } from './accept.ts'
 import { toApiError } from './exchange.ts'
 import type { IncludeObject } from './params.ts'
+import { eventLine, jsonTextOf, sharedLines } from './serialise.ts'
 import { partialMetadata, type TableRenderer } from './table.ts'
 
 /** Turns an event into one line, newline included. */
-export type EventEncoder = (event: RegistryEvent) => string
+export type EventEncoder = (event: RegistryEvent) => Uint8Array
 
-/** JSON of objects that many watchers are sent: made once, kept as long as the object. */
-const jsonOf = new WeakMap<KubeObject, string>()
-
-function cachedJson(object: KubeObject): string {
-  const known = jsonOf.get(object)
-  if (known !== undefined) return known
-  const made = JSON.stringify(object)
-  jsonOf.set(object, made)
-  return made
+/** The encoders whose lines depend on the event alone: each line is made once for all watches. */
+const encodeObject = sharedLines(jsonTextOf)
+const encodeMetadata = {
+  v1: sharedLines((object) => JSON.stringify(partialMetadata(object, 'v1'))),
+  v1beta1: sharedLines((object) => JSON.stringify(partialMetadata(object, 'v1beta1'))),
 }
 
 /** The encoder for what the client accepts; a Table's columns are defined in its first event only. */
@@ -27,9 +23,8 @@ export function eventEncoder(
   representation: Representation,
   table: { readonly renderer: () => TableRenderer; readonly includeObject: IncludeObject; readonly clock: Clock },
 ): EventEncoder {
-  if (representation.as === 'Object') return (event) => line(event.type, cachedJson(event.object))
-  if (representation.as === 'PartialObjectMetadata')
-    return (event) => line(event.type, JSON.stringify(partialMetadata(event.object, representation.version)))
+  if (representation.as === 'Object') return encodeObject
+  if (representation.as === 'PartialObjectMetadata') return encodeMetadata[representation.version]
   const renderer = table.renderer()
   let withColumns = true
   return (event) => {
@@ -37,11 +32,9 @@ export function eventEncoder(
     const options = { version: representation.version, includeObject: table.includeObject, nowMs: table.clock.now() }
     const rendered = renderer.table([event.object], metadata, { ...options, withColumns })
     withColumns = false
-    return line(event.type, JSON.stringify(rendered))
+    return eventLine(event.type, JSON.stringify(rendered))
   }
 }
-
-const line = (type: string, objectJson: string): string => `{"type":"${type}","object":${objectJson}}\n`
 
 /**
  * The lines of a watch until its signal aborts or the events end. A failure, Expired above all, is sent as an ERROR
@@ -57,19 +50,19 @@ export async function* watchLines(
     readonly onError: (error: unknown) => void
     readonly onEnd: () => void
   },
-): AsyncGenerator<string> {
+): AsyncGenerator<Uint8Array> {
   try {
     for await (const event of events) {
       yield encode(event)
       if (end.signal.aborted) break
     }
     const lastWord = end.signal.aborted ? end.lastWord?.() : undefined
-    if (lastWord !== undefined) yield line('ERROR', JSON.stringify(statusOf(lastWord)))
+    if (lastWord !== undefined) yield eventLine('ERROR', JSON.stringify(statusOf(lastWord)))
   } catch (error) {
     // An aborted source may end by throwing its reason: that is the end that was asked for.
     if (end.signal.aborted) return
     end.onError(error)
-    yield line('ERROR', JSON.stringify(statusOf(toApiError(error))))
+    yield eventLine('ERROR', JSON.stringify(statusOf(toApiError(error))))
   } finally {
     end.onEnd()
   }
