@@ -40,17 +40,16 @@ export function actorOfClaims(claims: Claims, settings: OidcSettings): ClaimedAc
   const claimed = ownText(claims, usernameClaim)
   if (claimed === undefined || claimed.length > NAME_CHARS_MAX || /\p{Cc}/u.test(claimed))
     return { isNamed: false, why: `the claim ${usernameClaim} is no name` }
-  if (usernameClaim === 'email' && !isVerifiedEmail(claims))
-    return { isNamed: false, why: 'the e-mail address is not verified' }
-  if (usernameClaim === 'email' && !EMAIL.test(claimed))
+  if (usernameClaim === 'email' && !isEmail(claimed))
     return { isNamed: false, why: 'the claim email is no e-mail address' }
+  if (isEmail(claimed) && !isVerifiedEmail(claims)) return { isNamed: false, why: 'the e-mail address is not verified' }
   const groups = groupsOf(claims, settings.groupsClaim)
   const sub = ownText(claims, 'sub')
   const jti = ownText(claims, 'jti')
   return {
     isNamed: true,
     actor: {
-      name: EMAIL.test(claimed) && !claimed.startsWith('system:') ? claimed : `${groupsPrefix}${claimed}`,
+      name: isEmail(claimed) ? claimed : `${groupsPrefix}${claimed}`,
       groups: [
         ...(groups.some((group) => adminGroups.has(group)) ? [PLATFORM_ADMINS] : []),
         ...groups.map((group) => `${groupsPrefix}${group}`),
@@ -61,6 +60,12 @@ export function actorOfClaims(claims: Claims, settings: OidcSettings): ClaimedAc
     },
   }
 }
+
+/** Addresses are compared without regard to case: a letter that turns into another by that is none of an address. */
+const isEmail = (text: string): boolean =>
+  EMAIL.test(text) &&
+  !text.startsWith('system:') &&
+  !Array.from(text).some((char) => char > '\u007f' && char.toLowerCase() <= '\u007f')
 
 /** Issuers that know nothing of it leave `email_verified` out; some write booleans as text. */
 function isVerifiedEmail(claims: Claims): boolean {

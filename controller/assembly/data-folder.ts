@@ -18,6 +18,7 @@ export type DataPaths = {
   readonly kubeconfig: string
   readonly identity: string
   readonly log: string
+  readonly auditLog: string
 }
 
 /** The paths of a data folder. Pure. */
@@ -30,6 +31,7 @@ export const dataPaths = (folder: string): DataPaths => ({
   kubeconfig: join(folder, 'kubeconfig'),
   identity: join(folder, 'identity.json'),
   log: join(folder, 'control-plane.log'),
+  auditLog: join(folder, 'audit.log'),
 })
 
 /** The data folder cannot be used; the message says why and what would do. */

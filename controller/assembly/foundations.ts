@@ -20,6 +20,7 @@ import type { Entropy } from '../../system/entropy.ts'
 import type { Log } from '../../system/log.ts'
 import { createMetrics } from '../../system/metrics.ts'
 import { attentivePresence } from './attentive-presence.ts'
+import { openAudit } from './audit.ts'
 import { openDataFolder, readIdentity, refuseLostStore } from './data-folder.ts'
 import { createNamespaces, makeTenantNamespace } from './namespaces.ts'
 import { createForecast, machineDefaults } from './forecast.ts'
@@ -46,6 +47,10 @@ export async function openFoundations(options: FoundationOptions, undo: Undo) {
   await refuseLostStore(paths)
   const database = openDatabase(paths.store)
   undo.add(() => database.close())
+  const metrics = createMetrics({ process: true })
+  // After the store, whose lock says that no other control plane writes here.
+  const audit = openAudit(environment, { path: paths.auditLog, clock, entropy, log, metrics })
+  undo.add(() => audit.close())
   const identity = await readIdentity(paths, entropy)
   const personas = await loadPersonas(options.personasFolder)
   const masterKey = Buffer.from(identity.masterKey, 'hex')
@@ -69,7 +74,8 @@ export async function openFoundations(options: FoundationOptions, undo: Undo) {
     ledger,
     bus,
     presence,
-    metrics: createMetrics({ process: true }),
+    metrics,
+    audit,
     builtinAgentTypes: new Set(personas.keys()),
     masterKey,
   }

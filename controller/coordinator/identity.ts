@@ -8,7 +8,8 @@ import { getOrNothing } from './reads.ts'
 import { refuse } from './refusal.ts'
 import { verifyToken } from './tokens.ts'
 
-const HEADER_CHARS_MAX = 2_048
+/** An ID token with many groups is some KiB long. */
+const HEADER_CHARS_MAX = 8_192
 
 /** The bearer token of a request, if it has one. */
 export function bearerOf(request: IncomingMessage): string | undefined {

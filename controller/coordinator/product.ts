@@ -28,7 +28,12 @@ export type ProductPorts = {
   readonly entropy: Entropy
   readonly log: Log
   readonly authenticate: (token: string) => Promise<AppCaller | undefined>
+  /** Told what comes to be known of a request, piece by piece, for the audit log. */
+  readonly note?: (request: IncomingMessage, known: ProductNote) => void
 }
+
+/** What comes to be known of a request: who calls, which work was made of it, why it was refused. */
+export type ProductNote = { readonly caller?: AppCaller; readonly work?: Work; readonly fault?: CoordinatorError }
 
 /** What an app may say of new work: chains and cancelling are the control plane's own. */
 const submission = workKind.spec.omit({ parent: true, cancelled: true }).strict()
@@ -56,7 +61,9 @@ export function createProductApi(ports: ProductPorts): {
         const caller = await admit(ports, request, path.tenant)
         await answer(ports, { request, response, caller, tenant: path.tenant, signal: gone.signal }, path)
       } catch (error) {
-        sendFault(response, faultOf(ports, error))
+        const fault = faultOf(ports, error)
+        ports.note?.(request, { fault })
+        sendFault(response, fault)
       } finally {
         response.off('close', onClose)
       }
@@ -81,6 +88,7 @@ async function admit(ports: ProductPorts, request: IncomingMessage, tenant: stri
   const token = bearerOf(request)
   const caller = token === undefined ? undefined : await ports.authenticate(token)
   if (caller === undefined) throw new CoordinatorError('Unauthorized', 'Send a token')
+  ports.note?.(request, { caller })
   if (caller.tenants !== 'all' && !caller.tenants.includes(tenant)) throw notFound('tenant', tenant)
   return caller
 }
@@ -112,6 +120,7 @@ async function submit(ports: ProductPorts, call: Call): Promise<void> {
   const namespace = call.tenant
   const name = `work-${spec.idempotencyKey === undefined ? randomHex(ports.entropy, 8) : keyHash(namespace, spec.idempotencyKey)}`
   const work = await createOnce(ports, { namespace, name, spec: { ...spec, cancelled: false } }, call.signal)
+  ports.note?.(call.request, { work })
   ports.log.info({ tenant: namespace, work: name, caller: call.caller.name }, 'work was submitted')
   call.response.setHeader('location', `/v1/tenants/${namespace}/work/${encodeURIComponent(name)}`)
   sendJson(call.response, 202, workView(work))

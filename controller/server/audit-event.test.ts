@@ -48,7 +48,7 @@ const only = (events: readonly AuditEvent[]): AuditEvent => {
 }
 
 describe('what is audited', () => {
-  it.each(['create', 'update', 'patch', 'delete', 'deletecollection'])('AU1 %s, however it ends', (verb) => {
+  it.each(['create', 'update', 'patch', 'delete', 'deletecollection', 'wake'])('AU1 %s, however it ends', (verb) => {
     for (const code of [200, 201, 409, 422, 500]) expect(isAudited(requestOf({ verb, code }))).toBe(true)
   })
 

@@ -39,8 +39,8 @@ export type AuditedRequest = {
   readonly durationMs: number
 }
 
-/** Verbs that change something, or try to. */
-const MUTATIONS: ReadonlySet<string> = new Set(['create', 'update', 'patch', 'delete', 'deletecollection'])
+/** Verbs that only look; every other changes something, or tries to, an action such as wake included. */
+const READS: ReadonlySet<string> = new Set(['get', 'list', 'watch'])
 const REFUSALS: ReadonlySet<number> = new Set([401, 403, 429])
 
 /** Whether the audit log is told: every mutation and every refusal, and whoever looks at secrets. */
@@ -48,7 +48,7 @@ export function isAudited(request: AuditedRequest): boolean {
   const { verb, path, code } = request
   if (REFUSALS.has(code)) return true
   if (verb === undefined) return false
-  if (MUTATIONS.has(verb)) return true
+  if (!READS.has(verb)) return true
   return isHidden(request) || (path?.plural === 'secrets' && path.group === '')
 }
 
