@@ -1,6 +1,7 @@
 /** Decides which token a request presents and whether it may be believed from where it comes. Pure. */
 import { ApiError } from '../api/errors.ts'
 import type { ApiRequest } from './exchange.ts'
+import { isImpersonation } from './impersonate.ts'
 
 /**
  * A token comes as `Authorization: Bearer`, or as the password of HTTP Basic (any user name), which a browser asks a
@@ -21,7 +22,7 @@ export function credentialOf(authorization: string | undefined): Credential | un
   return colon < 0 ? undefined : { token: decoded.slice(colon + 1), scheme: 'Basic' }
 }
 
-/** Refuses what would let a stranger act: tokens in the clear, DNS rebinding, a foreign page's form, impersonation. */
+/** Refuses what would let a stranger act: tokens in the clear, DNS rebinding, a foreign page's form. */
 export function refuseUntrusted(request: ApiRequest, credential: Credential | undefined): void {
   if (!request.isTrustedTransport)
     throw forbidden('Use https: tokens are taken over plain http only on the loopback interface')
@@ -29,9 +30,11 @@ export function refuseUntrusted(request: ApiRequest, credential: Credential | un
     throw forbidden('Address the server as localhost or 127.0.0.1: the Host header names another')
   if (credential?.scheme === 'Basic' && request.method !== 'GET' && comesFromForeignPage(request))
     throw forbidden('Write from the same origin: a page of another origin sent this request with your password')
-  for (const name of request.headers.keys())
-    // Ignoring it would give the caller its own, larger rights.
-    if (name.startsWith('impersonate-')) throw forbidden('Leave impersonation out: it is not served')
+}
+
+/** Refuses impersonation where it is not served: to ignore it would give the caller its own, larger rights. */
+export function refuseImpersonation(request: Pick<ApiRequest, 'headers'>): void {
+  if (isImpersonation(request)) throw forbidden('Leave impersonation out: it is not served on this path')
 }
 
 const forbidden = (message: string): ApiError => new ApiError('Forbidden', message)

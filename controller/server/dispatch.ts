@@ -6,6 +6,7 @@ import { ApiError } from '../api/errors.ts'
 import { createCatalog } from './catalog.ts'
 import { CHALLENGES, credentialOf, refuseUntrusted, unauthorized } from './credentials.ts'
 import { errorResponse, notServed, textResponse, toApiError, type ApiRequest, type ApiResponse } from './exchange.ts'
+import { impersonated } from './impersonate.ts'
 import { pathKey, routeOf, type ResourcePath, type Route } from './route.ts'
 import type { Authenticate } from './tokens.ts'
 import type { AuditSink } from './audit.ts'
@@ -38,7 +39,9 @@ type Trace = {
   readonly requestId: string
   readonly startedAtMs: number
   readonly warnings: string[]
+  /** As whom it is done; `impersonator` is who did it, where that is somebody else. */
   actor?: Actor
+  impersonator?: Actor
   verb?: Verb
   path?: ResourcePath
   permission?: Permission
@@ -47,7 +50,7 @@ type Trace = {
 /** Builds the dispatch over its ports. */
 export function createDispatch(ports: DispatchPorts): Dispatch {
   const catalog = createCatalog(ports.registry.resources, VIRTUAL_RESOURCES)
-  const virtual = createVirtual()
+  const virtual = createVirtual(ports.authorizer, ports.registry.resources)
   const resources = new Map(ports.registry.resources.map((resource) => [pathKey(resource), resource]))
   const subresources = new Map(
     ports.subresources.map((served) => [subresourceKey(served.resource, served.definition.name), served]),
@@ -62,6 +65,8 @@ export function createDispatch(ports: DispatchPorts): Dispatch {
     // Known before the caller is, so that a denial's log line says what was asked for.
     if (route.at === 'resource') trace.path = route.path
     trace.actor = await authenticated(request, ports.authenticate)
+    const actedAs = impersonated(ports.authorizer, trace.actor, request)
+    if (actedAs !== undefined) [trace.impersonator, trace.actor] = [trace.actor, actedAs]
     if (route.at === 'resource') return serveResource(request, route.path, trace)
     if (route.at === 'nothing' || route.at === 'elsewhere') throw notServed()
     if (request.method !== 'GET') throw new ApiError('MethodNotAllowed', `Use GET here, not "${request.method}"`)
@@ -80,9 +85,7 @@ export function createDispatch(ports: DispatchPorts): Dispatch {
     if (resource === undefined) throw notServed()
     const subresource = subresources.get(subresourceKey(resource, path.subresource ?? ''))
     const verb =
-      subresource === undefined
-        ? verbOf(request, resource, path)
-        : subresourceVerb(request.method, path, subresource)
+      subresource === undefined ? verbOf(request, resource, path) : subresourceVerb(request.method, path, subresource)
     trace.verb = verb
     const permission = permit(ports.authorizer, accessRequestOf(actor, verb, { resource, path }))
     trace.permission = permission
@@ -176,6 +179,7 @@ const auditedOf = (
   userAgent: request.headers.get('user-agent'),
   source: request.source,
   actor: trace.actor,
+  impersonator: trace.impersonator,
   verb: trace.verb,
   path: trace.path,
   allowedBecause: trace.permission?.reason,
@@ -223,6 +227,7 @@ function accessFields(request: ApiRequest, trace: Trace): Record<string, unknown
   return {
     requestId: trace.requestId,
     actor: trace.actor?.name,
+    impersonator: trace.impersonator?.name,
     source: request.source,
     verb: trace.verb ?? request.method,
     resource: trace.path?.plural,

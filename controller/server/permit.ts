@@ -3,6 +3,7 @@ import type { AccessDecision, AccessRequest, Authorizer } from '../access/author
 import type { Actor } from '../api/admission.ts'
 import { resourceName } from '../api/define-kind.ts'
 import { ApiError } from '../api/errors.ts'
+import { isJsonObject } from '../api/patches.ts'
 import type { ResourceDefinition } from '../api/resource.ts'
 import type { ResourcePath } from './route.ts'
 
@@ -30,6 +31,24 @@ export function permit(authorizer: Authorizer, request: AccessRequest): Permissi
   const decision = authorizer.decide(request)
   if (decision.isAllowed) return decision
   throw decision.isHidden ? hidden(request) : forbidden(request, decision.reason)
+}
+
+/** Throws Forbidden when what is to be created, cluster-scoped, has a name that the permission does not reach. */
+export function permitName(
+  call: {
+    readonly actor: Actor
+    readonly permission: Permission
+    readonly resource: Pick<ResourceDefinition, 'group' | 'plural' | 'scope'>
+    readonly path: ResourcePath
+  },
+  body: unknown,
+): void {
+  const { within, reason } = call.permission
+  if (within === undefined || call.resource.scope !== 'Cluster') return
+  const metadata = isJsonObject(body) ? body['metadata'] : undefined
+  const name = isJsonObject(metadata) ? metadata['name'] : undefined
+  if (typeof name !== 'string' || !within.has(name))
+    throw forbidden(accessRequestOf(call.actor, 'create', call), reason)
 }
 
 /** Watches over a permission while a long answer lasts. */

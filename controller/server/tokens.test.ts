@@ -3,7 +3,7 @@ import * as fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { seededEntropy } from '../../system/entropy.ts'
 import { hasReason } from '../api/errors.ts'
-import { credentialOf, isLoopbackAddress, refuseUntrusted } from './credentials.ts'
+import { credentialOf, isLoopbackAddress, refuseImpersonation, refuseUntrusted } from './credentials.ts'
 import type { ApiRequest } from './exchange.ts'
 import { createTokenSet, keyIdOf, mintToken, recordOf } from './tokens.ts'
 
@@ -118,8 +118,10 @@ describe('credentials', () => {
     expect(refusal({ method: 'POST' }, { authorization: 'Bearer t', origin: 'https://evil.example' })).toBe('none')
   })
 
-  it('SV12 impersonation is refused, never ignored', () => {
-    expect(refusal({}, { 'impersonate-user': 'root' })).toBe('Forbidden')
+  it('SV12 impersonation is refused where it is not served, never ignored', () => {
+    const headers = new Map([['impersonate-user', 'root']])
+    expect(() => refuseImpersonation({ headers })).toThrow('Leave impersonation out')
+    expect(() => refuseImpersonation({ headers: new Map() })).not.toThrow()
   })
 
   it('SV12 loopback addresses', () => {

@@ -24,7 +24,7 @@ import {
   watchParams,
   writeParams,
 } from './params.ts'
-import { guardPermission, type Permission } from './permit.ts'
+import { guardPermission, permitName, type Permission } from './permit.ts'
 import { present } from './present.ts'
 import type { ResourcePath } from './route.ts'
 import { partialMetadata, tableRenderer } from './table.ts'
@@ -219,6 +219,7 @@ function watchOrCancel<T>(open: () => T, cancel: () => void): T {
 async function create(ports: VerbPorts, call: Call): Promise<ApiResponse> {
   const context = writeContext(call)
   const body = await readObject(call)
+  permitName(call, body)
   const made = await ports.registry.create(call.resource, call.path.namespace ?? '', body, context)
   return objectResponse(ports, call, 201, made)
 }
