@@ -18,7 +18,7 @@ function hall(over: Partial<FairSeatsOptions> = {}) {
   const seated: { readonly name: string; readonly leave: Leave }[] = []
   const refused: unknown[] = []
   const come = (flow: Flow, name: string, signal = never): void => {
-    seats.enter(flow, signal).then(
+    seats.enter(flow, { signal }).then(
       (leave) => seated.push({ name, leave }),
       (error: unknown) => refused.push(error),
     )
@@ -200,7 +200,7 @@ async function play(steps: readonly Step[], limits: { readonly seats: number; re
     }
     guests.push(guest)
     const actor = isAdmin ? CONTROLLER_ACTOR : person('someone')
-    seats.enter({ actor, namespace: flow }, guest.gone.signal).then(
+    seats.enter({ actor, namespace: flow }, guest.gone).then(
       (leave) => {
         for (const other of inState('waits'))
           if (other.isAdmin === isAdmin && other !== guest)

@@ -65,7 +65,7 @@ const isPrivileged = (actor: Actor): boolean => actor.groups.includes(PLATFORM_A
 export function createFairSeats(options: FairSeatsOptions): Seats {
   const hall = new Hall(options)
   return {
-    enter: (flow, signal) => hall.enter(flow, signal),
+    enter: (flow, client) => hall.enter(flow, client),
     stand: (flow) => hall.stand(flow),
   }
 }
@@ -94,12 +94,13 @@ class Hall {
     this.#gauges = instruments(metrics)
   }
 
-  async enter(flow: Flow, signal: AbortSignal): Promise<Leave> {
-    if (signal.aborted) throw goneError()
+  async enter(flow: Flow, client: { readonly signal: AbortSignal }): Promise<Leave> {
     const privileged = isPrivileged(flow.actor)
     const ring = this.#ringOf(privileged)
     // Whoever comes while others of its class wait goes behind them.
     if (ring.count === 0 && this.#hasSeat(privileged)) return this.#seat()
+    const { signal } = client
+    if (signal.aborted) throw goneError()
     const name = flowNameOf(flow)
     const sizeBytes = flow.sizeBytes ?? 0
     this.#refuseFull(ring, { name, sizeBytes })

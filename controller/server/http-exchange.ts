@@ -1,5 +1,4 @@
 /** Translates between node:http and the API's own request and response values. */
-import { once } from 'node:events'
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import { BODY_BYTES_MAX, bodyTooLarge } from './body.ts'
 import { isLoopbackAddress } from './credentials.ts'
@@ -7,29 +6,38 @@ import { ApiError } from '../api/errors.ts'
 import { isStream, isWhole, type ApiRequest, type ApiResponse, type ByteStream, type Pieces } from './exchange.ts'
 
 /** The API's view of a request; its signal aborts when the response has ended or its client has gone. */
-export function apiRequestOf(request: IncomingMessage, response: ServerResponse): ApiRequest {
-  const gone = new AbortController()
-  response.once('close', () => gone.abort(new Error('The client has gone')))
-  const isTls = 'encrypted' in request.socket
-  const isLoopback = isLoopbackAddress(request.socket.localAddress)
+export function apiRequestOf(request: IncomingMessage, response: ServerResponse, url = urlOf(request)): ApiRequest {
+  const { socket } = request
+  const isTls = 'encrypted' in socket
+  const isLoopback = isLoopbackAddress(socket.localAddress)
+  let signal: AbortSignal | undefined
   return {
     method: request.method ?? 'GET',
-    url: urlOf(request),
+    url,
     headers: headersOf(request),
     readBody: () => readBody(request),
-    ...(request.socket.remoteAddress === undefined ? {} : { source: request.socket.remoteAddress }),
-    signal: gone.signal,
+    ...(socket.remoteAddress === undefined ? {} : { source: socket.remoteAddress }),
+    // Few requests ask for it, and making one takes longer than all the rest here.
+    get signal() {
+      return (signal ??= closeSignal(response))
+    },
     isTrustedTransport: isTls || isLoopback,
     isLoopbackHttp: !isTls && isLoopback,
   }
 }
 
-/** Node joins repeated headers by commas, which the name of a group may have: those are joined by line breaks. */
-function headersOf({ headers, headersDistinct }: IncomingMessage): ApiRequest['headers'] {
-  const known = new Map(Object.entries(headers).map(([name, value]) => [name, String(value)]))
-  for (const name of known.keys())
-    if (name.startsWith('impersonate-')) known.set(name, (headersDistinct[name] ?? []).join('\n'))
-  return known
+function headersOf(request: IncomingMessage): Map<string, string> {
+  const headers = new Map<string, string>()
+  for (const name in request.headers) headers.set(name, String(request.headers[name]))
+  return headers
+}
+
+function closeSignal(response: ServerResponse): AbortSignal {
+  const gone = new AbortController()
+  const abort = (): void => gone.abort(new Error('The client has gone'))
+  if (response.closed) abort()
+  else response.once('close', abort)
+  return gone.signal
 }
 
 /** The URL of a request; what is not a path on this server becomes the root. The host is never read from it. */
@@ -117,10 +125,36 @@ function cutOff(response: ServerResponse, stalledMs: number): void {
 async function stream(response: ServerResponse, lines: ByteStream, stalledMs: number): Promise<void> {
   // At once: a client waits for the headers before it believes that the watch stands.
   response.flushHeaders()
+  const write = writerOf(response)
   for await (const line of lines) {
     if (response.destroyed) break
-    if (!response.write(line)) await drained(response, stalledMs)
+    if (!write(line)) await drained(response, stalledMs)
   }
+}
+
+/** Frames of lines that many streams are sent. */
+const frames = new WeakMap<Uint8Array, Buffer>()
+const CRLF = '\r\n'
+
+/** A line as one HTTP chunk (RFC 9112 §7.1). */
+function frameOf(line: Uint8Array): Buffer {
+  const known = frames.get(line)
+  if (known !== undefined) return known
+  const made = Buffer.concat([Buffer.from(line.length.toString(16) + CRLF), line, Buffer.from(CRLF)])
+  frames.set(line, made)
+  return made
+}
+
+/**
+ * Writes lines as they come. An event that goes to many watches is framed once and handed to each socket as it is:
+ * response.write would frame it anew for each, in three pieces. False: wait until it is drained.
+ */
+function writerOf(response: ServerResponse): (line: string | Uint8Array) => boolean {
+  const { socket } = response
+  // Of HTTP/1.0 the end of the connection is the end of the body; what is not flushed yet must stay in front.
+  const isChunked = 'chunkedEncoding' in response && response.chunkedEncoding === true
+  if (socket === null || !isChunked) return (line) => response.write(line)
+  return (line) => (typeof line === 'string' || line.length === 0 ? response.write(line) : socket.write(frameOf(line)))
 }
 
 async function sendPieces(response: ServerResponse, pieces: Pieces, stalledMs: number): Promise<void> {
@@ -132,18 +166,20 @@ async function sendPieces(response: ServerResponse, pieces: Pieces, stalledMs: n
 
 /** Resolves when the client has taken what was written, or has gone. */
 async function drained(response: ServerResponse, stalledMs: number): Promise<void> {
-  const done = new AbortController()
+  const { socket } = response
+  if (socket === null || response.destroyed) return
   cutOff(response, stalledMs)
-  try {
-    await Promise.race([
-      once(response, 'drain', { signal: done.signal }),
-      once(response, 'close', { signal: done.signal }),
-    ])
-  } finally {
-    done.abort()
-    // A watch may be silent as long as it likes.
-    response.setTimeout(0)
-  }
+  await new Promise<void>((resolve) => {
+    const done = (): void => {
+      socket.off('drain', done)
+      response.off('close', done)
+      resolve()
+    }
+    socket.once('drain', done)
+    response.once('close', done)
+  })
+  // A watch may be silent as long as it likes.
+  response.setTimeout(0)
 }
 
 /** Runs a stream that nobody reads to its end, so that it frees what it holds; the signal has ended it already. */

@@ -9,10 +9,11 @@ export type Run = (call: Call) => Promise<ApiResponse>
 /** A short request: its body is read first, so that a client that sends slowly keeps no seat from anybody. */
 export async function seated(seats: Seats, call: Call, run: Run): Promise<ApiResponse> {
   const body = hasBody(call.request) ? await call.request.readBody() : undefined
-  const request = body === undefined ? call.request : { ...call.request, readBody: () => Promise.resolve(body) }
-  const leave = await seats.enter({ ...flowOf(call), sizeBytes: body?.length ?? 0 }, call.request.signal)
+  const asked =
+    body === undefined ? call : { ...call, request: { ...call.request, readBody: () => Promise.resolve(body) } }
+  const leave = await seats.enter({ ...flowOf(call), sizeBytes: body?.length ?? 0 }, call.request)
   try {
-    return await run({ ...call, request })
+    return await run(asked)
   } finally {
     leave()
   }

@@ -18,7 +18,8 @@ export type Leave = () => void
  * with TooManyRequests and `retryAfterSeconds`; one whose client goes leaves the queue.
  */
 export type Seats = {
-  readonly enter: (flow: Flow, signal: AbortSignal) => Promise<Leave>
+  /** `signal` is asked for where the request has to wait: it aborts when the client has gone. */
+  readonly enter: (flow: Flow, client: { readonly signal: AbortSignal }) => Promise<Leave>
   /** A place for a long answer, such as a watch: at once, or TooManyRequests when the actor has too many of them. */
   readonly stand: (flow: Flow) => Leave
 }

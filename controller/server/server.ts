@@ -14,6 +14,7 @@ import { createDispatch, type Dispatch } from './dispatch.ts'
 import { apiRequestOf, sendResponse, urlOf } from './http-exchange.ts'
 import { routeOf } from './route.ts'
 import { endlessSeats, type Seats } from './seats.ts'
+import { withSharedTimer } from './shared-timer.ts'
 import type { ServedSubresource } from './subresources.ts'
 import type { Authenticate } from './tokens.ts'
 
@@ -68,7 +69,12 @@ const TRUSTING = { authorizer: allowAll, audit: noAudit, seats: endlessSeats, su
 /** Builds the server; nothing listens until `listen`. */
 export function createApiServer(options: ApiServerOptions): ApiServer {
   const closing = new AbortController()
-  const dispatch = createDispatch({ ...TRUSTING, ...options, closing: closing.signal })
+  const dispatch = createDispatch({
+    ...TRUSTING,
+    ...options,
+    clock: withSharedTimer(options.clock),
+    closing: closing.signal,
+  })
   const servers: Server[] = []
 
   async function serve(request: IncomingMessage, response: ServerResponse): Promise<void> {
@@ -77,7 +83,7 @@ export function createApiServer(options: ApiServerOptions): ApiServer {
     if (options.extraRoutes && (at === 'elsewhere' || at === 'root')) {
       if (await options.extraRoutes(request, response, url)) return
     }
-    await sendResponse(request, response, await dispatch(apiRequestOf(request, response)))
+    await sendResponse(request, response, await dispatch(apiRequestOf(request, response, url)))
   }
 
   const handler: RequestListener = (request, response) => {

@@ -3,7 +3,7 @@
  * Form: `prefix_keyid_secret`, where secret ends in a checksum, so that a cut or mistyped token is told from a revoked
  * one and secret scanners can find it.
  */
-import { createHash, timingSafeEqual } from 'node:crypto'
+import { hash, timingSafeEqual } from 'node:crypto'
 import { crc32 } from 'node:zlib'
 import type { Entropy } from '../../system/entropy.ts'
 import { randomHex } from '../../system/entropy.ts'
@@ -36,7 +36,7 @@ const SECRET_BYTES = 32
 const TOKEN_CHARS_MAX = 256
 const FORM = /^([a-z]{2,16})_([0-9a-f]{16})_([0-9a-f]{64})([0-9a-f]{8})$/
 
-const sha256 = (text: string): Buffer => createHash('sha256').update(text).digest()
+const sha256 = (text: string): Buffer => hash('sha256', text, 'buffer')
 const checksum = (text: string): string => crc32(text).toString(16).padStart(8, '0')
 
 /** Makes a token for an actor: the token goes to its holder and is kept nowhere, the record goes to the set. */
@@ -64,6 +64,12 @@ export function keyIdOf(token: string): string | undefined {
   if (!form) return undefined
   const [, prefix, keyId, secret, check] = form
   return checksum(`${prefix}_${keyId}_${secret}`) === check ? keyId : undefined
+}
+
+/** A token as it is looked up: its key id and its SHA-256 in lower-case hex; undefined when it is not of our form. */
+export function presentedToken(token: string): { readonly keyId: string; readonly sha256: string } | undefined {
+  const keyId = keyIdOf(token)
+  return keyId === undefined ? undefined : { keyId, sha256: sha256(token).toString('hex') }
 }
 
 /** A set that holds these records. */

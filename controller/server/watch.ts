@@ -68,13 +68,23 @@ export async function* watchLines(
   }
 }
 
-/** A signal that aborts with any of `signals` or after `timeoutMs`; `cancel` frees the timer. */
+/** A signal that aborts with any of `signals` or after `timeoutMs`; `cancel` frees the timer and lets the signals go. */
 export function endingSignal(
   signals: readonly AbortSignal[],
   timeoutMs: number,
   clock: Clock,
 ): { readonly signal: AbortSignal; readonly cancel: () => void } {
-  const timeout = new AbortController()
-  const cancel = clock.after(timeoutMs, () => timeout.abort(), { background: true })
-  return { signal: AbortSignal.any([...signals, timeout.signal]), cancel }
+  // Not AbortSignal.any: its `aborted` is read for every event of every watch, and looks at all its sources.
+  const ending = new AbortController()
+  const end = (): void => ending.abort()
+  for (const signal of signals) {
+    if (signal.aborted) end()
+    signal.addEventListener('abort', end, { once: true })
+  }
+  const cancelTimer = clock.after(timeoutMs, end, { background: true })
+  const cancel = (): void => {
+    cancelTimer()
+    for (const signal of signals) signal.removeEventListener('abort', end)
+  }
+  return { signal: ending.signal, cancel }
 }
