@@ -44,7 +44,7 @@ describe('discovery', () => {
     expect(pick(body, '.items[*].metadata.name')).toEqual([GROUP])
     const [sprites] = pick(body, '.items[0].versions[0].resources[?(@.resource=="sprites")]')
     expect(sprites).toMatchObject({ scope: 'Namespaced', shortNames: ['spr'], singularResource: 'sprite' })
-    expect(pick(sprites, '.subresources[*].subresource')).toEqual(['status'])
+    expect(pick(sprites, '.subresources[*].subresource')).toEqual(['status', 'wake', 'drain'])
     expect(pick(sprites, '.verbs[*]')).toContain('deletecollection')
   })
 

@@ -18,7 +18,10 @@ const API_VERSION_TEXT =
 const KIND_TEXT = 'Kind is the name of the kind that this object is of, in CamelCase.'
 
 /** The model of a kind, with metadata as a reference and its group, version and kind. `prefix` is where models lie. */
-export function kindModel(resource: ResourceDefinition, prefix: string): object {
+export function kindModel(
+  resource: Pick<ResourceDefinition, 'group' | 'version' | 'kind' | 'description' | 'schema' | 'shape'>,
+  prefix: string,
+): object {
   const schema = resource.schema ?? resource.shape
   return {
     type: 'object',

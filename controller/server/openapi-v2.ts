@@ -1,7 +1,13 @@
 /** Generates the OpenAPI v2 document that kubectl 1.27 and 1.28, Argo CD and Terraform read. Pure. */
-import type { ResourceDefinition } from '../api/resource.ts'
+import type { ResourceDefinition, SubresourceDefinition } from '../api/resource.ts'
 import { VERSION_INFO } from './discovery.ts'
 import { gvk, kindModel, listModel, metaModels, modelName } from './openapi-models.ts'
+import {
+  methodsOf,
+  SUBRESOURCE_PATCH_TYPES,
+  subresourceModels,
+  type SubresourceMethod,
+} from './openapi-subresources.ts'
 import { PATCH_TYPES, specPath } from './openapi-v3.ts'
 
 const PREFIX = '#/definitions/'
@@ -12,11 +18,12 @@ export function openapiV2(resources: readonly ResourceDefinition[]): object {
     [modelName(resource), withoutV3Only(kindModel(resource, PREFIX))] as const,
     [`${modelName(resource)}List`, listModel(resource, PREFIX)] as const,
   ])
+  const others = subresourceModels(resources, PREFIX).map(([name, model]) => [name, withoutV3Only(model)] as const)
   return {
     swagger: '2.0',
     info: { title: 'Kubernetes', version: VERSION_INFO.gitVersion },
     paths: Object.fromEntries(resources.flatMap(pathsOf)),
-    definitions: { ...Object.fromEntries(models), ...metaModels(PREFIX) },
+    definitions: { ...Object.fromEntries(others), ...Object.fromEntries(models), ...metaModels(PREFIX) },
   }
 }
 
@@ -56,7 +63,31 @@ function pathsOf(resource: ResourceDefinition): readonly (readonly [string, obje
     [`${collection}/{name}`, { ...onObject, ...objectVerbs, delete: operation(resource, { action: 'delete' }) }],
     ...(isNamespaced ? [[`${base}/${resource.plural}`, list] as const] : []),
     ...(resource.hasStatus ? [[`${collection}/{name}/status`, { ...onObject, ...objectVerbs }] as const] : []),
+    ...(resource.subresources ?? []).map((each) => {
+      const verbs = methodsOf(resource, each).map((one) => [one.method, subresourceOperation(each, one)] as const)
+      return [`${collection}/{name}/${each.name}`, { ...onObject, ...Object.fromEntries(verbs) }] as const
+    }),
   ]
+}
+
+function subresourceOperation(
+  { kind, description }: SubresourceDefinition,
+  { method, id, takes, gives, code }: SubresourceMethod,
+): object {
+  const schema = takes === undefined ? { type: 'object' } : { $ref: `${PREFIX}${takes}` }
+  // The body of an action may be left out.
+  const body = { name: 'body', in: 'body', required: method !== 'post', schema }
+  const answer = gives === undefined ? { type: 'string' } : { $ref: `${PREFIX}${gives}` }
+  return {
+    operationId: id,
+    description,
+    consumes: method === 'patch' ? SUBRESOURCE_PATCH_TYPES : ['application/json'],
+    produces: [gives === undefined ? 'text/plain' : 'application/json'],
+    parameters: method === 'get' ? [] : [body, ...WRITE_PARAMS],
+    responses: { [code]: { description: code === 201 ? 'Created' : 'OK', schema: answer } },
+    'x-kubernetes-action': method,
+    'x-kubernetes-group-version-kind': gvk(kind),
+  }
 }
 
 const writeVerbs = (resource: ResourceDefinition): object => ({

@@ -1,8 +1,14 @@
 /** Generates the OpenAPI v3 documents that kubectl apply, create and explain read. Pure. */
-import type { ResourceDefinition } from '../api/resource.ts'
+import type { ResourceDefinition, SubresourceDefinition } from '../api/resource.ts'
 import { APPLY_TYPE } from './apply-patch.ts'
 import { VERSION_INFO } from './discovery.ts'
 import { gvk, kindModel, listModel, metaModels, modelName } from './openapi-models.ts'
+import {
+  methodsOf,
+  SUBRESOURCE_PATCH_TYPES,
+  subresourceModels,
+  type SubresourceMethod,
+} from './openapi-subresources.ts'
 
 const PREFIX = '#/components/schemas/'
 
@@ -38,7 +44,11 @@ export function openapiDocument(
     info: { title: 'Kubernetes', version: VERSION_INFO.gitVersion },
     paths: Object.fromEntries(served.flatMap(pathsOf)),
     components: {
-      schemas: { ...Object.fromEntries(models), ...metaModels(PREFIX) },
+      schemas: {
+        ...Object.fromEntries(subresourceModels(served, PREFIX)),
+        ...Object.fromEntries(models),
+        ...metaModels(PREFIX),
+      },
       securitySchemes: { BearerToken: { type: 'http', scheme: 'bearer' } },
     },
     security: [{ BearerToken: [] }],
@@ -61,7 +71,42 @@ function pathsOf(resource: ResourceDefinition): readonly PathItem[] {
     const verbs = { get: readOperation(resource, 'Status'), ...writeVerbs(resource, 'Status') }
     paths.push([`${collection}/{name}/status`, { parameters: [...inPath, pathParam('name')], ...verbs }])
   }
+  for (const each of resource.subresources ?? []) {
+    const verbs = methodsOf(resource, each).map(
+      (one) => [one.method, subresourceOperation(resource, each, one)] as const,
+    )
+    const parameters = [...inPath, pathParam('name')]
+    paths.push([`${collection}/{name}/${each.name}`, { parameters, ...Object.fromEntries(verbs) }])
+  }
   return paths
+}
+
+function subresourceOperation(
+  resource: ResourceDefinition,
+  { kind, description }: SubresourceDefinition,
+  { method, id, takes, gives, code }: SubresourceMethod,
+): object {
+  const types = method === 'patch' ? SUBRESOURCE_PATCH_TYPES : ['application/json']
+  const body = takes === undefined ? {} : { $ref: `${PREFIX}${takes}` }
+  // The body of an action may be left out.
+  const requestBody = {
+    required: method !== 'post',
+    content: Object.fromEntries(types.map((type) => [type, { schema: body }])),
+  }
+  const answer =
+    gives === undefined
+      ? { 'text/plain': { schema: { type: 'string' } } }
+      : { 'application/json': { schema: { $ref: `${PREFIX}${gives}` } } }
+  return {
+    operationId: id,
+    description,
+    tags: [resource.group === '' ? 'core' : resource.group],
+    parameters: method === 'get' ? [] : WRITE_PARAMS,
+    ...(method === 'get' ? {} : { requestBody }),
+    responses: { [code]: { description: code === 201 ? 'Created' : 'OK', content: answer } },
+    'x-kubernetes-action': method,
+    'x-kubernetes-group-version-kind': gvk(kind),
+  }
 }
 
 const collectionVerbs = (resource: ResourceDefinition): object => ({

@@ -15,7 +15,8 @@ import { tenantKind, type Tenant } from '../kinds/tenant/schema.ts'
 import { stale } from '../registry/refusals.ts'
 import { representationOf } from './accept.ts'
 import { changeAsSeen, resourceFor, writeContextOf, type ActionPorts } from './actions/act.ts'
-import { contentTypeOf, parseBody, parseJson, unsupportedMediaType } from './body.ts'
+import { readJsonBody } from './actions/body.ts'
+import { contentTypeOf, parseJson, unsupportedMediaType } from './body.ts'
 import { jsonResponse, type ApiResponse } from './exchange.ts'
 import { includeObjectOf } from './params.ts'
 import type { ServedSubresource } from './subresources.ts'
@@ -72,8 +73,7 @@ type Wish = (scale: JsonObject) => { readonly scale: JsonObject; readonly replic
 
 /** Typed clients leave a 0 out: in a replacement no number is 0. */
 async function replacement(call: Call): Promise<Wish> {
-  const contentType = contentTypeOf(call.request.headers.get('content-type'))
-  const scale = checked(parseBody(await call.request.readBody(), contentType, false), call)
+  const scale = checked(await readJsonBody(call), call)
   return () => ({ scale, replicas: replicasOf(scale) ?? 0 })
 }
 

@@ -6,11 +6,12 @@ import { prune } from '../../api/schema/prune.ts'
 import { validate } from '../../api/schema/validate.ts'
 import type { StructuralSchema } from '../../api/schema/structural.ts'
 import type { SubresourceDefinition } from '../../api/resource.ts'
-import { noteUnknown } from '../../registry/write.ts'
 import type { WriteContext } from '../../registry/registry.ts'
-import { contentTypeOf, parseBody } from '../body.ts'
+import { contentTypeOf, parseJson, unsupportedMediaType } from '../body.ts'
 import { groupVersion } from '../discovery.ts'
 import type { Call } from '../verbs.ts'
+
+const JSON_TYPE = 'application/json'
 
 const HEAD: ReadonlySet<string> = new Set(['apiVersion', 'kind', 'metadata', 'spec'])
 
@@ -23,12 +24,19 @@ export async function readAction(
   definition: SubresourceDefinition,
   context: WriteContext,
 ): Promise<JsonObject> {
-  const bytes = await call.request.readBody()
-  const contentType = contentTypeOf(call.request.headers.get('content-type'))
-  const given: unknown = bytes.length === 0 ? {} : parseBody(bytes, contentType, false)
+  const given = (await readJsonBody(call)) ?? {}
   if (!isJsonObject(given)) throw new ApiError('BadRequest', `The body must be a ${definition.kind.kind} object`)
   checkHead(given, definition, call.path.name ?? '')
   return readSpec(given, { call, definition, context })
+}
+
+/** The JSON of a body, also when no media type is named; undefined when there is no body. */
+export async function readJsonBody(call: Call): Promise<unknown> {
+  const bytes = await call.request.readBody()
+  if (bytes.length === 0) return undefined
+  const contentType = contentTypeOf(call.request.headers.get('content-type'))
+  if (contentType !== '' && contentType !== JSON_TYPE) throw unsupportedMediaType([JSON_TYPE], contentType)
+  return parseJson(bytes)
 }
 
 function checkHead(body: JsonObject, { kind }: SubresourceDefinition, name: string): void {
@@ -61,11 +69,21 @@ function readSpec(body: JsonObject, { call, definition, context }: Reading): Jso
   const whole: JsonObject = { spec: body['spec'] ?? flat }
   const schema: StructuralSchema = definition.schema ?? { type: 'object' }
   const { value, unknown } = prune(schema, { ...(body['spec'] === undefined ? {} : flat), ...whole })
-  noteUnknown(unknown, context, { resource: call.resource, isPatch: false })
+  tellUnknown(unknown, context)
   const causes = validate(schema, value)
   if (causes.length > 0) throw invalidAction(causes, definition, call.path.name ?? '')
   const { spec } = value
   return isJsonObject(spec) ? spec : {}
+}
+
+/** Unknown fields that are told at most. */
+const UNKNOWN_TOLD_MAX = 20
+
+function tellUnknown(unknown: readonly string[], { fieldValidation, warn }: WriteContext): void {
+  const texts = unknown.slice(0, UNKNOWN_TOLD_MAX).map((path) => `unknown field "${path}"`)
+  if (texts.length === 0 || fieldValidation === 'Ignore') return
+  if (fieldValidation === 'Strict') throw new ApiError('BadRequest', `strict decoding error: ${texts.join(', ')}`)
+  for (const text of texts) warn?.(text)
 }
 
 function invalidAction(causes: readonly Cause[], { kind }: SubresourceDefinition, name: string): ApiError {
