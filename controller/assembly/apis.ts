@@ -6,6 +6,7 @@ import { DEFAULT_SETTINGS } from '../coordinator/ports.ts'
 import { createProductApi } from '../coordinator/product.ts'
 import { withViews } from '../registry/views.ts'
 import { createFairSeats } from '../server/fair-seats.ts'
+import { podView } from '../views/pods.ts'
 import { createApiServer, type ApiServer } from '../server/server.ts'
 import type { TokenSet } from '../server/tokens.ts'
 import { auditRoutes } from './audit-routes.ts'
@@ -13,6 +14,7 @@ import type { Foundations, Objects } from './foundations.ts'
 import { refusedAtDoor } from './front-door.ts'
 import { routeLog } from './log-route.ts'
 import type { Machines } from './machines.ts'
+import { podLogSubresource } from './pod-log.ts'
 import { anyOf, openOidc } from './oidc.ts'
 import { productSubresources } from './subresources.ts'
 import { openViews } from './views.ts'
@@ -70,7 +72,10 @@ export function openServer(
   const closing = new AbortController()
   const server = createApiServer({
     registry: withViews(registry, openViews(parts)),
-    subresources: productSubresources({ registry, clock }),
+    subresources: [
+      ...productSubresources({ registry, clock }),
+      podLogSubresource({ pods: podView(registry), logPath: machines.logPath, clock, closing: closing.signal }),
+    ],
     authenticate: anyOf(tokens.authenticate, oidc.authenticate),
     audit: parts.audit,
     log: log.child({ part: 'api' }),

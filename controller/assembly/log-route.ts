@@ -1,8 +1,7 @@
 /** GET /v1/tenants/{tenant}/sprites/{sprite}/log: what the sprite's machine wrote, as text; `?follow=true` goes on. */
-import { EventEmitter, once } from 'node:events'
-import { createReadStream, watch } from 'node:fs'
-import { stat } from 'node:fs/promises'
+import { once } from 'node:events'
 import type { IncomingMessage, ServerResponse } from 'node:http'
+import { readFileFrom } from '../../system/follow-file.ts'
 import { ApiError, statusOf } from '../api/errors.ts'
 import type { Client } from '../client/client.ts'
 import { spriteKind } from '../kinds/sprite/schema.ts'
@@ -71,51 +70,10 @@ async function logOf(ports: LogRoutePorts, key: { namespace: string; name: strin
 
 type Sending = { readonly isFollowed: boolean; readonly signal: AbortSignal }
 
+/** Sends what is in the file, and when it is followed what is appended to it, at the reader's pace. */
 async function send(response: ServerResponse, path: string, { isFollowed, signal }: Sending): Promise<void> {
   response.writeHead(200, { 'content-type': 'text/plain; charset=utf-8', 'x-content-type-options': 'nosniff' })
-  if (isFollowed) await follow(response, path, signal)
-  else await pipeFrom(response, path, { startBytes: 0, signal })
-  response.end()
-}
-
-/** Sends what is in the file, and what is appended to it, until the signal aborts; rejects when it cannot be read. */
-async function follow(response: ServerResponse, path: string, signal: AbortSignal): Promise<void> {
-  const changes = new EventEmitter()
-  const failed = new AbortController()
-  const ended = AbortSignal.any([signal, failed.signal])
-  ended.addEventListener('abort', () => changes.emit('change'), { once: true })
-  let isChanged = true
-  const watcher = watch(path, { persistent: false }, () => {
-    isChanged = true
-    changes.emit('change')
-  })
-  watcher.on('error', (error) => failed.abort(error))
-  try {
-    let sentBytes = 0
-    while (!ended.aborted) {
-      if (isChanged) {
-        isChanged = false
-        sentBytes = await pipeFrom(response, path, { startBytes: sentBytes, signal })
-      } else await once(changes, 'change')
-    }
-    failed.signal.throwIfAborted()
-  } finally {
-    watcher.close()
-  }
-}
-
-/** Sends what is in the file from there on, at the reader's pace; gives how far it came. */
-async function pipeFrom(
-  response: ServerResponse,
-  path: string,
-  { startBytes, signal }: { readonly startBytes: number; readonly signal: AbortSignal },
-): Promise<number> {
-  const size = await stat(path).then(
-    (found) => found.size,
-    () => 0,
-  )
-  if (size <= startBytes || signal.aborted) return startBytes
-  for await (const chunk of createReadStream(path, { start: startBytes, end: size - 1 }))
+  for await (const chunk of readFileFrom(path, { startBytes: 0, isFollowed, signal }))
     if (!response.write(chunk)) await once(response, 'drain', { signal })
-  return size
+  response.end()
 }

@@ -1,6 +1,7 @@
 /** Shows the definitions of our kinds as CustomResourceDefinitions: what the process serves, whoever declares it. */
 import type { Clock } from '../../system/clock.ts'
 import { resourceName, type KindDefinition } from '../api/define-kind.ts'
+import { canonicalJson } from '../api/digest.ts'
 import { ApiError } from '../api/errors.ts'
 import type { Json, Key, KubeObject } from '../api/object.ts'
 import { isJsonObject, jsonEqual, jsonPatch, mergePatch } from '../api/patches.ts'
@@ -49,11 +50,13 @@ export function crdView(kinds: readonly KindDefinition[], clock: Clock): View {
 
 /** The definition of a kind, as a cluster that has long taken it would give it. */
 function definitionOf(kind: KindDefinition): KubeObject {
-  const { metadata, spec, ...type } = crdOf(resourceOf(kind), kind.reasons)
+  const crd = crdOf(resourceOf(kind), kind.reasons)
+  const { metadata, spec, ...type } = crd
   return {
     ...type,
     metadata: {
       ...metadata,
+      annotations: { [LAST_APPLIED]: appliedText({ ...crd, metadata: { annotations: {}, ...metadata } }) },
       uid: derivedUid(crdResource.plural, metadata.name),
       // The collection puts its own in.
       resourceVersion: '1',
@@ -71,6 +74,13 @@ function definitionOf(kind: KindDefinition): KubeObject {
     },
   }
 }
+
+/** What kubectl applied last: with it, applying crds/ from a client finds nothing to do, and does not say otherwise. */
+const LAST_APPLIED = 'kubectl.kubernetes.io/last-applied-configuration'
+
+/** As kubectl writes it: keys in order, a line break at the end, and what HTML might take for markup escaped. */
+const appliedText = (crd: object): string =>
+  `${canonicalJson(crd).replaceAll(/[<>&\u2028\u2029]/g, (char) => `\\u${char.charCodeAt(0).toString(16).padStart(4, '0')}`)}\n`
 
 const ACCEPTED = { type: 'NamesAccepted', status: 'True', reason: 'NoConflicts', message: 'no conflicts found' }
 const ESTABLISHED = {

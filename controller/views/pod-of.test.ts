@@ -1,5 +1,5 @@
 /** A sprite's machine as a pod: phases, readiness, restarts, exits, and what never changes. */
-import fc from 'fast-check'
+import * as fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { MACHINE_STATES } from '../providers/machines.ts'
 import { tableRenderer } from '../server/table.ts'

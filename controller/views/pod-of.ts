@@ -44,22 +44,58 @@ export type Pod = KubeObject<PodSpec, PodStatus>
 export function podOf(sprite: Sprite): Pod | undefined {
   const { machine, lastMachineId } = sprite.status ?? {}
   if (machine === undefined && lastMachineId === undefined) return undefined
+  const machines = machinesOf(sprite)
   const incarnation = machine?.incarnation ?? sprite.status?.incarnation ?? 1
   const container = containerOf(sprite, incarnation)
-  const createdTime = machine?.since ?? sprite.status?.lastExit?.time ?? sprite.metadata.creationTimestamp
+  const createdTime = createdTimeOf(sprite)
   return {
     apiVersion: 'v1',
     kind: 'Pod',
-    metadata: metadataOf(sprite, { incarnation, createdTime, machineId: machine?.id ?? lastMachineId }),
+    metadata: metadataOf(sprite, { incarnation, createdTime, machines }),
     spec: specOf(sprite, machine),
     status: statusOf(sprite, container, createdTime),
   }
 }
 
+const MACHINE = 'sprites.highera.com/machine'
+const PREVIOUS_MACHINE = 'sprites.highera.com/previous-machine'
+
+/** The machines whose logs a pod has, by id. */
+export type PodMachines = { readonly current?: string; readonly previous?: string }
+
+/** The machines of a pod that this projection made. */
+export function machineOf(pod: KubeObject): PodMachines {
+  const { [MACHINE]: current, [PREVIOUS_MACHINE]: previous } = pod.metadata.annotations ?? {}
+  return { ...(current === undefined ? {} : { current }), ...(previous === undefined ? {} : { previous }) }
+}
+
+/** Whether the machine of a pod has ended. */
+export const isOver = ({ status }: Pod): boolean => status?.phase === 'Succeeded' || status?.phase === 'Failed'
+
+/** While a create is unanswered the last machine is the one before. */
+function machinesOf({ status: { machine, lastMachineId, previousMachineId } = {} }: Sprite): PodMachines {
+  const isUnanswered = machine !== undefined && machine.id === undefined
+  const current = machine === undefined ? lastMachineId : machine.id
+  const previous = isUnanswered ? lastMachineId : previousMachineId
+  return { ...(current === undefined ? {} : { current }), ...(previous === undefined ? {} : { previous }) }
+}
+
+function annotationsOf({ current, previous }: PodMachines): { readonly annotations?: Record<string, string> } {
+  const annotations = {
+    ...(current === undefined ? {} : { [MACHINE]: current }),
+    ...(previous === undefined ? {} : { [PREVIOUS_MACHINE]: previous }),
+  }
+  return Object.keys(annotations).length === 0 ? {} : { annotations }
+}
+
+/** A machine that is gone has left no time but that of its end; a projection has none of its own. */
+const createdTimeOf = ({ metadata, status }: Sprite): string =>
+  status?.machine?.createdTime ?? status?.machine?.since ?? status?.lastExit?.time ?? metadata.creationTimestamp
+
 /** Labels of a sprite's own win: tools such as Argo CD keep theirs there. Annotations speak of the sprite alone. */
 function metadataOf(
   sprite: Sprite,
-  of: { readonly incarnation: number; readonly createdTime: string; readonly machineId: string | undefined },
+  of: { readonly incarnation: number; readonly createdTime: string; readonly machines: PodMachines },
 ): KubeObject['metadata'] {
   const { name, namespace, uid, labels, resourceVersion, deletionTimestamp } = sprite.metadata
   const project = sprite.status?.project ?? sprite.spec.project
@@ -78,7 +114,7 @@ function metadataOf(
       ...(project === undefined ? {} : { 'app.kubernetes.io/part-of': project }),
       ...labels,
     },
-    ...(of.machineId === undefined ? {} : { annotations: { 'sprites.highera.com/machine': of.machineId } }),
+    ...annotationsOf(of.machines),
     ownerReferences: [
       { apiVersion: API_VERSION, kind: spriteKind.kind, name, uid, controller: true, blockOwnerDeletion: false },
     ],
