@@ -1,4 +1,5 @@
 /** Builds the APIs that a control plane answers: the Coordinator for sprites and apps, and the Kubernetes API with all of them. */
+import type { Access } from '../access/access.ts'
 import { createCoordinator, type Coordinator } from '../coordinator/coordinator.ts'
 import { anthropicUpstream } from '../coordinator/gateway/anthropic.ts'
 import { rehearsalUpstream } from '../coordinator/gateway/rehearsal.ts'
@@ -9,6 +10,7 @@ import { createFairSeats } from '../server/fair-seats.ts'
 import { podView } from '../views/pods.ts'
 import { createApiServer, type ApiServer } from '../server/server.ts'
 import type { TokenSet } from '../server/tokens.ts'
+import { appCallers } from './access.ts'
 import { auditRoutes } from './audit-routes.ts'
 import type { Foundations, Objects } from './foundations.ts'
 import { refusedAtDoor } from './front-door.ts'
@@ -53,22 +55,21 @@ export function openCoordinator(parts: ApiParts): Coordinator {
 
 /** The server that answers the Kubernetes API, and behind the same listeners Coordinator, logs and product API. */
 export function openServer(
-  parts: ApiParts & { readonly coordinator: Coordinator; readonly tokens: TokenSet },
+  parts: ApiParts & { readonly coordinator: Coordinator; readonly tokens: TokenSet; readonly access: Access },
 ): ApiServer {
-  const { client, manager, machines, coordinator, tokens, registry, metrics, clock, entropy, log } = parts
+  const { client, manager, machines, coordinator, tokens, access, registry, metrics, clock, entropy, log } = parts
   const { note, audited } = auditRoutes(parts)
   const oidc = openOidc(parts.environment, { clock, log })
+  const authenticate = anyOf(tokens.authenticate, access.authenticate, oidc.authenticate)
   const product = createProductApi({
     client,
     note,
     entropy,
     log,
-    authenticate: async (token) => {
-      const actor = tokens.authenticate(token)
-      return actor === undefined ? undefined : { name: actor.name, role: 'admin', tenants: 'all' }
-    },
+    authenticate: appCallers(access, authenticate),
   })
-  const logPorts = { client, authenticate: tokens.authenticate, logPath: machines.logPath }
+  const { authorizer } = access
+  const logPorts = { client, authenticate, authorizer, logPath: machines.logPath }
   const closing = new AbortController()
   const server = createApiServer({
     registry: withViews(registry, openViews(parts)),
@@ -76,7 +77,8 @@ export function openServer(
       ...productSubresources({ registry, clock }),
       podLogSubresource({ pods: podView(registry), logPath: machines.logPath, clock, closing: closing.signal }),
     ],
-    authenticate: anyOf(tokens.authenticate, oidc.authenticate),
+    authenticate,
+    authorizer,
     audit: parts.audit,
     log: log.child({ part: 'api' }),
     metrics,

@@ -82,19 +82,15 @@ function productOf(method: string, pathname: string): Pick<AuditedRequest, 'verb
 /** What was noted of a request, as the audit log has it. */
 function factsOf(known: ProductNote | undefined, { pathname }: URL): Partial<AuditedRequest> {
   const { caller, work, fault } = known ?? {}
+  // A tenant in which it has no role does not exist for a caller.
+  const role = caller?.roleIn(pathname.split('/')[3] ?? '')
   return {
     ...(caller === undefined ? {} : { actor: actorOf(caller) }),
-    ...(caller !== undefined && fault?.reason !== 'Forbidden' && mayKnow(caller, pathname)
-      ? { allowedBecause: `role ${caller.role}` }
-      : {}),
+    ...(role !== undefined && fault?.reason !== 'Forbidden' ? { allowedBecause: `role ${role}` } : {}),
     ...(work === undefined ? {} : { about: aboutOf(work) }),
     ...(fault === undefined ? {} : { reason: fault.reason, message: fault.message }),
   }
 }
-
-/** A tenant that its credential is not for does not exist for a caller. */
-const mayKnow = ({ tenants }: NonNullable<ProductNote['caller']>, pathname: string): boolean =>
-  tenants === 'all' || tenants.includes(pathname.split('/')[3] ?? '')
 
 const actorOf = ({ name }: NonNullable<ProductNote['caller']>): Actor => ({ name, groups: [] })
 

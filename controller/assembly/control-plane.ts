@@ -8,6 +8,7 @@ import { createMachineFeed, type MachineFeed } from '../providers/machine-feed.t
 import { createGarbageCollector } from '../registry/collector.ts'
 import { createEventExpiry } from '../registry/expiry.ts'
 import { createTokenSet } from '../server/tokens.ts'
+import { openAccess } from './access.ts'
 import { openCoordinator, openServer, type ApiParts } from './apis.ts'
 import { addControllers } from './controllers.ts'
 import { writeIdentity } from './data-folder.ts'
@@ -57,7 +58,8 @@ async function start(options: ControlPlaneOptions, undo: Undo): Promise<ControlP
   const coordinator = openCoordinator({ ...base, ...objects, machines })
   undo.add(() => coordinator.close())
   const tokens = createTokenSet()
-  const server = openServer({ ...base, ...objects, machines, coordinator, tokens })
+  const access = await openAccess({ ...base, ...objects }, undo)
+  const server = openServer({ ...base, ...objects, machines, coordinator, tokens, access })
   undo.add(() => server.close())
   const door = await openDoor({ server, tokens, paths, clock, entropy, options, lastHttpPort: identity.httpPort })
   if (door.httpPort !== identity.httpPort) await writeIdentity(paths, { ...identity, httpPort: door.httpPort })

@@ -5,6 +5,7 @@ import type { AddressInfo } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
+import { allowAll, type Authorizer } from '../access/authorizer.ts'
 import type { Client } from '../client/client.ts'
 import { routeLog } from './log-route.ts'
 
@@ -15,6 +16,21 @@ let server: http.Server
 let closing: AbortController
 let ended: Promise<boolean>[]
 
+/** Lets in all but the foreigner, until `changeRights`. */
+let allowed: Set<string>
+let changeRights: () => void
+const authorizer: Authorizer = {
+  ...allowAll,
+  decide: (request) =>
+    allowed.has(request.actor.name) && request.subresource === 'log'
+      ? allowAll.decide(request)
+      : { isAllowed: false, reason: 'no role', isHidden: true },
+  onChange: (listener) => {
+    changeRights = listener
+    return () => undefined
+  },
+}
+
 /** A client that knows one sprite, whose machine is `m1`. */
 const client = { get: async () => ({ status: { machine: { id: 'm1' } } }) } as unknown as Client
 
@@ -23,10 +39,12 @@ beforeEach(async () => {
   file = join(folder, 'm1.log')
   closing = new AbortController()
   ended = []
+  allowed = new Set(['right'])
   const ports = {
     client,
     logPath: () => file,
-    authenticate: (token: string) => (token === 'right' ? { name: 'admin', groups: [] } : undefined),
+    authorizer,
+    authenticate: (token: string) => (['right', 'foreign'].includes(token) ? { name: token, groups: [] } : undefined),
   }
   server = http.createServer((request, response) => {
     const url = new URL(`http://server.invalid${request.url ?? '/'}`)
@@ -81,6 +99,23 @@ describe('log route', () => {
     expect((await chunks.next()).done).toBe(true)
     const left = await ask(`${PATH}?follow=true`)
     left.destroy()
+    expect(await Promise.all(ended)).toEqual([true, true])
+  })
+
+  it('AX35 the log of a foreign tenant is one of a tenant that does not exist; it ends with the right to read it', async () => {
+    writeFileSync(file, 'one\n')
+    const refused = await ask(PATH, { headers: { authorization: 'Bearer foreign' } })
+    expect(refused.statusCode).toBe(404)
+    expect(await textOf(refused)).toContain('namespaces \\"acme\\" not found')
+    const answer = await ask(`${PATH}?follow=true`)
+    const chunks = answer[Symbol.asyncIterator]()
+    expect(String((await chunks.next()).value)).toBe('one\n')
+    changeRights()
+    appendFileSync(file, 'two\n')
+    expect(String((await chunks.next()).value)).toBe('two\n')
+    allowed.clear()
+    changeRights()
+    expect((await chunks.next()).done).toBe(true)
     expect(await Promise.all(ended)).toEqual([true, true])
   })
 

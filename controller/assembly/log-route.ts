@@ -2,17 +2,21 @@
 import { once } from 'node:events'
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import { readFileFrom } from '../../system/follow-file.ts'
+import type { Authorizer } from '../access/authorizer.ts'
+import type { Actor } from '../api/admission.ts'
 import { ApiError, statusOf } from '../api/errors.ts'
 import type { Client } from '../client/client.ts'
 import { spriteKind } from '../kinds/sprite/schema.ts'
 import { credentialOf } from '../server/credentials.ts'
 import { methodNotAllowed } from '../server/exchange.ts'
+import { permit } from '../server/permit.ts'
 import type { Authenticate } from '../server/tokens.ts'
 
 /** What the log route needs of the process. */
 export type LogRoutePorts = {
   readonly client: Client
   readonly authenticate: Authenticate
+  readonly authorizer: Authorizer
   readonly logPath: (machineId: string) => string | undefined
 }
 
@@ -28,23 +32,41 @@ export async function routeLog(
   const [, namespace, name] = PATH.exec(asked.url.pathname) ?? []
   if (namespace === undefined || name === undefined) return false
   const gone = new AbortController()
+  let forget: (() => void) | undefined
   response.once('close', () => gone.abort())
   const signal = AbortSignal.any([gone.signal, asked.closing])
   try {
-    await authenticated(ports, request)
+    const actor = await authenticated(ports, request)
+    forget = holdToRights(ports.authorizer, { actor, namespace, name }, gone)
     const path = await logOf(ports, { namespace, name })
     await send(response, path, { isFollowed: asked.url.searchParams.get('follow') === 'true', signal })
   } catch (error) {
     refuse(response, error)
+  } finally {
+    forget?.()
   }
   return true
 }
 
-async function authenticated({ authenticate }: LogRoutePorts, request: IncomingMessage): Promise<void> {
+/** Throws when the caller may not read the log, as that of the Pod of its machine, and ends it when it no longer may. */
+function holdToRights(
+  authorizer: Authorizer,
+  of: { readonly actor: Actor; readonly namespace: string; readonly name: string },
+  gone: AbortController,
+): () => void {
+  const request = { ...of, verb: 'get', group: '', resource: 'pods', subresource: 'log', scope: 'Namespaced' } as const
+  permit(authorizer, request)
+  return authorizer.onChange(() => {
+    if (!authorizer.decide(request).isAllowed) gone.abort()
+  })
+}
+
+async function authenticated({ authenticate }: LogRoutePorts, request: IncomingMessage): Promise<Actor> {
   const credential = credentialOf(request.headers.authorization)
   const actor = credential === undefined ? undefined : await authenticate(credential.token)
   if (actor === undefined) throw new ApiError('Unauthorized', 'Unauthorized')
   if (request.method !== 'GET') throw methodNotAllowed()
+  return actor
 }
 
 /** Answers a refusal; what has begun can only end. */

@@ -11,10 +11,10 @@ import { workKind } from '../kinds/work/schema.ts'
 import { createProductApi, type AppCaller } from './product.ts'
 
 const CALLERS = new Map<string, AppCaller>([
-  ['member', { name: 'ann', role: 'member', tenants: ['acme'] }],
-  ['viewer', { name: 'vic', role: 'viewer', tenants: ['acme'] }],
-  ['other', { name: 'olga', role: 'admin', tenants: ['other'] }],
-  ['root', { name: 'root', role: 'admin', tenants: 'all' }],
+  ['member', { name: 'ann', roleIn: (tenant) => (tenant === 'acme' ? 'member' : undefined) }],
+  ['viewer', { name: 'vic', roleIn: (tenant) => (tenant === 'acme' ? 'viewer' : 'admin') }],
+  ['other', { name: 'olga', roleIn: (tenant) => (tenant === 'other' ? 'admin' : undefined) }],
+  ['root', { name: 'root', roleIn: () => 'admin' }],
 ])
 const WORK = { type: 'write_copy', description: 'Write it', agentType: 'copywriter' }
 

@@ -17,9 +17,8 @@ import { sendFault, sendJson } from './reply.ts'
 /** Who calls for an app, as its credential says; tenants are never taken from the path. */
 export type AppCaller = {
   readonly name: string
-  readonly role: 'admin' | 'member' | 'viewer'
-  /** The tenants that the credential is for, or every one. */
-  readonly tenants: 'all' | readonly string[]
+  /** What it may do in a tenant; undefined where the tenant does not exist for it. */
+  readonly roleIn: (tenant: string) => 'admin' | 'member' | 'viewer' | undefined
 }
 
 /** What the product API needs of the process. */
@@ -89,7 +88,7 @@ async function admit(ports: ProductPorts, request: IncomingMessage, tenant: stri
   const caller = token === undefined ? undefined : await ports.authenticate(token)
   if (caller === undefined) throw new CoordinatorError('Unauthorized', 'Send a token')
   ports.note?.(request, { caller })
-  if (caller.tenants !== 'all' && !caller.tenants.includes(tenant)) throw notFound('tenant', tenant)
+  if (caller.roleIn(tenant) === undefined) throw notFound('tenant', tenant)
   return caller
 }
 
@@ -115,7 +114,8 @@ async function answer(ports: ProductPorts, call: Call, path: Path): Promise<void
 
 /** 202 once the work is durable; the same idempotency key is the same work, however often it is sent. */
 async function submit(ports: ProductPorts, call: Call): Promise<void> {
-  if (call.caller.role === 'viewer') throw new CoordinatorError('Forbidden', 'Ask a member, a viewer submits no work')
+  if (call.caller.roleIn(call.tenant) === 'viewer')
+    throw new CoordinatorError('Forbidden', 'Ask a member, a viewer submits no work')
   const spec = await readJson(call.request, submission)
   const namespace = call.tenant
   const name = `work-${spec.idempotencyKey === undefined ? randomHex(ports.entropy, 8) : keyHash(namespace, spec.idempotencyKey)}`
