@@ -15,7 +15,7 @@ import { composeTree } from './compose.ts'
 import { type At, type FieldPath, offsetOf, pathOf } from './locate.ts'
 import { type Position, type Problem, PROBLEMS_MAX, shownValue } from './problem.ts'
 import { type Chunk, DOCUMENT_CHARS_MAX, DOCUMENTS_MAX, FILE_CHARS_MAX, positionsOf, splitDocuments } from './split.ts'
-import { type Fault, toJson } from './to-json.ts'
+import { type DuplicateKey, type Fault, toJson } from './to-json.ts'
 
 /** One object of a file. */
 export type ManifestDocument = {
@@ -25,6 +25,8 @@ export type ManifestDocument = {
   readonly value: JsonObject
   /** First line of the object, from 1. */
   readonly line: number
+  /** Keys that stand twice in a map, where the reader was asked to tell them: the last one holds. */
+  readonly duplicates: readonly { readonly key: string; readonly line: number }[]
   /** Where a field stands; where its nearest parent stands when it is missing. */
   locate(path: FieldPath, at?: At): Position
 }
@@ -37,11 +39,18 @@ export type ReadManifests = {
   readonly problems: readonly Problem[]
 }
 
-type Source = { readonly file: string; readonly positionAt: (offset: number) => Position }
+type Source = {
+  readonly file: string
+  readonly tellsDuplicates: boolean
+  readonly positionAt: (offset: number) => Position
+}
 
-/** Reads all documents of a text; `file` is the name that problems carry. Never throws for what the text holds. */
-export function readManifests(text: string, { file }: { readonly file: string }): ReadManifests {
-  const source: Source = { file, positionAt: positionsOf(text) }
+/** How a text is read: `file` is the name that problems carry; duplicate keys are problems unless they are told. */
+export type ReadOptions = { readonly file: string; readonly tellsDuplicates?: boolean }
+
+/** Reads all documents of a text. Never throws for what the text holds. */
+export function readManifests(text: string, { file, tellsDuplicates = false }: ReadOptions): ReadManifests {
+  const source: Source = { file, tellsDuplicates, positionAt: positionsOf(text) }
   if (text.length > FILE_CHARS_MAX) {
     return refusal(source, 0, `Too large: a file may hold at most ${FILE_CHARS_MAX} characters`)
   }
@@ -101,10 +110,12 @@ function isNothing({ contents }: Document.Parsed): boolean {
 
 function readDocument(document: Document.Parsed, chunk: Chunk, source: ChunkSource): ReadManifests {
   const at = (offset: number): Position => source.positionAt(chunk.offset + offset)
-  const { value, faults } = toJson(document)
+  const found: DuplicateKey[] = []
+  const { value, faults } = toJson(document, source.tellsDuplicates ? found : undefined)
   if (faults.length > 0) return { documents: [], problems: faults.map((fault) => problemOf(fault, at, source.file)) }
   const locate = (path: FieldPath, where?: At): Position => at(offsetOf(document, path, where))
-  return objectsOf(value, { file: source.file, index: source.index, locate })
+  const duplicates = found.map(({ offset, key }) => ({ key, line: at(offset).line }))
+  return objectsOf(value, { file: source.file, index: source.index, duplicates, locate })
 }
 
 const problemOf = ({ offset, path, ...rest }: Fault, at: (offset: number) => Position, file: string): Problem => ({
@@ -114,7 +125,7 @@ const problemOf = ({ offset, path, ...rest }: Fault, at: (offset: number) => Pos
   ...rest,
 })
 
-type Origin = Pick<ManifestDocument, 'file' | 'index' | 'locate'>
+type Origin = Pick<ManifestDocument, 'file' | 'index' | 'duplicates' | 'locate'>
 
 /** The object itself, or the items of a List. */
 function objectsOf(value: Json, origin: Origin): ReadManifests {

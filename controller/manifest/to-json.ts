@@ -26,8 +26,13 @@ const TAG_PREFIX = 'tag:yaml.org,2002:'
 /** A value and its size as JSON, in characters; aliases count each time though they share one value. */
 type Sized = { readonly value: Json; readonly chars: number }
 
+/** A key that stands twice in one map; the last one holds. */
+export type DuplicateKey = { readonly offset: number; readonly key: string }
+
 type Context = {
   readonly faults: Fault[]
+  /** Where duplicate keys go; undefined where they are faults. */
+  readonly duplicates: DuplicateKey[] | undefined
   readonly anchors: Map<string, Sized>
   /** Anchors of the nodes that are being read: an alias to one of them would contain itself. */
   readonly open: Set<string>
@@ -37,9 +42,15 @@ type Context = {
 
 type Path = readonly (string | number)[]
 
-/** The document as JSON; `faults` is empty when it is right. Expects a tree that is within `bounds.ts`. */
-export function toJson(document: Document.Parsed): { readonly value: Json; readonly faults: readonly Fault[] } {
-  const context: Context = { faults: [], anchors: new Map(), open: new Set(), isTooLarge: false }
+/**
+ * The document as JSON; `faults` is empty when it is right. Expects a tree that is within `bounds.ts`. Duplicate keys
+ * are faults unless a list takes them.
+ */
+export function toJson(
+  document: Document.Parsed,
+  duplicates?: DuplicateKey[],
+): { readonly value: Json; readonly faults: readonly Fault[] } {
+  const context: Context = { faults: [], duplicates, anchors: new Map(), open: new Set(), isTooLarge: false }
   const { value } = convert(document.contents, [], context)
   return { value, faults: context.faults }
 }
@@ -88,8 +99,7 @@ function convertMap(items: Items, path: Path, context: Context): Sized {
     const name = keyName(key, path, context)
     if (name === undefined) continue
     const at = [...path, name]
-    if (seen.has(name))
-      fault(context, { node: key, path: at }, { message: 'Duplicate key', received: shownValue(name) })
+    if (seen.has(name)) duplicate(context, { node: key, path: at }, name)
     seen.add(name)
     const child = convert(value, at, context)
     members.push([name, child.value])
@@ -97,6 +107,11 @@ function convertMap(items: Items, path: Path, context: Context): Sized {
   }
   // fromEntries defines members, so that one named __proto__ stays a plain member.
   return { value: Object.fromEntries(members), chars }
+}
+
+function duplicate(context: Context, place: Place, name: string): void {
+  if (context.duplicates === undefined) fault(context, place, { message: 'Duplicate key', received: shownValue(name) })
+  else if (context.duplicates.length < FAULTS_MAX) context.duplicates.push({ offset: place.node.range[0], key: name })
 }
 
 function keyName(key: ParsedNode, path: Path, context: Context): string | undefined {

@@ -166,7 +166,8 @@ describe('secrets', () => {
     const refusal = await refusalOf(registry.create(secretResource, 'acme', body, context('Strict')))
     expect(refusal).toMatchObject({
       reason: 'BadRequest',
-      message: 'strict decoding error: unknown field "stringDate"',
+      message:
+        'Secret in version "v1" cannot be handled as a Secret: strict decoding error: unknown field "stringDate"',
     })
     const made = await registry.create(secretResource, 'acme', body, context('Warn'))
     expect(made).not.toHaveProperty('stringDate')

@@ -59,7 +59,8 @@ describe('create', () => {
       registry.create(widgets, 'acme', body('a'), { ...context, fieldValidation: 'Strict' }),
     ).rejects.toMatchObject({
       reason: 'BadRequest',
-      message: 'strict decoding error: unknown field "metadata.lables", unknown field "spec.colour"',
+      message:
+        'Widget in version "v1alpha1" cannot be handled as a Widget: strict decoding error: unknown field "metadata.lables", unknown field "spec.colour"',
     })
     const made = await registry.create(widgets, 'acme', body('b'), context)
     expect(made.spec).toEqual({ color: 'red' })

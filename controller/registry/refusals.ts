@@ -17,6 +17,17 @@ const quoted = (resource: ResourceDefinition, name: string): string => `${resour
 /** The body or a parameter cannot be read. */
 export const badRequest = (message: string): ApiError => new ApiError('BadRequest', message)
 
+/** The body is no object of the resource's kind. */
+export const unreadable = ({ kind, version }: ResourceDefinition, why: string): ApiError =>
+  badRequest(`${kind} in version "${version}" cannot be handled as a ${kind}: ${why}`)
+
+/** What a patch makes of an object cannot be read. Unlike Kubernetes' words these do not repeat it: it may hold a secret. */
+export function invalidPatch(why: string): ApiError {
+  const message = `Invalid value: ${why}`
+  const causes = [{ reason: 'FieldValueInvalid', message, field: 'patch' }]
+  return new ApiError('Invalid', ` "" is invalid: patch: ${message}`, { causes })
+}
+
 /** The object is not there. */
 export const notFound = (resource: ResourceDefinition, name: string): ApiError =>
   new ApiError('NotFound', `${quoted(resource, name)} not found`, detailsOf(resource, name))

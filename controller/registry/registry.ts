@@ -19,6 +19,8 @@ export type WriteContext = {
   readonly fieldManager?: string
   /** Unknown fields: Strict refuses with BadRequest naming them, Warn keeps going and warns, Ignore is silent. Default Warn. */
   readonly fieldValidation?: FieldValidation
+  /** Sentences of what the body says twice; told before unknown fields and judged with them. */
+  readonly duplicates?: readonly string[]
   /** Takes a warning for the caller; one header each on the wire. */
   readonly warn?: (text: string) => void
   readonly signal?: AbortSignal

@@ -5,27 +5,32 @@ import type { SeenMeta } from '../api/meta.ts'
 import type { Change } from '../store/store.ts'
 import { ApiError } from '../api/errors.ts'
 import { storeKeyOf, type RegistryOptions } from './ports.ts'
-import { badRequest, conflict, notFound, stale, tooLarge } from './refusals.ts'
+import { conflict, invalidPatch, notFound, stale, tooLarge, unreadable } from './refusals.ts'
 import { objectOf, textOf } from './records.ts'
 import type { ForecastChange } from './forecast.ts'
 import type { WriteContext } from './registry.ts'
 import { fromStore } from './store-errors.ts'
 import { strategyOf } from './strategy.ts'
 
-/** Tells of unknown fields as `fieldValidation` says; `isPatch` decides the reason of a refusal, as kube does. */
+/** Faults of a body that are told at most. */
+const FAULTS_MAX = 20
+
+/** Tells of duplicate and unknown fields as `fieldValidation` says; `isPatch` decides the reason of a refusal, as kube does. */
 export function noteUnknown(
   unknown: readonly string[],
   context: WriteContext,
   options: { readonly resource: ResourceDefinition; readonly isPatch: boolean },
 ): void {
-  if (unknown.length === 0 || context.fieldValidation === 'Ignore') return
-  const texts = unknown.slice(0, 20).map((path) => `unknown field "${path}"`)
+  if (context.fieldValidation === 'Ignore') return
+  const fields = unknown.toSorted().map((path) => `unknown field "${path}"`)
+  const texts = [...(context.duplicates ?? []), ...fields].slice(0, FAULTS_MAX)
+  if (texts.length === 0) return
   if (context.fieldValidation !== 'Strict') {
     for (const text of texts) context.warn?.(text)
     return
   }
   const message = `strict decoding error: ${texts.join(', ')}`
-  throw options.isPatch ? new ApiError('Invalid', message, { kind: options.resource.kind }) : badRequest(message)
+  throw options.isPatch ? invalidPatch(message) : unreadable(options.resource, message)
 }
 
 /** Warns the writer of what the write will set off. What cannot be foretold holds no write up. */

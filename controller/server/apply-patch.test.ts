@@ -76,6 +76,6 @@ describe('reading', () => {
 
   it('AP16 braces in a text are no nesting', () => {
     const text = `spec: {prompt: '${'{'.repeat(100)}'}`
-    expect(parseConfig(Buffer.from(text))).toEqual({ spec: { prompt: '{'.repeat(100) } })
+    expect(parseConfig(Buffer.from(text)).value).toEqual({ spec: { prompt: '{'.repeat(100) } })
   })
 })

@@ -1,7 +1,7 @@
 /** Reads a PATCH that is a server-side apply: its parameters, and a body in JSON or in bounded YAML. Pure. */
 import { ApiError } from '../api/errors.ts'
-import { readManifests } from '../manifest/read.ts'
-import { nestsDeeperThan, JSON_DEPTH_MAX } from './body.ts'
+import type { FieldValidation } from '../registry/registry.ts'
+import { parseYaml, unmarshalErrors, type ReadBody } from './body.ts'
 import { goBoolean } from './params.ts'
 
 /** The media type of an apply; its body may be JSON, which is YAML too. */
@@ -19,34 +19,15 @@ export function applyParams(query: URLSearchParams): { readonly fieldManager: st
   })
 }
 
-/** The value of an apply's body: JSON, or one document of YAML 1.1 within the bounds of a manifest; throws BadRequest. */
-export function parseConfig(bytes: Uint8Array): unknown {
-  const text = decoded(bytes)
-  // Braces in a text block are no nesting; the YAML reader has a bound of its own.
-  if (nestsDeeperThan(bytes, JSON_DEPTH_MAX)) return parseYaml(text)
-  try {
-    return JSON.parse(text)
-  } catch {
-    return parseYaml(text)
-  }
+/**
+ * The value of an apply's body: JSON, or one document of YAML 1.1 within the bounds of a manifest. Duplicate keys are
+ * told by their lines, as a reader of YAML tells them; under Strict validation they are refused. Throws BadRequest.
+ */
+export function parseConfig(bytes: Uint8Array, validation: FieldValidation = 'Ignore'): ReadBody {
+  const { value, duplicates } = parseYaml(bytes)
+  if (validation !== 'Strict' || duplicates.length === 0) return { value, duplicates }
+  throw new ApiError(
+    'BadRequest',
+    `error strict decoding YAML: error converting YAML to JSON: ${unmarshalErrors(duplicates)}`,
+  )
 }
-
-function parseYaml(text: string): unknown {
-  const { documents, problems } = readManifests(text, { file: 'body' })
-  const [problem] = problems
-  if (problem !== undefined) throw unreadable(`line ${problem.line}: ${problem.message}`)
-  const [document] = documents
-  if (document === undefined || documents.length > 1) throw unreadable('one object is expected')
-  return document.value
-}
-
-function decoded(bytes: Uint8Array): string {
-  try {
-    return new TextDecoder('utf-8', { fatal: true }).decode(bytes)
-  } catch (error) {
-    throw unreadable('it is not UTF-8', error)
-  }
-}
-
-const unreadable = (why: string, cause?: unknown): ApiError =>
-  new ApiError('BadRequest', `error decoding YAML: ${why}`, {}, { cause })

@@ -1,8 +1,12 @@
 /** Reads the query parameters of the verbs, by Go's rules for booleans. Pure. */
-import { ApiError } from '../api/errors.ts'
+import { ApiError, type Cause } from '../api/errors.ts'
+import { goQuoted } from '../api/go-quote.ts'
 import type { PropagationPolicy } from '../client/client.ts'
 import type { FieldValidation, RegistryListOptions } from '../registry/registry.ts'
 import { present } from './present.ts'
+
+/** The kind of the object that a request's options would be. */
+export type OptionsKind = 'CreateOptions' | 'UpdateOptions' | 'PatchOptions' | 'DeleteOptions' | 'ListOptions'
 
 /** The parameters that every write takes. */
 export type WriteParams = {
@@ -39,30 +43,54 @@ export const goBoolean = (value: string | null): boolean =>
 /** Whether a GET of a collection is a watch. */
 export const isWatch = (query: URLSearchParams): boolean => goBoolean(query.get('watch'))
 
+/** The kind of the options of a write, by its method. */
+export const optionsKindOf = (method: string): OptionsKind => OPTIONS_KINDS.get(method) ?? 'PatchOptions'
+
+const OPTIONS_KINDS: ReadonlyMap<string, OptionsKind> = new Map([
+  ['POST', 'CreateOptions'],
+  ['PUT', 'UpdateOptions'],
+  ['PATCH', 'PatchOptions'],
+  ['DELETE', 'DeleteOptions'],
+])
+
 /** dryRun, fieldManager (default: the User-Agent up to its slash) and fieldValidation (default: Warn). */
-export function writeParams(query: URLSearchParams, userAgent: string | undefined): WriteParams {
+export function writeParams(
+  query: URLSearchParams,
+  userAgent: string | undefined,
+  kind: OptionsKind = 'PatchOptions',
+): WriteParams {
   return {
-    dryRun: dryRunOf(query.getAll('dryRun')),
-    fieldManager: fieldManagerOf(query.get('fieldManager'), userAgent),
-    fieldValidation: fieldValidationOf(query.get('fieldValidation')),
+    dryRun: dryRunOf(query.getAll('dryRun'), kind),
+    fieldManager: fieldManagerOf(query.get('fieldManager'), userAgent, kind),
+    fieldValidation: fieldValidationOf(query.get('fieldValidation'), kind),
   }
 }
 
 /** Whether it is a dry run; the only value there is is All. */
-export function dryRunOf(values: readonly string[]): boolean {
+export function dryRunOf(values: readonly string[], kind: OptionsKind): boolean {
   const given = values.filter((value) => value !== '')
-  const wrong = given.find((value) => value !== 'All')
-  if (wrong !== undefined) throw invalidParam('dryRun', wrong, 'supported values: "All"')
+  const isKnown = given.every((value) => value === 'All')
+  if (!isKnown) throw unsupported(kind, 'dryRun', { value: given.slice(0, 5).map(short), supported: ['All'] })
   return given.length > 0
 }
 
-function fieldManagerOf(given: string | null, userAgent: string | undefined): string {
+function fieldManagerOf(given: string | null, userAgent: string | undefined, kind: OptionsKind): string {
   if (given === null || given === '') return cutBytes((userAgent ?? '').split('/')[0] ?? '') || 'unknown'
   if (Buffer.byteLength(given) > FIELD_MANAGER_BYTES_MAX)
-    throw invalidParam('fieldManager', given.slice(0, 40), `may not be more than ${FIELD_MANAGER_BYTES_MAX} bytes`)
-  if (/[\p{Cc}\p{Cn}\p{Co}\p{Cs}]/u.test(given))
-    throw invalidParam('fieldManager', '', 'should only contain printable characters')
+    throw refusedOption(kind, {
+      reason: 'FieldValueTooLong',
+      message: `Too long: may not be more than ${FIELD_MANAGER_BYTES_MAX} bytes`,
+      field: 'fieldManager',
+    })
+  const wrong = /[\p{Cc}\p{Cn}\p{Co}\p{Cs}]/u.exec(given)
+  if (wrong !== null) throw refusedOption(kind, unprintable(given, wrong))
   return given
+}
+
+function unprintable(given: string, found: RegExpExecArray): Cause & { readonly field: string } {
+  const code = (found[0].codePointAt(0) ?? 0).toString(16).toUpperCase().padStart(4, '0')
+  const why = `invalid character U+${code} (at position ${Buffer.byteLength(given.slice(0, found.index))})`
+  return { reason: 'FieldValueInvalid', message: `Invalid value: ${goQuoted(given)}: ${why}`, field: 'fieldManager' }
 }
 
 const cutBytes = (text: string): string => {
@@ -70,16 +98,16 @@ const cutBytes = (text: string): string => {
   return printable.slice(0, FIELD_MANAGER_BYTES_MAX)
 }
 
-function fieldValidationOf(given: string | null): FieldValidation {
+function fieldValidationOf(given: string | null, kind: OptionsKind): FieldValidation {
   if (given === null || given === '') return 'Warn'
   if (given === 'Strict' || given === 'Warn' || given === 'Ignore') return given
-  throw invalidParam('fieldValidation', given, 'supported values: "Ignore", "Strict", "Warn"')
+  throw unsupported(kind, 'fieldValidation', { value: short(given), supported: ['', 'Ignore', 'Strict', 'Warn'] })
 }
 
 /** The options of a list. */
 export function listParams(query: URLSearchParams): Omit<RegistryListOptions, 'namespace'> {
   if (query.has('sendInitialEvents'))
-    throw invalidOptions('sendInitialEvents', 'sendInitialEvents is forbidden for list')
+    throw forbiddenOption('sendInitialEvents', 'sendInitialEvents is forbidden for list')
   const limit = integerParam(query, 'limit')
   const resourceVersion = resourceVersionParam(query)
   return present({
@@ -99,13 +127,13 @@ function listMatchOf(
   const match = query.get(name) ?? ''
   if (match === '') return undefined
   if (match !== 'Exact' && match !== 'NotOlderThan')
-    throw invalidParam(name, match, 'supported values: "Exact", "NotOlderThan"')
+    throw unsupported('ListOptions', name, { value: short(match), supported: ['Exact', 'NotOlderThan', ''] })
   if (resourceVersion === undefined)
-    throw invalidOptions(name, 'resourceVersionMatch is forbidden unless resourceVersion is provided')
+    throw forbiddenOption(name, 'resourceVersionMatch is forbidden unless resourceVersion is provided')
   if (match === 'Exact' && resourceVersion === '0')
-    throw invalidOptions(name, 'resourceVersionMatch "exact" is forbidden for resourceVersion "0"')
+    throw forbiddenOption(name, 'resourceVersionMatch "exact" is forbidden for resourceVersion "0"')
   if ((query.get('continue') ?? '') !== '')
-    throw invalidOptions(name, 'resourceVersionMatch is forbidden when continue is provided')
+    throw forbiddenOption(name, 'resourceVersionMatch is forbidden when continue is provided')
   return match
 }
 
@@ -114,12 +142,12 @@ export function watchParams(query: URLSearchParams): WatchParams {
   const match = query.get('resourceVersionMatch') ?? ''
   const sendInitialEvents = query.has('sendInitialEvents') ? goBoolean(query.get('sendInitialEvents')) : undefined
   if (sendInitialEvents === undefined && match !== '')
-    throw invalidOptions(
+    throw forbiddenOption(
       'resourceVersionMatch',
       'resourceVersionMatch is forbidden for watch unless sendInitialEvents is provided',
     )
   if (sendInitialEvents !== undefined && match !== 'NotOlderThan')
-    throw invalidOptions(
+    throw forbiddenOption(
       'resourceVersionMatch',
       'sendInitialEvents requires setting resourceVersionMatch to NotOlderThan',
     )
@@ -158,11 +186,9 @@ export function includeObjectOf(query: URLSearchParams): IncludeObject {
 export function propagationPolicyOf(given: unknown): PropagationPolicy | undefined {
   if (given === undefined || given === null || given === '') return undefined
   if (given === 'Background' || given === 'Foreground' || given === 'Orphan') return given
-  throw invalidParam(
-    'propagationPolicy',
-    JSON.stringify(given).slice(0, 40),
-    'supported values: "Background", "Foreground", "Orphan"',
-  )
+  const value = typeof given === 'string' ? short(given) : JSON.stringify(given).slice(0, 40)
+  const supported = ['Foreground', 'Background', 'Orphan', 'nil']
+  throw unsupported('DeleteOptions', 'propagationPolicy', { value, supported })
 }
 
 function integerParam(query: URLSearchParams, name: string): number | undefined {
@@ -180,10 +206,25 @@ function resourceVersionParam(query: URLSearchParams): string | undefined {
   return given
 }
 
-const invalidParam = (field: string, value: string, hint: string): ApiError =>
-  invalidOptions(field, `Invalid value: "${value}": ${hint}`)
+/** What of a value is repeated in a refusal. */
+const short = (value: string): string => value.slice(0, 100)
 
-const invalidOptions = (field: string, message: string): ApiError =>
-  new ApiError('Invalid', `options is invalid: ${field}: ${message}`, {
-    causes: [{ reason: 'FieldValueInvalid', message, field }],
+type Choice = { readonly value: string | readonly string[]; readonly supported: readonly string[] }
+
+const unsupported = (kind: OptionsKind, field: string, { value, supported }: Choice): ApiError =>
+  refusedOption(kind, {
+    reason: 'FieldValueNotSupported',
+    message: `Unsupported value: ${JSON.stringify(value)}: supported values: ${supported.map((one) => `"${one}"`).join(', ')}`,
+    field,
+  })
+
+const forbiddenOption = (field: string, why: string): ApiError =>
+  refusedOption('ListOptions', { reason: 'FieldValueForbidden', message: `Forbidden: ${why}`, field })
+
+/** The refusal of an option, as Kubernetes words it of its options objects. */
+export const refusedOption = (kind: OptionsKind, cause: Cause & { readonly field: string }): ApiError =>
+  new ApiError('Invalid', `${kind}.meta.k8s.io "" is invalid: ${cause.field}: ${cause.message}`, {
+    group: 'meta.k8s.io',
+    kind,
+    causes: [cause],
   })

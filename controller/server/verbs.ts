@@ -4,13 +4,14 @@ import type { Entropy } from '../../system/entropy.ts'
 import type { Authorizer } from '../access/authorizer.ts'
 import type { Actor } from '../api/admission.ts'
 import { ApiError, hasReason } from '../api/errors.ts'
+import { isJsonObject } from '../api/patches.ts'
 import type { KubeObject } from '../api/object.ts'
 import type { ResourceDefinition, SubresourceDefinition } from '../api/resource.ts'
 import type { PatchType, Registry, RegistryDeleteOptions, WriteContext } from '../registry/registry.ts'
 import { representationOf, type Representation } from './accept.ts'
 import type { AnsweredObject } from './audit-event.ts'
 import { APPLY_TYPE, applyParams, parseConfig } from './apply-patch.ts'
-import { contentTypeOf, parseBody, parseJson, unsupportedMediaType } from './body.ts'
+import { contentTypeOf, parseBody, parsePatch, readTyped, unsupportedMediaType } from './body.ts'
 import { groupVersion } from './discovery.ts'
 import { jsonResponse, methodNotAllowed, notServed, type ApiRequest, type ApiResponse } from './exchange.ts'
 import { PATCH_TYPES } from './openapi-v3.ts'
@@ -19,7 +20,9 @@ import {
   includeObjectOf,
   isWatch,
   listParams,
+  optionsKindOf,
   propagationPolicyOf,
+  refusedOption,
   selectors,
   watchParams,
   writeParams,
@@ -27,6 +30,7 @@ import {
 import { guardPermission, permitName, type Permission } from './permit.ts'
 import { present } from './present.ts'
 import type { ResourcePath } from './route.ts'
+import { listTextResponse, objectTextResponse } from './serialise.ts'
 import { partialMetadata, tableRenderer } from './table.ts'
 import { endingSignal, eventEncoder, watchLines } from './watch.ts'
 
@@ -160,14 +164,13 @@ async function list(ports: VerbPorts, call: Call): Promise<ApiResponse> {
     const apiVersion = `meta.k8s.io/${representation.version}`
     return jsonResponse(200, { kind: 'PartialObjectMetadataList', apiVersion, metadata, items })
   }
-  return jsonResponse(200, listOf(call.resource, metadata, found.items))
+  return listTextResponse(listHead(call.resource, metadata), found.items)
 }
 
-const listOf = (resource: ResourceDefinition, metadata: object, items: readonly KubeObject[]): object => ({
+const listHead = (resource: ResourceDefinition, metadata: object): object => ({
   kind: `${resource.kind}List`,
   apiVersion: groupVersion(resource.group, resource.version),
   metadata,
-  items,
 })
 
 /** The default length of a watch: 30 to 60 minutes, spread so that clients do not all come back at once. */
@@ -217,16 +220,15 @@ function watchOrCancel<T>(open: () => T, cancel: () => void): T {
 }
 
 async function create(ports: VerbPorts, call: Call): Promise<ApiResponse> {
-  const context = writeContext(call)
-  const body = await readObject(call)
+  const { body, ...context } = await readObject(call)
   permitName(call, body)
   const made = await ports.registry.create(call.resource, call.path.namespace ?? '', body, context)
   return objectResponse(ports, call, 201, made)
 }
 
 async function update(ports: VerbPorts, call: Call): Promise<ApiResponse> {
-  const context = { ...writeContext(call), ...subresource(call) }
-  const body = await readObject(call)
+  const { body, ...read } = await readObject(call)
+  const context = { ...read, ...subresource(call) }
   return objectResponse(ports, call, 200, await ports.registry.update(call.resource, keyOfPath(call), body, context))
 }
 
@@ -235,17 +237,15 @@ async function patch(ports: VerbPorts, call: Call): Promise<ApiResponse> {
   if (contentType === APPLY_TYPE) return apply(ports, call)
   const type = patchTypeOf(contentType, call.resource)
   if (call.request.url.searchParams.has('force'))
-    throw new ApiError(
-      'Invalid',
-      'PatchOptions.meta.k8s.io "" is invalid: force: Forbidden: may not be specified for non-apply patch',
-      {
-        causes: [
-          { reason: 'FieldValueForbidden', message: 'may not be specified for non-apply patch', field: 'force' },
-        ],
-      },
-    )
-  const context = { ...writeContext(call), ...subresource(call) }
-  const body = parseJson(await call.request.readBody())
+    throw refusedOption('PatchOptions', {
+      reason: 'FieldValueForbidden',
+      message: 'Forbidden: may not be specified for non-apply patch',
+      field: 'force',
+    })
+  const write = writeContext(call)
+  const bytes = await call.request.readBody()
+  const { value: body, duplicates } = parsePatch(bytes, write.fieldValidation ?? 'Warn', type === 'json')
+  const context = { ...write, ...subresource(call), duplicates }
   const patched = await ports.registry.patch(call.resource, keyOfPath(call), { type, body }, context)
   return objectResponse(ports, call, 200, patched)
 }
@@ -253,7 +253,8 @@ async function patch(ports: VerbPorts, call: Call): Promise<ApiResponse> {
 /** Server-side apply: 201 when it created the object. */
 async function apply(ports: VerbPorts, call: Call): Promise<ApiResponse> {
   const context = { ...writeContext(call), ...applyParams(call.request.url.searchParams), ...subresource(call) }
-  const config = parseConfig(await call.request.readBody())
+  const { value: config, duplicates } = parseConfig(await call.request.readBody(), context.fieldValidation)
+  if (context.fieldValidation !== 'Ignore') for (const text of duplicates) call.warn(text)
   const { object, created } = await ports.registry.apply(call.resource, keyOfPath(call), config, context)
   return objectResponse(ports, call, created ? 201 : 200, object)
 }
@@ -263,7 +264,7 @@ function patchTypeOf(contentType: string, resource: ResourceDefinition): PatchTy
   if (contentType === 'application/strategic-merge-patch+json' && resource.schema === undefined) return 'strategic'
   if (contentType === 'application/merge-patch+json') return 'merge'
   if (contentType === 'application/json-patch+json') return 'json'
-  throw unsupportedMediaType(PATCH_TYPES, contentType)
+  throw unsupportedMediaType(PATCH_TYPES)
 }
 
 async function remove(ports: VerbPorts, call: Call): Promise<ApiResponse> {
@@ -306,7 +307,7 @@ async function removeCollection(ports: VerbPorts, call: Call): Promise<ApiRespon
     for (const item of found.items) removed.push(...(await removeOne(ports, call, { item, options, context })))
     page = found.continue
   } while (page !== undefined && !call.request.signal.aborted)
-  return marked(jsonResponse(200, listOf(call.resource, {}, removed)), dryRun)
+  return marked(listTextResponse(listHead(call.resource, {}), removed), dryRun)
 }
 
 async function removeOne(
@@ -326,25 +327,25 @@ async function removeOne(
 }
 
 function writeContext(call: Call): WriteContext {
-  const params = writeParams(call.request.url.searchParams, call.request.headers.get('user-agent'))
+  const { url, headers, method } = call.request
+  const params = writeParams(url.searchParams, headers.get('user-agent'), optionsKindOf(method))
   return { actor: call.actor, ...params, warn: call.warn, signal: call.request.signal }
 }
 
 const subresource = ({ path }: Call): { readonly subresource?: 'status' } =>
   path.subresource === 'status' ? { subresource: 'status' } : {}
 
-/** The object in the body. Typed clients send built-in kinds without apiVersion and kind: the endpoint says them. */
-async function readObject(call: Call): Promise<unknown> {
-  const body = await readValue(call)
-  if (call.resource.schema !== undefined || typeof body !== 'object' || body === null || Array.isArray(body))
-    return body
+/** The object in the body, and what goes with its write. Typed clients send built-in kinds without apiVersion and kind. */
+async function readObject(call: Call): Promise<WriteContext & { readonly body: unknown }> {
+  const context = writeContext(call)
+  const { value, duplicates } = readTyped(await call.request.readBody(), {
+    contentType: contentTypeOf(call.request.headers.get('content-type')),
+    isBuiltIn: call.resource.schema === undefined,
+    validation: context.fieldValidation ?? 'Warn',
+  })
+  if (call.resource.schema !== undefined || !isJsonObject(value)) return { ...context, duplicates, body: value }
   const { group, version, kind } = call.resource
-  return { apiVersion: groupVersion(group, version), kind, ...body }
-}
-
-async function readValue(call: Call): Promise<unknown> {
-  const contentType = contentTypeOf(call.request.headers.get('content-type'))
-  return parseBody(await call.request.readBody(), contentType, call.resource.schema === undefined)
+  return { ...context, duplicates, body: { apiVersion: groupVersion(group, version), kind, ...value } }
 }
 
 async function readDeleteOptions(
@@ -354,15 +355,15 @@ async function readDeleteOptions(
   const bytes = await call.request.readBody()
   const contentType = contentTypeOf(call.request.headers.get('content-type'))
   const body = bytes.length === 0 ? {} : parseBody(bytes, contentType, true)
-  if (typeof body !== 'object' || body === null)
+  // Its members are unknown and are checked one by one.
+  const given: Readonly<Record<string, unknown>> = isJsonObject(body) ? body : {}
+  if (!isJsonObject(body) || (given['kind'] ?? 'DeleteOptions') !== 'DeleteOptions')
     throw new ApiError('BadRequest', 'The body of a delete must be a DeleteOptions object')
-  // An object from JSON: its members are unknown and are checked one by one.
-  const given = body as Record<string, unknown>
   const dryRun = [...query.getAll('dryRun'), ...(Array.isArray(given['dryRun']) ? given['dryRun'].map(String) : [])]
   const propagationPolicy = propagationPolicyOf(given['propagationPolicy'] ?? query.get('propagationPolicy'))
   return {
     options: present({ propagationPolicy, preconditions: preconditionsOf(given['preconditions']) }),
-    dryRun: dryRunOf(dryRun),
+    dryRun: dryRunOf(dryRun, 'DeleteOptions'),
   }
 }
 
@@ -382,7 +383,7 @@ function objectResponse(ports: VerbPorts, call: Call, status: number, object: Ku
 
 function shownObject(ports: VerbPorts, call: Call, status: number, object: KubeObject): ApiResponse {
   const representation = representationFor(call)
-  if (representation.as === 'Object') return jsonResponse(status, object)
+  if (representation.as === 'Object') return objectTextResponse(status, object)
   if (representation.as === 'PartialObjectMetadata')
     return jsonResponse(status, partialMetadata(object, representation.version))
   const metadata = { resourceVersion: object.metadata.resourceVersion }
