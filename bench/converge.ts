@@ -126,6 +126,7 @@ async function openWorld(path: string) {
     masterKey: new Uint8Array(32),
     stopTimeoutSeconds: 1,
     coordinatorUrl: () => 'http://127.0.0.1:1',
+    lookForAnthropicKey: () => Promise.resolve(undefined),
   })
   await namespaces.ensure('default')
   await ensureBuiltinPlans(client)

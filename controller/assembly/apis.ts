@@ -13,6 +13,7 @@ import type { TokenSet } from '../server/tokens.ts'
 import { appCallers } from './access.ts'
 import { auditRoutes } from './audit-routes.ts'
 import type { Foundations, Objects } from './foundations.ts'
+import { openAnthropicKeys } from './anthropic-keys.ts'
 import { refusedAtDoor } from './front-door.ts'
 import { routeLog } from './log-route.ts'
 import type { Machines } from './machines.ts'
@@ -49,6 +50,7 @@ export function openCoordinator(parts: ApiParts): Coordinator {
       apiKey === undefined
         ? rehearsalUpstream()
         : anthropicUpstream({ apiKey, baseUrl: environment.ANTHROPIC_BASE_URL, timeoutMs: settings.upstreamTimeoutMs }),
+    ownUpstream: openAnthropicKeys(parts.registry, environment).ownUpstream,
     settings,
   })
 }

@@ -9,6 +9,7 @@ import { createGarbageCollector } from '../registry/collector.ts'
 import { createEventExpiry } from '../registry/expiry.ts'
 import { createTokenSet } from '../server/tokens.ts'
 import { openAccess } from './access.ts'
+import { openAnthropicKeys, watchAnthropicKeys } from './anthropic-keys.ts'
 import { openCoordinator, openServer, type ApiParts } from './apis.ts'
 import { addControllers } from './controllers.ts'
 import { writeIdentity } from './data-folder.ts'
@@ -93,6 +94,7 @@ function wireControllers(parts: ApiParts, coordinatorUrl: () => string): Machine
     controlPlaneId: parts.identity.controlPlaneId,
     stopTimeoutSeconds: machines.stopTimeoutSeconds,
     coordinatorUrl,
+    lookForAnthropicKey: openAnthropicKeys(parts.registry, environment).look,
   })
   presence.onChange((tenant, sprite) => manager.trigger('sprite', { namespace: tenant, name: sprite }))
   machines.onMove((app) =>
@@ -105,6 +107,7 @@ function wireControllers(parts: ApiParts, coordinatorUrl: () => string): Machine
 async function begin(parts: ApiParts & { readonly feed: MachineFeed }, undo: Undo): Promise<void> {
   const { registry, store, client, namespaces, manager, machines, feed, clock, log } = parts
   undo.add(startResealing(store, log))
+  undo.add(watchAnthropicKeys(store, manager))
   // Events of cluster-scoped objects lie there, as in every cluster.
   await namespaces.ensure('default')
   // Tokens of platform admins lie there.

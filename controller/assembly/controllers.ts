@@ -19,6 +19,7 @@ import type { MachineFeed } from '../kinds/sprite/observe.ts'
 import { spriteController } from '../kinds/sprite/reconcile.ts'
 import { SPRITE_DEADLINES } from '../kinds/sprite/world.ts'
 import type { Namespaces } from '../kinds/tenant/observe.ts'
+import type { LookForAnthropicKey } from '../kinds/tenant/anthropic-key.ts'
 import { tenantController } from '../kinds/tenant/reconcile.ts'
 import { tenantKind } from '../kinds/tenant/schema.ts'
 import { userController } from '../kinds/user/reconcile.ts'
@@ -50,6 +51,7 @@ export type ControllerPorts = {
   readonly stopTimeoutSeconds: number
   /** Where machines reach the Coordinator; known once it listens. */
   readonly coordinatorUrl: () => string
+  readonly lookForAnthropicKey: LookForAnthropicKey
 }
 
 /** Adds every controller to the manager. */

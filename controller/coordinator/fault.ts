@@ -11,6 +11,7 @@ export const FAULT_CODES = {
   TooLarge: 413,
   Invalid: 422,
   TooManyRequests: 429,
+  AnthropicKeyMissing: 503,
   Unavailable: 503,
 } as const
 

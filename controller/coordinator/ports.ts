@@ -11,6 +11,7 @@ import type { Client } from '../client/client.ts'
 import type { Cache, Recorder } from '../engine/types.ts'
 import type { Sprite } from '../kinds/sprite/schema.ts'
 import type { Ledger } from '../ledger/ledger.ts'
+import type { OwnUpstream } from './gateway/tenant-key.ts'
 import type { ModelUpstream } from './gateway/upstream.ts'
 import type { SpriteIdentity } from './tokens.ts'
 
@@ -58,6 +59,8 @@ export type CoordinatorPorts = {
   /** The built-in persona of an agent type. */
   readonly personas: (agentType: string) => Persona | undefined
   readonly upstream: ModelUpstream
+  /** The model for tenants that bring a key of their own; without it, they are refused. */
+  readonly ownUpstream?: OwnUpstream
   readonly settings: CoordinatorSettings
 }
 

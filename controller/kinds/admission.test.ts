@@ -20,6 +20,7 @@ import {
 
 type Row = AdmitCase<KubeObject> & { readonly refused: readonly string[] }
 
+const KEY_REF = { name: 'anthropic', key: 'apiKey' }
 const PROTECTED = { annotations: { 'sprites.highera.com/protected': 'true' } }
 const enterprise = tenantOf({ spec: { plan: 'enterprise' } })
 const going = tenantOf({ metadata: { deletionTimestamp: '2026-01-15T11:00:00Z' } })
@@ -94,6 +95,32 @@ const rows: Record<string, Row> = {
     old: tenantOf({ spec: { plan: 'gone' } }),
     world: allPlans(),
     refused: [],
+  },
+  'AD5 an Anthropic key of the tenant’s own needs a plan that sells it': {
+    object: tenantOf({ spec: { config: { anthropicKeySecretRef: KEY_REF } } }),
+    world: allPlans(),
+    refused: [
+      'Forbidden spec.config.anthropicKeySecretRef: Cannot set anthropicKeySecretRef: plan "growth" has no Anthropic key of the tenant’s own; leave it out, or plan "enterprise" would allow it',
+    ],
+  },
+  'AD5 an enterprise tenant brings its own Anthropic key': {
+    object: tenantOf({ spec: { plan: 'enterprise', config: { anthropicKeySecretRef: KEY_REF } } }),
+    world: allPlans(),
+    refused: [],
+  },
+  'AD5 a key that was admitted once is not judged again': {
+    object: tenantOf({ spec: { config: { anthropicKeySecretRef: KEY_REF }, brand: { voice: 'warm' } } }),
+    old: tenantOf({ spec: { config: { anthropicKeySecretRef: KEY_REF } } }),
+    world: allPlans(),
+    refused: [],
+  },
+  'AD5 a move to a plan without is refused with the key': {
+    object: tenantOf({ spec: { config: { anthropicKeySecretRef: KEY_REF } } }),
+    old: tenantOf({ spec: { plan: 'enterprise', config: { anthropicKeySecretRef: KEY_REF } } }),
+    world: allPlans(),
+    refused: [
+      'Forbidden spec.config.anthropicKeySecretRef: Cannot set anthropicKeySecretRef: plan "growth" has no Anthropic key of the tenant’s own; leave it out, or plan "enterprise" would allow it',
+    ],
   },
   'AD4 a protected tenant at work is not deleted': {
     object: tenantOf({ metadata: PROTECTED }),

@@ -48,6 +48,7 @@ async function startServer() {
     builtinAgentTypes: TEST_AGENT_TYPES,
     ledger: { read: () => Promise.resolve({ spent: 0, reserved: 0 }) },
     spawnCount: () => 0,
+    lookForAnthropicKey: () => Promise.resolve(undefined),
     namespaces: {
       ensure: async (name: string) => {
         await registry.create(namespaceResource, '', { metadata: { name } }, context)

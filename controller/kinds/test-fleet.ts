@@ -12,6 +12,7 @@ import { personaController } from './persona/reconcile.ts'
 import { planController } from './plan/reconcile.ts'
 import { projectController } from './project/reconcile.ts'
 import { reviewController } from './review/reconcile.ts'
+import type { AnthropicKeyFault } from './tenant/anthropic-key.ts'
 import { tenantController } from './tenant/reconcile.ts'
 import { userController } from './user/reconcile.ts'
 
@@ -25,6 +26,7 @@ export function createFleet(startMs?: number) {
     namespaces: new Set<string>(),
     balance: { spent: 0, reserved: 0 },
     spawned: 0,
+    anthropicKeyFault: undefined as AnthropicKeyFault | undefined,
     removedAtProvider: [] as string[],
     providerError: undefined as Error | undefined,
     events: [] as string[],
@@ -40,6 +42,7 @@ export function createFleet(startMs?: number) {
     builtinAgentTypes: TEST_AGENT_TYPES,
     ledger: { read: () => Promise.resolve(outside.balance) },
     spawnCount: () => outside.spawned,
+    lookForAnthropicKey: () => Promise.resolve(outside.anthropicKeyFault),
     namespaces: {
       ensure: async (name: string) => void outside.namespaces.add(name),
       remove: async (name: string) => void outside.namespaces.delete(name),

@@ -14,6 +14,7 @@ import { workKind, type Work, type WorkSpec, type WorkStatus } from '../../kinds
 import type { Ledger } from '../../ledger/ledger.ts'
 import { createMemoryLedger } from '../../ledger/memory.ts'
 import { createCoordinator, type Coordinator } from '../coordinator.ts'
+import type { OwnUpstream } from '../gateway/tenant-key.ts'
 import type { ModelUpstream } from '../gateway/upstream.ts'
 import { rehearsalUpstream } from '../gateway/rehearsal.ts'
 import { DEFAULT_SETTINGS, type CoordinatorSettings } from '../ports.ts'
@@ -70,6 +71,7 @@ export type SendOptions = { method?: string; token?: string; headers?: Record<st
 
 export type HarnessOptions = {
   readonly upstream?: ModelUpstream
+  readonly ownUpstream?: OwnUpstream
   readonly settings?: Partial<CoordinatorSettings>
 }
 
@@ -92,6 +94,7 @@ export async function startHarness(options: HarnessOptions = {}): Promise<Harnes
     masterKey: MASTER_KEY,
     personas: (agentType) => PERSONAS.get(agentType),
     upstream: options.upstream ?? rehearsalUpstream(),
+    ...(options.ownUpstream === undefined ? {} : { ownUpstream: options.ownUpstream }),
     settings: { ...DEFAULT_SETTINGS, defaultModel: 'claude-test', models: ['claude-other'], ...options.settings },
     recorder: {
       event: (object, _type, reason) => events.push({ kind: object.kind, name: object.metadata.name, reason }),

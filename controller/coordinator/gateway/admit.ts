@@ -9,6 +9,8 @@ import type { CoordinatorPorts, SpriteRequest } from '../ports.ts'
 import { readTenant } from '../reads.ts'
 import { requireAttempt } from '../report.ts'
 import type { AttemptKey } from '../usage-meter.ts'
+import { upstreamOf } from './tenant-key.ts'
+import type { ModelUpstream } from './upstream.ts'
 import { inputTokensBound, messagesRequest, type MessagesRequest } from './request.ts'
 
 /** Largest body of a model call, in bytes: brief, brand and context at their own bounds, with the turns so far. */
@@ -22,9 +24,11 @@ export type AdmittedCall = {
   readonly reserved: { readonly inputTokens: number; readonly outputTokens: number }
   /** Tokens of a month; null is unlimited. */
   readonly limit: number | null
+  /** Who is asked. */
+  readonly upstream: ModelUpstream
 }
 
-/** The call as it may be made; throws Fenced, Invalid, TooLarge, Forbidden or Unavailable. */
+/** The call as it may be made; throws Fenced, Invalid, TooLarge, Forbidden, AnthropicKeyMissing or Unavailable. */
 export async function admit(ports: CoordinatorPorts, call: SpriteRequest): Promise<AdmittedCall> {
   const { caller, signal } = call
   const report = attemptHeader(call.request.headers[WORK_HEADER])
@@ -47,6 +51,7 @@ export async function admit(ports: CoordinatorPorts, call: SpriteRequest): Promi
     request,
     reserved: { inputTokens: inputTokensBound(text), outputTokens: request.max_tokens },
     limit: limitOf(tenant),
+    upstream: await upstreamOf(ports, tenant),
   }
 }
 

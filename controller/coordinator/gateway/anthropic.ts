@@ -1,4 +1,4 @@
-/** The upstream that asks Claude: one call to the Messages API with the control plane's own key. */
+/** The upstream that asks Claude: one call to the Messages API with the key that it is given. */
 import Anthropic, {
   APIConnectionError,
   APIConnectionTimeoutError,
@@ -16,6 +16,8 @@ export type AnthropicSettings = {
   /** Without a trailing slash, such as https://api.anthropic.com. */
   readonly baseUrl: string
   readonly timeoutMs: number
+  /** What is said when the key is refused: whose it is, and so who can do something. */
+  readonly refusedText?: string
 }
 
 /**
@@ -61,7 +63,7 @@ export function anthropicUpstream(settings: AnthropicSettings): ModelUpstream {
         ? { kind: 'stream', rehearsal: false, events: await openStream(client, request, signal) }
         : { kind: 'message', rehearsal: false, message: await wholeMessage(client, request, signal) }
     } catch (error) {
-      return withoutKey(failureOf(error), settings.apiKey)
+      return withoutKey(failureOf(error, settings.refusedText), settings.apiKey)
     }
   }
 }
@@ -103,22 +105,21 @@ async function wholeMessage(client: Anthropic, request: MessagesRequest, signal:
 }
 
 /** What the sprite is told of a failed call, and whether tokens may have been used by it. */
-export function failureOf(error: unknown): UpstreamFailure {
+export function failureOf(error: unknown, refusedText = 'The key of the control plane was refused'): UpstreamFailure {
   if (error instanceof APIUserAbortError || error instanceof APIConnectionTimeoutError)
     return { kind: 'failure', status: 504, type: 'timeout_error', message: 'The model took too long', cost: 'unknown' }
   if (error instanceof APIConnectionError || !(error instanceof APIError) || error.status === undefined) {
     const cost = NEVER_SENT.has(codeOf(error)) ? 'none' : 'unknown'
     return { kind: 'failure', status: 503, type: 'api_error', message: 'The model cannot be reached', cost }
   }
-  return failureOfStatus(error)
+  return failureOfStatus(error, refusedText)
 }
 
-function failureOfStatus(error: APIError): UpstreamFailure {
+function failureOfStatus(error: APIError, refusedText: string): UpstreamFailure {
   const status = Number(error.status)
   if (status === 401 || status === 403) {
-    // Our key, not the sprite's token: the sprite can do nothing about it.
-    const message = 'The key of the control plane was refused'
-    return { kind: 'failure', status: 503, type: 'api_error', message, cost: 'none' }
+    // The key that stands here, not the sprite's token: the sprite can do nothing about it.
+    return { kind: 'failure', status: 503, type: 'api_error', message: refusedText, cost: 'none' }
   }
   const inner = asRecord(asRecord(error.error)['error'])
   const { type, message } = inner

@@ -17,6 +17,7 @@ const ERROR_TYPES: Record<FaultReason, string> = {
   TooLarge: 'request_too_large',
   Invalid: 'invalid_request_error',
   TooManyRequests: 'rate_limit_error',
+  AnthropicKeyMissing: 'api_error',
   Unavailable: 'api_error',
 }
 

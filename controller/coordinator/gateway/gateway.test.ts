@@ -4,9 +4,11 @@ import { REHEARSAL_HEADER, SPRITE_API, WORK_HEADER } from '../../../protocol/coo
 import { settle } from '../../../system/test-clock.ts'
 import { IN_PROGRESS, startHarness, TENANT, type Harness, type HarnessOptions, type Reply } from '../fake/harness.ts'
 import { inputTokensBound } from './request.ts'
+import type { OwnUpstream } from './tenant-key.ts'
 import type { ModelUpstream, StreamEvent, UpstreamReply } from './upstream.ts'
 
 const PATH = `${SPRITE_API.gateway}/v1/messages`
+const KEY_REF = { name: 'anthropic', key: 'apiKey' }
 const PERIOD = '2026-01'
 const body = (overrides: object = {}): object => ({
   model: 'claude-test',
@@ -113,6 +115,46 @@ describe('gateway', () => {
     await start(answers(USAGE))
     expect(await ask(body(overrides))).toMatchObject({ status, body: { type: 'error' } })
     expect(asked).toEqual([])
+  })
+
+  it('GW11 a tenant that brings its own key is answered under that alone, as it is at each call', async () => {
+    const refs: unknown[] = []
+    const ownUpstream: OwnUpstream = async (tenant, ref) => {
+      refs.push([tenant, ref])
+      return { upstream: () => Promise.resolve(answers(USAGE)) }
+    }
+    await start(answers(USAGE), { ownUpstream })
+    await ask()
+    expect(refs).toEqual([])
+    h.seedTenant({ spec: { config: { anthropicKeySecretRef: KEY_REF } } })
+    expect(await ask()).toMatchObject({ status: 200, body: { content: [{ text: 'Hi' }] } })
+    await ask()
+    expect(refs).toEqual([
+      [TENANT, KEY_REF],
+      [TENANT, KEY_REF],
+    ])
+    expect(asked).toHaveLength(1)
+    expect(await balance()).toEqual({ spent: 54, reserved: 0 })
+  })
+
+  it.each([
+    [
+      'SecretMissing',
+      'Create Secret "anthropic" in namespace "acme" with the Anthropic key under "apiKey": there is none',
+    ],
+    [
+      'KeyMissing',
+      'Put the Anthropic key under "apiKey" into Secret "anthropic" in namespace "acme": it has no such key',
+    ],
+    ['none', 'Create Secret "anthropic" in namespace "acme" with the Anthropic key under "apiKey": there is none'],
+  ] as const)('GW12 without that key its calls are refused, and never made with another: %s', async (fault, text) => {
+    await start(answers(USAGE), fault === 'none' ? {} : { ownUpstream: () => Promise.resolve({ fault }) })
+    h.seedTenant({ spec: { config: { anthropicKeySecretRef: KEY_REF } } })
+    const reply = await ask()
+    expect(reply).toMatchObject({ status: 503, body: { type: 'error', error: { type: 'api_error', message: text } } })
+    expect(reply.headers).toMatchObject({ 'x-sprite-reason': 'AnthropicKeyMissing', 'retry-after': '30' })
+    expect(asked).toEqual([])
+    expect(await balance()).toEqual({ spent: 0, reserved: 0 })
   })
 
   it('GW4 says BudgetExhausted with the time of the next month, and asks nobody', async () => {

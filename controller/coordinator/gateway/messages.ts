@@ -95,7 +95,7 @@ async function ask(ports: CoordinatorPorts, call: SpriteRequest, admitted: Admit
   )
   const signal = AbortSignal.any([call.signal, timeout.signal])
   try {
-    return await passOn(ports, call, { reply: await ports.upstream(admitted.request, signal), signal })
+    return await passOn(ports, call, { reply: await admitted.upstream(admitted.request, signal), signal })
   } finally {
     cancel()
   }

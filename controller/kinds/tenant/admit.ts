@@ -5,6 +5,7 @@ import { SYSTEM_NAMESPACE } from '../accesstoken/schema.ts'
 import { allowingPlan } from '../agent-types.ts'
 import { isProtected } from '../marks.ts'
 import { nameList, suggestion } from '../names.ts'
+import { sameJson } from '../status.ts'
 import { planKind, type Plan, type PlanSpec } from '../plan/schema.ts'
 import { isTerminal, workKind } from '../work/schema.ts'
 import type { Tenant, TenantSpec } from './schema.ts'
@@ -51,7 +52,7 @@ export const fieldsAbovePlan = (config: Config, plan: PlanSpec): readonly (keyof
 const isAbove = (asked: number | undefined, limit: number | null): boolean =>
   asked !== undefined && limit !== null && asked > limit
 
-/** AD70 the name is free; AD1 the plan exists; AD2, AD3 the config is within the plan; AD4 a protected tenant is not deleted at work. */
+/** AD70 the name is free; AD1 the plan exists; AD2, AD3, AD5 the config is within the plan; AD4 a protected tenant is not deleted at work. */
 export const tenantAdmission = admissionOf<Tenant>({
   writeNeeds: () => [{ kind: planKind, namespace: '' }],
   write: checkWrite,
@@ -89,11 +90,24 @@ function checkPlan({ object, old }: AdmissionRequest<Tenant>, related: Related):
     const message = `Cannot use plan "${object.spec.plan}": no Plan has this name; ${suggestion(object.spec.plan, names)}`
     return [invalid('spec.plan', message)]
   }
-  return CAPPED.flatMap((capped) => {
+  const ref = object.spec.config.anthropicKeySecretRef
+  const numbers = CAPPED.flatMap((capped) => {
     const asked = capped.asked(object.spec.config)
     const isNew = movesPlan || asked !== capped.asked(old.spec.config)
     return isNew && isAbove(asked, capped.limit(plan.spec)) ? [refuse(capped, asked ?? 0, plan, plans)] : []
   })
+  const bringsKey = movesPlan || !sameJson(ref, old.spec.config.anthropicKeySecretRef)
+  return [...numbers, ...(bringsKey && isKeyAbovePlan(object.spec.config, plan.spec) ? [refuseKey(plan, plans)] : [])]
+}
+
+/** Whether a config brings an Anthropic key that the plan does not allow. */
+export const isKeyAbovePlan = (config: Config, plan: PlanSpec): boolean =>
+  config.anthropicKeySecretRef !== undefined && !plan.perTenantAnthropicKey
+
+function refuseKey(plan: Plan, plans: readonly Plan[]): Violation {
+  const remedy = allowingPlan(plans, (one) => one.spec.perTenantAnthropicKey)
+  const message = `Cannot set anthropicKeySecretRef: plan "${plan.metadata.name}" has no Anthropic key of the tenant’s own; leave it out, or ${remedy}`
+  return forbidden('spec.config.anthropicKeySecretRef', message)
 }
 
 function refuse(capped: (typeof CAPPED)[number], asked: number, plan: Plan, plans: readonly Plan[]): Violation {

@@ -31,6 +31,7 @@ const worldOf = (over: Partial<TenantWorld> = {}): TenantWorld => ({
   slots: {},
   spritesDeclared: 0,
   hasNamespace: true,
+  anthropicKeyFault: undefined,
   leftovers: [],
   ...over,
 })
@@ -46,6 +47,7 @@ const blockersOf = (decision: TenantDecision): readonly string[] =>
     [reason, limit, used, requested].filter((part) => part !== undefined).join(' '),
   )
 
+const KEY_REF = { name: 'anthropic', key: 'apiKey' }
 const slot = (sprite: string) => ({ uid: sprite, sprite, since: TEST_NOW })
 const config = (over: Tenant['spec']['config']) => tenantOf({ metadata: HELD, spec: { config: over } })
 
@@ -67,6 +69,22 @@ describe('a tenant', () => {
     'TN5 with more agent types than the plan is stalled': [
       { plan: planOf('starter'), tenant: config({ enabledAgents: ['a', 'b', 'c', 'd'] }) },
       { ready: 'False AgentTypesAbovePlan stalled', blockers: ['AgentTypesAbovePlan 3 4'] },
+    ],
+    'TN13 with an Anthropic key of its own is active': [
+      { plan: planOf('enterprise'), tenant: config({ anthropicKeySecretRef: KEY_REF }) },
+      { ready: 'True Active' },
+    ],
+    'TN13 whose own Anthropic key is not there is stalled': [
+      {
+        plan: planOf('enterprise'),
+        tenant: config({ anthropicKeySecretRef: KEY_REF }),
+        anthropicKeyFault: 'SecretMissing',
+      },
+      { ready: 'False AnthropicKeyMissing stalled', blockers: ['AnthropicKeyMissing'] },
+    ],
+    'TN14 with an Anthropic key of its own under a lowered plan is stalled': [
+      { tenant: config({ anthropicKeySecretRef: KEY_REF }) },
+      { ready: 'False LimitAbovePlan stalled', blockers: ['LimitAbovePlan'] },
     ],
     'TN7 with an exhausted budget is stalled': [
       { balance: { spent: 10_000_000, reserved: 0 } },
@@ -313,6 +331,7 @@ describe('any tenant', () => {
       holders: slots,
       queue: slots,
       hasNamespace: fc.boolean(),
+      anthropicKeyFault: fc.constantFrom(undefined, 'SecretMissing' as const, 'KeyUnusable' as const),
       isHeld: fc.boolean(),
     })
     .map((drawn) => {

@@ -4,7 +4,8 @@ import { mergeConditions, ready, stalled, type ConditionPatch } from '../../api/
 import { isDeleting } from '../../api/object.ts'
 import { TENANT_FINALIZER } from '../marks.ts'
 import { nameList } from '../names.ts'
-import { fieldsAbovePlan } from './admit.ts'
+import { fieldsAbovePlan, isKeyAbovePlan } from './admit.ts'
+import { keyFaultText } from './anthropic-key.ts'
 import { limitsInForce, type EffectiveLimits } from './limits.ts'
 import type { TenantStatus } from './schema.ts'
 import { decideTeardown } from './teardown.ts'
@@ -58,7 +59,9 @@ function problemsOf(world: TenantWorld, limits: EffectiveLimits | undefined, usa
   return [
     ...planIsMissing(world),
     ...budgetIsExhausted(usage, limits?.monthlyTokens ?? null),
+    ...anthropicKeyIsMissing(world),
     ...configIsAbovePlan(world),
+    ...anthropicKeyIsAbovePlan(world),
   ]
 }
 
@@ -75,6 +78,21 @@ function budgetIsExhausted(usage: Usage, budgetTokens: number | null): readonly 
   const message = `The month's ${budgetTokens} tokens are used up: work waits. ${fix}`
   const blocker = { reason: 'BudgetExhausted', limit: budgetTokens, used: usage.tokensUsed, fix }
   return [{ message, blocker }]
+}
+
+function anthropicKeyIsMissing({ tenant, anthropicKeyFault: fault }: TenantWorld): readonly Problem[] {
+  const ref = tenant.spec.config.anthropicKeySecretRef
+  if (ref === undefined || fault === undefined) return []
+  const fix = keyFaultText(tenant.metadata.name, ref, fault)
+  return [{ message: `No call to the model is made. ${fix}`, blocker: { reason: 'AnthropicKeyMissing', fix } }]
+}
+
+/** A plan that was lowered: the tenant goes on paying for itself rather than with the key of the control plane. */
+function anthropicKeyIsAbovePlan({ tenant, plan }: TenantWorld): readonly Problem[] {
+  if (plan === undefined || !isKeyAbovePlan(tenant.spec.config, plan.spec)) return []
+  const fix = 'Remove spec.config.anthropicKeySecretRef or take a plan with perTenantAnthropicKey'
+  const message = `The tenant brings an Anthropic key of its own, which plan ${plan.metadata.name} does not sell; it goes on being used. ${fix}`
+  return [{ message, blocker: { reason: 'LimitAbovePlan', fix } }]
 }
 
 function configIsAbovePlan({ tenant, plan }: TenantWorld): readonly Problem[] {

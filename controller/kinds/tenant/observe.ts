@@ -9,6 +9,7 @@ import type { KindPorts } from '../publish.ts'
 import { SLOT_LEDGER_NAME, slotLedgerKind } from '../slotledger/schema.ts'
 import { spriteKind } from '../sprite/schema.ts'
 import { workKind, type WorkPhase } from '../work/schema.ts'
+import type { LookForAnthropicKey } from './anthropic-key.ts'
 import { tenantKind } from './schema.ts'
 import type { Leftover, TenantWorld } from './world.ts'
 
@@ -27,6 +28,7 @@ export type TenantPorts = KindPorts & {
   readonly namespaces: Namespaces
   /** What the provider keeps for a tenant besides machines. */
   readonly provider: { removeTenant(tenant: string, signal?: AbortSignal): Promise<void> }
+  readonly lookForAnthropicKey: LookForAnthropicKey
   /** How many machines were created for a tenant in a month, YYYY-MM (UTC). */
   readonly spawnCount: (tenant: string, month: string) => number | Promise<number>
 }
@@ -48,11 +50,13 @@ export async function observeTenant(
   const nowMs = ports.clock.now()
   const month = periodOf(nowMs)
   const publishedAtMs = options.usagePublishedAtMs
-  const [balance, spawned, hasNamespace, leftovers] = await Promise.all([
+  const ref = tenant.spec.config.anthropicKeySecretRef
+  const [balance, spawned, hasNamespace, leftovers, anthropicKeyFault] = await Promise.all([
     ports.ledger.read(key.name, month),
     ports.spawnCount(key.name, month),
     ports.namespaces.exists(key.name),
     isDeleting(tenant) ? leftoversOf(ports, key.name, options.signal) : [],
+    ref === undefined ? undefined : ports.lookForAnthropicKey(key.name, ref),
   ])
   return {
     tenant,
@@ -68,6 +72,7 @@ export async function observeTenant(
     slots: cache.get(slotLedgerKind, { namespace: key.name, name: SLOT_LEDGER_NAME })?.status ?? {},
     spritesDeclared: cache.list(spriteKind, key.name).length,
     hasNamespace,
+    anthropicKeyFault,
     leftovers,
   }
 }

@@ -33,6 +33,26 @@ const spec = z.object({
       monthlyTokenBudget: countField(
         'Tokens in a calendar month (UTC), at most the plan’s; absent is the plan’s.',
       ).optional(),
+      anthropicKeySecretRef: z
+        .object({
+          name: z
+            .string()
+            .min(1)
+            .max(253)
+            .regex(/^[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*$/)
+            .describe('Name of a Secret in the tenant’s namespace.'),
+          key: z
+            .string()
+            .min(1)
+            .max(253)
+            .regex(/^[-._a-zA-Z0-9]+$/)
+            .default('apiKey')
+            .describe('The key in the Secret that holds the Anthropic API key.'),
+        })
+        .optional()
+        .describe(
+          'Where the tenant keeps an Anthropic key of its own, for plans with perTenantAnthropicKey. Its sprites then ask Claude with this key alone; a change of the Secret counts from the next call. Absent is the key of the control plane.',
+        ),
     })
     .prefault({})
     .describe('The tenant’s own limits within those of its plan.'),
@@ -153,6 +173,8 @@ export const tenantKind = defineKind({
     PlanNotFound: 'The plan it names does not exist.',
     LimitAbovePlan: 'Its config asks for more than the plan sells; the plan’s limit holds.',
     BudgetExhausted: 'The month’s tokens are used up.',
+    AnthropicKeyMissing:
+      'Its own Anthropic key cannot be read: no call to the model is made; the message says what to do.',
     Terminating: 'It is being deleted; the message says what is awaited.',
     LimitReached: 'Sprites wait for a slot: as many machines run as the limit allows. Only in blockers.',
     AgentTypesAbovePlan: 'More agent types are enabled than the plan allows.',

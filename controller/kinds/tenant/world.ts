@@ -3,6 +3,7 @@ import type { KubeObject } from '../../api/object.ts'
 import type { Balance } from '../../ledger/ledger.ts'
 import type { Plan } from '../plan/schema.ts'
 import type { SlotLedgerStatus } from '../slotledger/schema.ts'
+import type { AnthropicKeyFault } from './anthropic-key.ts'
 import type { Tenant, TenantStatus } from './schema.ts'
 
 /** An object that is still there in a namespace that is to be emptied. */
@@ -30,6 +31,8 @@ export type TenantWorld = {
   readonly slots: Pick<SlotLedgerStatus, 'holders' | 'queue'>
   readonly spritesDeclared: number
   readonly hasNamespace: boolean
+  /** Why its own Anthropic key cannot be had; undefined when it can, or when it brings none. */
+  readonly anthropicKeyFault: AnthropicKeyFault | undefined
   /** Everything that is left in the namespace, by a read that no cache answers; only while it is being deleted. */
   readonly leftovers: readonly Leftover[]
 }
