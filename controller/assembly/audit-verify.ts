@@ -11,6 +11,8 @@ export type AuditVerdict = {
   readonly isFromStart: boolean
   /** The hash of the last good line: to compare with one that was noted elsewhere. */
   readonly last?: string
+  /** Whether the line whose hash was asked for is there. */
+  readonly hasExpected: boolean
   /** The last line has no end: it is being written, or a crash cut it off. */
   readonly hasOpenEnd: boolean
   readonly broken?: { readonly file: string; readonly line: number; readonly problem: string }
@@ -19,23 +21,32 @@ export type AuditVerdict = {
 /** A longer line is none of the log's. */
 const LINE_BYTES_MAX = 1_048_576
 
-/** Follows the chain through the files in this order. Rejects with node's error when one cannot be read. */
-export async function verifyAuditFiles(files: readonly string[]): Promise<AuditVerdict> {
+/** Follows the chain through the files in this order, and looks for a hash that was noted. Rejects with node's error when one cannot be read. */
+export async function verifyAuditFiles(files: readonly string[], expected?: string): Promise<AuditVerdict> {
   let before = { lines: 0, tornLines: 0 }
+  let hasExpected = false
+  const onLine = ({ first, last }: ChainState): void => {
+    if (expected !== undefined && (last === expected || first === expected)) hasExpected = true
+  }
   let chain = chainBegun()
   let hasOpenEnd = false
   for (const file of files) {
-    const read = await followFile(file, {
-      ...chainBegun(chain.last),
-      ...(chain.first === undefined ? {} : { first: chain.first }),
-    })
+    const read = await followFile(
+      file,
+      {
+        ...chainBegun(chain.last),
+        ...(chain.first === undefined ? {} : { first: chain.first }),
+      },
+      onLine,
+    )
     chain = read.chain
     hasOpenEnd = read.hasOpenEnd
     const so = { lines: before.lines + chain.lines, tornLines: before.tornLines + chain.tornLines }
-    if (read.broken !== undefined) return verdictOf(chain, { ...so, hasOpenEnd, broken: { file, ...read.broken } })
+    if (read.broken !== undefined)
+      return verdictOf(chain, { ...so, hasOpenEnd, hasExpected, broken: { file, ...read.broken } })
     before = so
   }
-  return verdictOf(chain, { ...before, hasOpenEnd })
+  return verdictOf(chain, { ...before, hasOpenEnd, hasExpected })
 }
 
 const verdictOf = ({ first, last }: ChainState, rest: Omit<AuditVerdict, 'isFromStart' | 'last'>): AuditVerdict => ({
@@ -50,7 +61,7 @@ type Followed = {
   readonly broken?: { readonly line: number; readonly problem: string }
 }
 
-async function followFile(file: string, begun: ChainState): Promise<Followed> {
+async function followFile(file: string, begun: ChainState, onLine: (chain: ChainState) => void): Promise<Followed> {
   let chain = begun
   let rest: Buffer = Buffer.alloc(0)
   for await (const chunk of createReadStream(file) as AsyncIterable<Buffer>) {
@@ -60,6 +71,7 @@ async function followFile(file: string, begun: ChainState): Promise<Followed> {
       const next = nextLine(chain, rest.subarray(from, end))
       if ('problem' in next) return { chain, hasOpenEnd: false, broken: next }
       chain = next
+      onLine(chain)
       from = end + 1
     }
     rest = rest.subarray(from)

@@ -1,12 +1,16 @@
 /** The commands of spritectl, and how their failures become one line and an exit code. */
 import { buildApplication, buildRouteMap, proposeCompletions, run, text_en, type ApplicationText } from '@stricli/core'
+import { drainCommand, reviewRoutes, wakeCommand } from './commands/act.ts'
 import { applyCommand } from './commands/apply.ts'
+import { auditRoutes } from './commands/audit.ts'
 import { deleteCommand } from './commands/delete.ts'
 import { describeCommand } from './commands/describe.ts'
 import { getCommand } from './commands/get.ts'
 import { logsCommand } from './commands/logs.ts'
 import { planCommand } from './commands/plan.ts'
-import { completionCommand, kubeconfigCommand, versionCommand } from './commands/small.ts'
+import { kubeconfigCommand } from './commands/kubeconfig.ts'
+import { completionCommand, versionCommand } from './commands/small.ts'
+import { tokenRoutes } from './commands/token.ts'
 import { upCommand } from './commands/up.ts'
 import { validateCommand } from './commands/validate.ts'
 import { waitCommand } from './commands/wait.ts'
@@ -27,8 +31,13 @@ const routes = buildRouteMap({
     logs: logsCommand,
     wait: waitCommand,
     work: workRoutes,
+    review: reviewRoutes,
+    wake: wakeCommand,
+    drain: drainCommand,
     delete: deleteCommand,
+    token: tokenRoutes,
     kubeconfig: kubeconfigCommand,
+    audit: auditRoutes,
     version: versionCommand,
     completion: completionCommand,
   },

@@ -46,10 +46,10 @@ export function portOf(value: string): number {
   return port
 }
 
-const DURATION = /^(\d{1,9})(ms|s|m|h)?$/
-const UNIT_MS: Readonly<Record<string, number>> = { ms: 1, s: 1_000, m: 60_000, h: 3_600_000 }
+const DURATION = /^(\d{1,9})(ms|s|m|h|d)?$/
+const UNIT_MS: Readonly<Record<string, number>> = { ms: 1, s: 1_000, m: 60_000, h: 3_600_000, d: 86_400_000 }
 
-/** Reads a duration such as 30s, 5m or 1h; a bare number is seconds. In ms. */
+/** Reads a duration such as 30s, 5m, 1h or 90d; a bare number is seconds. In ms. */
 export function durationMs(value: string): number {
   const found = DURATION.exec(value)
   if (found === null) throw new CliFailure('Usage', `Name a duration such as 30s, 5m or 1h: got "${value}"`)

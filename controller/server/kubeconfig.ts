@@ -32,32 +32,38 @@ export class KubeconfigError extends Error {
 const NAME = 'sprites'
 const FILE_CHARS_MAX = 1024 * 1024
 
-/** Writes the file with mode 0600, as a whole or not at all. Rejects with node's error. */
-export async function writeKubeconfig(file: string, config: Kubeconfig): Promise<void> {
+/** What its entries are called; all of them "sprites" unless said otherwise. */
+export type KubeconfigNames = {
+  /** Of cluster and context. */
+  readonly name?: string
+  readonly user?: string
+}
+
+/** The text of a kubeconfig with one context. Pure. */
+export function kubeconfigText(config: Kubeconfig, { name = NAME, user = name }: KubeconfigNames = {}): string {
   const cluster = {
     server: config.server,
     ...(config.caCert === undefined
       ? {}
       : { 'certificate-authority-data': Buffer.from(config.caCert).toString('base64') }),
   }
-  const context = {
-    cluster: NAME,
-    user: NAME,
-    ...(config.namespace === undefined ? {} : { namespace: config.namespace }),
-  }
-  const text = stringify(
+  const context = { cluster: name, user, ...(config.namespace === undefined ? {} : { namespace: config.namespace }) }
+  return stringify(
     {
       apiVersion: 'v1',
       kind: 'Config',
-      'current-context': NAME,
-      clusters: [{ name: NAME, cluster }],
-      contexts: [{ name: NAME, context }],
-      users: [{ name: NAME, user: { token: config.token } }],
+      'current-context': name,
+      clusters: [{ name, cluster }],
+      contexts: [{ name, context }],
+      users: [{ name: user, user: { token: config.token } }],
     },
     { lineWidth: 0 },
   )
-  await writeFileAtomically(file, text, { mode: 0o600 })
 }
+
+/** Writes the file with mode 0600, as a whole or not at all. Rejects with node's error. */
+export const writeKubeconfig = (file: string, config: Kubeconfig): Promise<void> =>
+  writeFileAtomically(file, kubeconfigText(config), { mode: 0o600 })
 
 const named = <T extends z.ZodType, K extends string>(key: K, value: T) =>
   z.array(z.object({ name: z.string() }).and(z.object({ [key]: value } as Record<K, T>))).default([])

@@ -1,7 +1,6 @@
-/** The commands that need little: version, kubeconfig and completion. */
-import { resolve } from 'node:path'
+/** The commands that need little: version and completion. */
 import { buildCommand } from '@stricli/core'
-import { kubeconfigPath, type ConnectionFlags } from '../api/connection.ts'
+import type { ConnectionFlags } from '../api/connection.ts'
 import { completionScript, SHELLS, type Shell } from '../completion.ts'
 import { withContext, type CliContext } from '../context.ts'
 import { connectionFlags } from '../flags.ts'
@@ -11,22 +10,6 @@ export const versionCommand = buildCommand<ConnectionFlags, [], CliContext>({
   parameters: { flags: connectionFlags },
   docs: { brief: 'Print the versions of this client and of the server, if it runs' },
 })
-
-export const kubeconfigCommand = buildCommand<ConnectionFlags, [], CliContext>({
-  loader: () => Promise.resolve(withContext(printKubeconfig)),
-  parameters: { flags: connectionFlags },
-  docs: {
-    brief: 'Print how kubectl finds the API',
-    fullDescription: 'Examples:\n  eval "$(spritectl kubeconfig)" && kubectl get fleet -n acme-corp',
-  },
-})
-
-async function printKubeconfig(context: CliContext, flags: ConnectionFlags): Promise<void> {
-  const { readKubeconfig } = await import('../../server/kubeconfig.ts')
-  const path = resolve(kubeconfigPath(flags))
-  const { server } = await readKubeconfig(path)
-  context.process.stdout.write(`# ${server}\nexport KUBECONFIG='${path.replaceAll("'", String.raw`'\''`)}'\n`)
-}
 
 // eslint-disable-next-line typescript/no-generated-empty-object-type -- stricli's word for a command without flags
 type NoFlags = Record<never, never>
