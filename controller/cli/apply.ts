@@ -29,6 +29,8 @@ export type ApplyOptions = {
   readonly write: (text: string) => void
   /** Problems go here; to `write` when absent. */
   readonly writeError?: ((text: string) => void) | undefined
+  /** Takes what the server says of the writes; nobody when absent. */
+  readonly onWarning?: (text: string) => void
   readonly clock: Clock
   /** Where the API is; or `connection`. */
   readonly kubeconfig?: string
@@ -54,7 +56,7 @@ const READS_AT_ONCE = 8
 /** Applies the paths; gives the exit code, 1 when a manifest is bad. Throws ApiError and CliFailure. */
 export async function applyManifests(options: ApplyOptions): Promise<number> {
   const connection = options.connection ?? (await readKubeconfig(options.kubeconfig ?? ''))
-  const client = createObjectClient(connection)
+  const client = createObjectClient(connection, options.onWarning)
   try {
     const { readStdin, namespace = connection.namespace } = options
     const batch = batchOf(await readSources(options.paths, { readStdin }), { namespace })

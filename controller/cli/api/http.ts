@@ -5,6 +5,7 @@ import { ApiError, REASON_CODES, type ErrorDetails, type Reason } from '../../ap
 import { isJsonObject } from '../../api/patches.ts'
 import { CliFailure } from '../failure.ts'
 import type { Connection } from './connection.ts'
+import { warningsIn } from './warnings.ts'
 
 /** One request to the API. */
 export type ApiRequestOptions = {
@@ -26,11 +27,16 @@ export type HttpClient = {
   readonly close: () => void
 }
 
+/** Takes a warning of the server. */
+export type OnWarning = (text: string) => void
+
+const ignore: OnWarning = () => undefined
+
 /** The longest answer that is read as one, in characters. */
 const ANSWER_CHARS_MAX = 256 * 1024 * 1024
 
-/** A client; close it, or its connection keeps the process alive. */
-export function createHttpClient(connection: Connection): HttpClient {
+/** A client; close it, or its connection keeps the process alive. `onWarning` takes what the server says of requests. */
+export function createHttpClient(connection: Connection, onWarning: OnWarning = ignore): HttpClient {
   const base = serverUrl(connection.server)
   const isTls = base.protocol === 'https:'
   const agent = isTls ? new HttpsAgent({ keepAlive: true, ca: connection.caCert }) : new HttpAgent({ keepAlive: true })
@@ -50,6 +56,7 @@ export function createHttpClient(connection: Connection): HttpClient {
   return {
     json: async (path, options = {}) => {
       const response = await send(path, options)
+      for (const text of warningsIn(response.headersDistinct['warning'] ?? [])) onWarning(text)
       const body = await wholeOf(response)
       const code = response.statusCode ?? 500
       if (code >= 400) throw refusalOf(body, code)

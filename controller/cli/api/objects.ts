@@ -4,7 +4,7 @@ import type { Json, JsonObject, Key, KubeObject } from '../../api/object.ts'
 import { isJsonObject } from '../../api/patches.ts'
 import type { ResourceDefinition } from '../../api/resource.ts'
 import type { Connection } from './connection.ts'
-import { createHttpClient, type HttpClient } from './http.ts'
+import { createHttpClient, type HttpClient, type OnWarning } from './http.ts'
 
 /** The field manager of what spritectl writes. */
 export const FIELD_MANAGER = 'spritectl'
@@ -51,9 +51,9 @@ const PAGE_SIZE = '500'
 /** Pages of one list at most: half a million objects. */
 const PAGES_MAX = 1_000
 
-/** A client of objects; close it when done. */
-export function createObjectClient(connection: Connection): ObjectClient {
-  const http = createHttpClient(connection)
+/** A client of objects; close it when done. `onWarning` takes what the server says of writes. */
+export function createObjectClient(connection: Connection, onWarning?: OnWarning): ObjectClient {
+  const http = createHttpClient(connection, onWarning)
   const write = (options: WriteOptions = {}) => ({
     fieldManager: FIELD_MANAGER,
     fieldValidation: 'Strict',

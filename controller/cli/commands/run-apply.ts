@@ -1,6 +1,7 @@
 /** Runs `spritectl apply`. */
 import type { CliContext } from '../context.ts'
 import { connectionFrom } from '../api/connection.ts'
+import { warningLine } from '../api/warnings.ts'
 import { applyManifests } from '../apply.ts'
 import { CliFailure } from '../failure.ts'
 import type { ApplyFlags } from './apply.ts'
@@ -14,6 +15,7 @@ export async function runApply(context: CliContext, flags: ApplyFlags): Promise<
     paths: flags.filename,
     write: (text) => stdout.write(text),
     writeError: (text) => stderr.write(text),
+    onWarning: (text) => stderr.write(warningLine(text)),
     clock: context.clock,
     connection: await connectionFrom(flags),
     readStdin: context.readStdin,

@@ -2,6 +2,7 @@
 import { hasReason } from '../../api/errors.ts'
 import { connectionFrom } from '../api/connection.ts'
 import { createObjectClient, type ObjectClient } from '../api/objects.ts'
+import { warningLine } from '../api/warnings.ts'
 import { batchOf, type BatchItem } from '../batch.ts'
 import type { CliContext } from '../context.ts'
 import { CliFailure } from '../failure.ts'
@@ -18,7 +19,7 @@ type Doomed = Pick<BatchItem, 'resource' | 'key'>
 export async function runDelete(context: CliContext, flags: DeleteFlags, kind?: string, name?: string): Promise<void> {
   const connection = await connectionFrom(flags)
   const namespace = flags.namespace ?? connection.namespace
-  const client = createObjectClient(connection)
+  const client = createObjectClient(connection, (text) => context.process.stderr.write(warningLine(text)))
   try {
     const doomed = await doomedBy(context, { ...flags, ...(namespace === undefined ? {} : { namespace }) }, [
       kind,

@@ -11,6 +11,7 @@ import { randomHex } from '../../../system/entropy.ts'
 import { timestamp } from '../../../system/timestamp.ts'
 import { connectionFrom } from '../api/connection.ts'
 import { createObjectClient, type ObjectClient } from '../api/objects.ts'
+import { warningLine } from '../api/warnings.ts'
 import type { CliContext } from '../context.ts'
 import { CliFailure } from '../failure.ts'
 import { durationMs } from '../flags.ts'
@@ -32,7 +33,9 @@ export async function runSubmit(context: CliContext, flags: SubmitFlags): Promis
     deadline: deadlineOf(flags.deadline, context.clock.now()),
     random: randomHex(context.entropy, 4),
   })
-  const client = createObjectClient(await connectionFrom(flags))
+  const client = createObjectClient(await connectionFrom(flags), (text) =>
+    context.process.stderr.write(warningLine(text)),
+  )
   try {
     const { work, isNew } = await createOnce(client, object)
     const { stdout } = context.process
