@@ -5,7 +5,7 @@ import { resourceOf } from '../api/resource-of.ts'
 import type { ResourceDefinition } from '../api/resource.ts'
 import { KINDS } from '../kinds/kinds.ts'
 import { createCatalog, type CatalogRoute } from './catalog.ts'
-import type { ApiResponse } from './exchange.ts'
+import { isWhole, type ApiResponse } from './exchange.ts'
 import { compileJsonPath } from './json-path.ts'
 import { modelName } from './openapi-models.ts'
 
@@ -28,7 +28,7 @@ const catalog = createCatalog(resources)
 const ask = (route: CatalogRoute, accept?: string): ApiResponse =>
   catalog(route, { url: new URL('http://x/'), headers: new Map(accept === undefined ? [] : [['accept', accept]]) })
 const bodyOf = (response: ApiResponse): unknown =>
-  JSON.parse(typeof response.body === 'string' ? response.body : '') as unknown
+  JSON.parse(isWhole(response.body) ? Buffer.from(response.body).toString() : '') as unknown
 /** Every value that a JSONPath meets in a body. */
 const pick = (body: unknown, path: string): readonly unknown[] => compileJsonPath(path)(body)
 const GROUP = 'sprites.highera.com'

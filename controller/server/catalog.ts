@@ -70,12 +70,12 @@ export function createCatalog(
   }
 }
 
-type Document = { readonly json: string; readonly hash: string }
+type Document = { readonly json: Buffer; readonly hash: string }
 
 function openapiDocuments(resources: readonly ResourceDefinition[]): ReadonlyMap<string, Document> {
   return new Map(
     groupVersionsOf(resources).map(({ group, version }) => {
-      const json = JSON.stringify(openapiDocument(resources, group, version))
+      const json = Buffer.from(JSON.stringify(openapiDocument(resources, group, version)))
       const hash = createHash('sha256').update(json).digest('hex').toUpperCase()
       return [specPath(group, version), { json, hash }]
     }),
@@ -94,11 +94,11 @@ function documentResponse(document: Document | undefined): ApiResponse {
   return { status: 200, headers, body: document.json }
 }
 
-type WholeDocument = { readonly json: string; readonly protobuf: Buffer }
+type WholeDocument = { readonly json: Buffer; readonly protobuf: Buffer }
 
 function wholeDocuments(resources: readonly ResourceDefinition[]): WholeDocument {
   const document = openapiV2(resources)
-  return { json: JSON.stringify(document), protobuf: encodeOpenapiV2(document) }
+  return { json: Buffer.from(JSON.stringify(document)), protobuf: encodeOpenapiV2(document) }
 }
 
 function wholeDocument({ json, protobuf }: WholeDocument, accept: string | undefined): ApiResponse {

@@ -9,6 +9,7 @@ import type { Metrics } from '../../system/metrics.ts'
 import type { Registry } from '../registry/registry.ts'
 import { allowAll, type Authorizer } from '../access/authorizer.ts'
 import { noAudit, type AuditSink } from './audit.ts'
+import { compressed } from './compress.ts'
 import { boundConnections, inTurn } from './connections.ts'
 import { createDispatch, type Dispatch } from './dispatch.ts'
 import { apiRequestOf, sendResponse, urlOf } from './http-exchange.ts'
@@ -83,7 +84,8 @@ export function createApiServer(options: ApiServerOptions): ApiServer {
     if (options.extraRoutes && (at === 'elsewhere' || at === 'root')) {
       if (await options.extraRoutes(request, response, url)) return
     }
-    await sendResponse(request, response, await dispatch(apiRequestOf(request, response, url)))
+    const asked = apiRequestOf(request, response, url)
+    await sendResponse(request, response, await compressed(asked, await dispatch(asked)))
   }
 
   const handler: RequestListener = (request, response) => {

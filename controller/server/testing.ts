@@ -82,10 +82,12 @@ function requestOf(method: string, path: string, options: SendOptions & { readon
   }
 }
 
-function parsedBody({ body: sent, headers }: ApiResponse): unknown {
-  const body = isWhole(sent) || isStream(sent) ? sent : String(Buffer.concat([...sent]))
-  if (typeof body !== 'string') return body
-  return String(headers['Content-Type']).startsWith('application/json') ? (JSON.parse(body) as unknown) : body
+function parsedBody({ body, headers }: ApiResponse): unknown {
+  if (isStream(body)) return body
+  const isJson = String(headers['Content-Type']).startsWith('application/json')
+  if (body instanceof Uint8Array && !isJson) return body
+  const text = isWhole(body) ? Buffer.from(body).toString() : Buffer.concat([...body]).toString()
+  return isJson ? (JSON.parse(text) as unknown) : text
 }
 
 /** A Sprite to send. */
