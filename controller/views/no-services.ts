@@ -12,7 +12,7 @@ export const serviceResource: ResourceDefinition = {
   plural: 'services',
   singular: 'service',
   shortNames: ['svc'],
-  categories: [],
+  categories: ['all'],
   scope: 'Namespaced',
   description: 'A name for a set of Pods. There are none: nothing reaches a sprite from outside.',
   hasStatus: false,

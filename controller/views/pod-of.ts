@@ -98,7 +98,7 @@ function metadataOf(
   of: { readonly incarnation: number; readonly createdTime: string; readonly machines: PodMachines },
 ): KubeObject['metadata'] {
   const { name, namespace, uid, labels, resourceVersion, deletionTimestamp } = sprite.metadata
-  const project = sprite.status?.project ?? sprite.spec.project
+  const { agentType, project } = sprite.spec
   return {
     name,
     ...(namespace === undefined ? {} : { namespace }),
@@ -109,7 +109,7 @@ function metadataOf(
     ...(deletionTimestamp === undefined ? {} : { deletionTimestamp, deletionGracePeriodSeconds: 0 }),
     labels: {
       'app.kubernetes.io/name': 'sprite',
-      'app.kubernetes.io/component': sprite.spec.agentType,
+      'app.kubernetes.io/component': agentType,
       'app.kubernetes.io/managed-by': 'sprites-controller',
       ...(project === undefined ? {} : { 'app.kubernetes.io/part-of': project }),
       ...labels,
