@@ -10,6 +10,7 @@ import { arbitraryOf } from '../controller/api/schema/arbitrary.ts'
 import { compileRules } from '../controller/api/schema/cel.ts'
 import { applyDefaults } from '../controller/api/schema/defaults.ts'
 import { prune } from '../controller/api/schema/prune.ts'
+import { scaleCauses } from '../controller/api/schema/scale.ts'
 import { blocksRules, CAUSES_MAX, validate } from '../controller/api/schema/validate.ts'
 import { KINDS } from '../controller/kinds/kinds.ts'
 import { generatedFiles } from '../scripts/generate.ts'
@@ -34,7 +35,8 @@ function verdictOf(kind: KindDefinition, sent: Sent, old?: unknown): Verdict {
   const schema = schemaOf(kind)
   const pruned = prune(schema, sent)
   const object = applyDefaults(schema, pruned.value)
-  const causes = validate(schema, object)
+  const replicas = kind.scale === undefined ? [] : scaleCauses(kind.scale, object)
+  const causes = [...validate(schema, object), ...replicas]
   const all = blocksRules(causes) ? causes : [...causes, ...compileRules(schema)(object, old)]
   return { isAccepted: all.length === 0, causes: all, unknown: pruned.unknown, object }
 }
@@ -86,8 +88,8 @@ describe.skipIf(absence !== undefined)(`the oracle${absence === undefined ? '' :
   beforeAll(async () => {
     oracle = await startOracle()
     for (const [file, text] of generatedFiles()) {
-      // Pages are generated too.
-      if (!file.endsWith('.yaml')) continue
+      // Pages and examples are generated too.
+      if (!file.startsWith('crds/')) continue
       const crd: unknown = parse(text)
       const reply = await oracle.send('POST', CRDS, crd)
       expect(reply.body.message ?? '', 'the oracle refuses a CRD').toBe('')
@@ -203,6 +205,20 @@ const TRANSITIONS: readonly { what: string; kind: string; from: Json; to: Json; 
     kind: 'Work',
     from: { type: 'a', description: 'd', agentType: 'editor', cancelled: true },
     to: { type: 'b', description: 'd', agentType: 'editor' },
+    isAccepted: false,
+  },
+  {
+    what: 'cancelled work is revived by a larger count of retries',
+    kind: 'Work',
+    from: { type: 'a', description: 'd', agentType: 'editor', cancelled: true },
+    to: { type: 'a', description: 'd', agentType: 'editor', cancelled: false, retries: 1 },
+    isAccepted: true,
+  },
+  {
+    what: 'cancelled work is revived by the same count of retries',
+    kind: 'Work',
+    from: { type: 'a', description: 'd', agentType: 'editor', cancelled: true, retries: 1 },
+    to: { type: 'a', description: 'd', agentType: 'editor', cancelled: false, retries: 1 },
     isAccepted: false,
   },
   {

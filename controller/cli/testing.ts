@@ -4,6 +4,7 @@ import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
 import { CONTROLLER_ACTOR } from '../api/admission.ts'
 import type { JsonObject, KubeObject } from '../api/object.ts'
+import { productSubresources } from '../assembly/subresources.ts'
 import { createLocalClient } from '../client/local.ts'
 import type { Client } from '../client/client.ts'
 import { RESOURCES } from '../kinds/index.ts'
@@ -104,6 +105,7 @@ export async function cliWorld(over: Partial<ApiServerOptions> = {}): Promise<Cl
   const server = createApiServer({
     registry,
     authenticate: createTokenSet([record]).authenticate,
+    subresources: productSubresources({ registry, clock }),
     log: silentLog,
     metrics: createMetrics(),
     clock,

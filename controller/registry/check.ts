@@ -6,6 +6,7 @@ import type { KubeObject } from '../api/object.ts'
 import { jsonEqual } from '../api/patches.ts'
 import type { ResourceDefinition } from '../api/resource.ts'
 import { compileRules, type RuleCheck } from '../api/schema/cel.ts'
+import { scaleCauses } from '../api/schema/scale.ts'
 import type { StructuralSchema } from '../api/schema/structural.ts'
 import { blocksRules, validate } from '../api/schema/validate.ts'
 import { contentDiffers } from './stamp.ts'
@@ -37,7 +38,7 @@ export const bornCauses = (resource: ResourceDefinition, object: KubeObject): re
 export function changeCauses(resource: ResourceDefinition, object: KubeObject, live: KubeObject): readonly Cause[] {
   const statusDiffers = !jsonEqual(live.status, object.status)
   const causes = contentDiffers(live, object) || statusDiffers ? contentCauses(resource, object, live) : []
-  const isOfStatus = (cause: Cause): boolean => /^status\b/.test(cause.field ?? '')
+  const isOfStatus = (cause: Cause): boolean => /^\.?status\b/.test(cause.field ?? '')
   const relevant = causes.filter((cause) => (isOfStatus(cause) ? statusDiffers : contentDiffers(live, object)))
   return [...newFinalizerCauses(object, live), ...metaCauses(object.metadata), ...relevant]
 }
@@ -53,7 +54,10 @@ function schemaCauses(
   live: KubeObject | undefined,
 ): readonly Cause[] {
   if (resource.schema === undefined) return []
-  const causes = validate(resource.schema, object)
+  const causes = [
+    ...validate(resource.schema, object),
+    ...(resource.scale === undefined ? [] : scaleCauses(resource.scale, object)),
+  ]
   // As in Kubernetes: a value out of bounds does not keep the rules from speaking, one of a wrong type does.
   return blocksRules(causes) ? causes : [...causes, ...rulesOf(resource.schema)(object, live)]
 }

@@ -3,6 +3,7 @@ import { buildCommand, buildRouteMap } from '@stricli/core'
 import type { ConnectionFlags } from '../api/connection.ts'
 import { withContext, type CliContext } from '../context.ts'
 import { connectionFlags, jsonFlag, parseText, timeoutFlag } from '../flags.ts'
+import { cancelCommand, retryCommand } from './act.ts'
 
 /** The flags of `spritectl work submit`. */
 export type SubmitFlags = ConnectionFlags & {
@@ -65,6 +66,6 @@ export const submitCommand = buildCommand<SubmitFlags, [], CliContext>({
 
 /** `spritectl work …`. */
 export const workRoutes = buildRouteMap({
-  routes: { submit: submitCommand },
-  docs: { brief: 'Submit work' },
+  routes: { submit: submitCommand, cancel: cancelCommand, retry: retryCommand },
+  docs: { brief: 'Submit, cancel and retry work' },
 })
