@@ -4,6 +4,9 @@ import { existsSync } from 'node:fs'
 import { mkdtemp, readdir, readFile, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import path from 'node:path'
+import type { KindDefinition } from '../controller/api/define-kind.ts'
+import { crdOf, resourceOf } from '../controller/api/resource-of.ts'
+import { realClock } from '../system/clock.ts'
 
 /** Where the oracle lies, relative to the repository; ORACLE_DIR says otherwise. */
 const FOLDER = process.env['ORACLE_DIR'] ?? path.resolve(import.meta.dirname, '../../shared/oracle')
@@ -54,6 +57,29 @@ export async function startOracle(): Promise<Oracle> {
   if (code === 0 && (await isAlive(folder))) return { send, stop }
   await stop()
   throw new Error(`Cannot start the oracle: its script ended with "${code}"; are ports 8102, 18443 and 22379 free?`)
+}
+
+const CRDS = '/apis/apiextensions.k8s.io/v1/customresourcedefinitions'
+const LOOK_MS = 50
+const LOOKS_MAX = 600
+
+/** Makes the oracle serve these kinds, with namespaced ones in acme. Throws when it refuses one. */
+export async function installKinds(oracle: Oracle, kinds: readonly KindDefinition[]): Promise<void> {
+  for (const kind of kinds) {
+    const { code, body } = await oracle.send('POST', CRDS, crdOf(resourceOf(kind), kind.reasons))
+    if (code !== 201) throw new Error(`The oracle refuses the CRD of ${kind.kind}: ${body.message}`)
+  }
+  for (const kind of kinds) await served(oracle, kind)
+}
+
+/** A CRD is established a moment before its endpoint is served. */
+async function served(oracle: Oracle, kind: KindDefinition): Promise<void> {
+  const where = kind.scope === 'Namespaced' ? 'namespaces/acme/' : ''
+  for (let looks = 0; looks < LOOKS_MAX; looks += 1) {
+    if ((await oracle.send('GET', `/apis/${kind.apiVersion}/${where}${kind.plural}`)).code === 200) return
+    await realClock.sleep(LOOK_MS)
+  }
+  throw new Error(`The oracle does not serve ${kind.kind}`)
 }
 
 /** Whether all of it runs: something else on its ports would answer the script too. */

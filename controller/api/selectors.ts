@@ -1,5 +1,6 @@
 /** Label and field selectors in Kubernetes' grammar, as predicates. Pure. */
 import { err, ok, type Result } from '../../system/result.ts'
+import type { Scope } from './define-kind.ts'
 import { isLabelValue, isQualifiedName } from './names.ts'
 import type { KubeObject } from './object.ts'
 
@@ -122,10 +123,12 @@ export type FieldRequirement = { readonly path: string; readonly isNegated: bool
 export function parseFieldSelector(
   text: string,
   selectable: readonly string[],
+  scope: Scope = 'Namespaced',
 ): Result<readonly FieldRequirement[], SelectorError> {
   if (text.length > SELECTOR_CHARS_MAX)
     return refuse(text.slice(0, 50), `at most ${SELECTOR_CHARS_MAX} characters are allowed`)
-  const known = new Set(['metadata.name', 'metadata.namespace', ...selectable])
+  // What lies in no namespace cannot be selected by one.
+  const known = new Set(['metadata.name', ...(scope === 'Namespaced' ? ['metadata.namespace'] : []), ...selectable])
   const requirements: FieldRequirement[] = []
   for (const term of text.split(/(?<!\\),/)) {
     if (term === '') continue
@@ -142,8 +145,9 @@ export function parseFieldSelector(
 export function fieldPredicate(
   text: string | undefined,
   selectable: readonly string[],
+  scope?: Scope,
 ): Result<Predicate, SelectorError> {
-  const parsed = parseFieldSelector(text ?? '', selectable)
+  const parsed = parseFieldSelector(text ?? '', selectable, scope)
   if (!parsed.ok) return parsed
   const checks = parsed.value.map(({ path, isNegated, value }) => ({ keys: path.split('.'), isNegated, value }))
   return ok((object) => checks.every(({ keys, isNegated, value }) => (textAt(object, keys) === value) !== isNegated))
@@ -153,10 +157,11 @@ export function fieldPredicate(
 export function selectorPredicate(
   selectors: { readonly labelSelector?: string | undefined; readonly fieldSelector?: string | undefined },
   selectable: readonly string[],
+  scope?: Scope,
 ): Result<Predicate, SelectorError> {
   const labels = labelPredicate(selectors.labelSelector)
   if (!labels.ok) return labels
-  const fields = fieldPredicate(selectors.fieldSelector, selectable)
+  const fields = fieldPredicate(selectors.fieldSelector, selectable, scope)
   if (!fields.ok) return fields
   return ok((object) => labels.value(object) && fields.value(object))
 }

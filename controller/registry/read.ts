@@ -45,7 +45,7 @@ export function predicateOf(
   resource: ResourceDefinition,
   selectors: { readonly labelSelector?: string; readonly fieldSelector?: string },
 ): Predicate {
-  const predicate = selectorPredicate(selectors, resource.selectableFields)
+  const predicate = selectorPredicate(selectors, resource.selectableFields, resource.scope)
   if (!predicate.ok) throw badRequest(predicate.error.message)
   return predicate.value
 }

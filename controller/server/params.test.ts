@@ -79,7 +79,7 @@ describe('parameters', () => {
     ['resourceVersionMatch=Exact&resourceVersion=0', 'Invalid'],
     ['resourceVersionMatch=Some&resourceVersion=4', 'Invalid'],
     ['resourceVersionMatch=Exact&resourceVersion=4&continue=t', 'Invalid'],
-    ['limit=-1', 'BadRequest'],
+    ['timeoutSeconds=x', 'BadRequest'],
     ['limit=x', 'BadRequest'],
     ['resourceVersion=abc', 'BadRequest'],
     [`labelSelector=${'x'.repeat(10_001)}`, 'BadRequest'],

@@ -108,7 +108,9 @@ function fieldValidationOf(given: string | null, kind: OptionsKind): FieldValida
 export function listParams(query: URLSearchParams): Omit<RegistryListOptions, 'namespace'> {
   if (query.has('sendInitialEvents'))
     throw forbiddenOption('sendInitialEvents', 'sendInitialEvents is forbidden for list')
-  const limit = integerParam(query, 'limit')
+  const limit = limitParam(query)
+  // A list is never cut by it, but what cannot be read is refused.
+  integerParam(query, 'timeoutSeconds')
   const resourceVersion = resourceVersionParam(query)
   return present({
     ...selectors(query),
@@ -118,6 +120,10 @@ export function listParams(query: URLSearchParams): Omit<RegistryListOptions, 'n
     resourceVersionMatch: listMatchOf(query, resourceVersion),
   })
 }
+
+/** kube-apiserver takes a negative limit for none. */
+const limitParam = (query: URLSearchParams): number | undefined =>
+  /^-\d{1,10}$/.test(query.get('limit') ?? '') ? undefined : integerParam(query, 'limit')
 
 function listMatchOf(
   query: URLSearchParams,

@@ -304,7 +304,9 @@ async function removeCollection(ports: VerbPorts, call: Call): Promise<ApiRespon
         continue: page,
       }),
     )
-    for (const item of found.items) removed.push(...(await removeOne(ports, call, { item, options, context })))
+    for (const item of found.items) await removeOne(ports, call, { item, options, context })
+    // As kube-apiserver: what was found, as it was found.
+    removed.push(...found.items)
     page = found.continue
   } while (page !== undefined && !call.request.signal.aborted)
   return marked(listTextResponse(listHead(call.resource, {}), removed), dryRun)
@@ -314,15 +316,14 @@ async function removeOne(
   ports: VerbPorts,
   call: Call,
   of: { readonly item: KubeObject; readonly options: RegistryDeleteOptions; readonly context: WriteContext },
-): Promise<readonly KubeObject[]> {
+): Promise<void> {
   const { name, namespace = '', uid } = of.item.metadata
   const options = { ...of.options, preconditions: { ...of.options.preconditions, uid } }
   try {
-    return [(await ports.registry.delete(call.resource, { namespace, name }, options, of.context)).object]
+    await ports.registry.delete(call.resource, { namespace, name }, options, of.context)
   } catch (error) {
     // Somebody else was faster: it is gone, or another has its name by now.
-    if (hasReason(error, 'NotFound', 'Conflict')) return []
-    throw error
+    if (!hasReason(error, 'NotFound', 'Conflict')) throw error
   }
 }
 
