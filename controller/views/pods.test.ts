@@ -190,7 +190,7 @@ describe('pods', () => {
     expect(() => view.watch({ labelSelector: 'a b' }, AbortSignal.abort())).toThrow(/selector/)
   })
 
-  it('VW29 all watches share one object of each version, and its resourceVersion is the sprite’s', async () => {
+  it('VW29 all watches share one event of each change, all readers one object of each version, and its resourceVersion is the sprite’s', async () => {
     const { view, registry, create, run } = await serve()
     await create('a')
     await run('a')
@@ -202,6 +202,19 @@ describe('pods', () => {
     const pod = await view.get(key)
     expect(pod.metadata.resourceVersion).toBe(sprite.metadata.resourceVersion)
     expect((await view.list()).items[0]).toBe(pod)
+    const watches = [follow(view, {}), follow(view, { labelSelector: 'app.kubernetes.io/name=sprite' })]
+    await settle()
+    for (const { events } of watches) events.length = 0
+    await run('a', { incarnation: 2, id: 'm2' })
+    await run('a', { incarnation: 2, id: 'm2', intent: 'Stop' })
+    await settle()
+    const [one, other] = watches.map(({ events }) => events)
+    expect(one?.map(({ type }) => type)).toEqual(['DELETED', 'ADDED', 'MODIFIED'])
+    for (const [index, event] of (one ?? []).entries()) expect(other?.[index]).toBe(event)
+    for (const { end, done } of watches) {
+      end.abort()
+      await done
+    }
   })
 
   it('VW25 writes are refused, and what there is instead is told', async () => {

@@ -87,28 +87,63 @@ async function* podEvents(
 
 /** What a change of a sprite is to those who watch pods: the first machine comes, another one replaces the last. */
 export function podEventsOf(event: RegistryEvent, isSelected: Predicate): readonly RegistryEvent[] {
+  if (event.type === 'BOOKMARK') return [bookmarkOf(event)]
+  const change = changeOf(event)
+  const was = change.was !== undefined && isSelected(change.was)
+  const is = change.is !== undefined && isSelected(change.is)
+  if (was && is) return change.isReplaced ? [change.replaced(), change.added()] : [change.modified()]
+  if (is) return [change.added()]
+  return was ? [change.deleted()] : []
+}
+
+const bookmarkOf = ({ type, object }: RegistryEvent): RegistryEvent => {
+  const { version: apiVersion, kind } = podResource
+  return { type, object: { ...object, apiVersion, kind } }
+}
+
+/** One change of a sprite's pod; its events are made when the first watch asks for them, and are the same for all. */
+type PodChange = {
+  readonly was: Pod | undefined
+  readonly is: Pod | undefined
+  readonly isReplaced: boolean
+  readonly added: () => RegistryEvent
+  readonly modified: () => RegistryEvent
+  readonly deleted: () => RegistryEvent
+  /** The pod before goes, another one of its name comes next. */
+  readonly replaced: () => RegistryEvent
+}
+
+const changes = new WeakMap<RegistryEvent, PodChange>()
+
+function changeOf(event: RegistryEvent): PodChange {
+  const known = changes.get(event)
+  if (known !== undefined) return known
   const { type, object, previous } = event
-  if (type === 'BOOKMARK') {
-    const { version: apiVersion, kind } = podResource
-    return [{ type, object: { ...object, apiVersion, kind } }]
+  const before = type === 'DELETED' ? object : previous
+  const was = before === undefined ? undefined : projected(before)
+  const is = type === 'DELETED' ? undefined : projected(object)
+  const { resourceVersion } = object.metadata
+  const made: PodChange = {
+    was,
+    is,
+    isReplaced: was?.metadata.uid !== is?.metadata.uid,
+    added: once(() => eventOf('ADDED', is)),
+    modified: once(() => eventOf('MODIFIED', is)),
+    deleted: once(() => eventOf('DELETED', was, resourceVersion)),
+    // The version before the change: who resumes between the two events of a replacement sees the second one again.
+    replaced: once(() => eventOf('DELETED', was, String(Number(resourceVersion) - 1))),
   }
-  const selected = (sprite: KubeObject | undefined): Pod | undefined => {
-    const pod = sprite === undefined ? undefined : projected(sprite)
-    return pod !== undefined && isSelected(pod) ? pod : undefined
-  }
-  const was = selected(type === 'DELETED' ? object : previous)
-  const is = type === 'DELETED' ? undefined : selected(object)
-  if (was === undefined || is === undefined || was.metadata.uid === is.metadata.uid)
-    return transition(was, is, object.metadata.resourceVersion)
-  return [...transition(was, undefined, before(object)), ...transition(undefined, is, '')]
+  changes.set(event, made)
+  return made
 }
 
-function transition(was: Pod | undefined, is: Pod | undefined, goneVersion: string): readonly RegistryEvent[] {
-  if (is !== undefined)
-    return [was === undefined ? { type: 'ADDED', object: is } : { type: 'MODIFIED', object: is, previous: was }]
-  if (was === undefined) return []
-  return [{ type: 'DELETED', object: { ...was, metadata: { ...was.metadata, resourceVersion: goneVersion } } }]
+function eventOf(type: RegistryEvent['type'], pod: Pod | undefined, resourceVersion?: string): RegistryEvent {
+  if (pod === undefined) throw new Error('A pod that is not there has no event')
+  if (resourceVersion === undefined) return { type, object: pod }
+  return { type, object: { ...pod, metadata: { ...pod.metadata, resourceVersion } } }
 }
 
-/** The version before a change: who resumes between the two events of a replacement sees the second one again. */
-const before = ({ metadata }: KubeObject): string => String(Number(metadata.resourceVersion) - 1)
+function once<T extends object>(make: () => T): () => T {
+  let made: T | undefined
+  return () => (made ??= make())
+}
