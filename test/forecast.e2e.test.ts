@@ -60,7 +60,7 @@ describe.skipIf(KUBECTLS.length === 0)(`forecasts${KUBECTLS.length === 0 ? ' (sk
       ])
       expect(warningsOf(await ask(['label', 'sprite', name, 'a=b']))).toEqual([])
       const everything = warningsOf(await ask(['delete', 'tenant', 'fc', '--dry-run=server']))
-      expect(everything[0]).toMatch(/^Warning: Everything of tenant "fc" will be deleted: .*1 sprite/)
+      expect(everything.at(-1)).toMatch(/^Warning: Everything of tenant "fc" will be deleted: .*1 sprite/)
       expect(warningsOf(await ask(['delete', 'sprite', name]))).toEqual([])
     },
     60_000,
