@@ -249,6 +249,19 @@ describe('an encrypted store', () => {
   })
 })
 
+it.each([{ collection: 'works' }, { namespace: 'other' }, { name: 'two' }, { revision: 8 }])(
+  'SK21 a value does not open at another place: %j',
+  (other) => {
+    const at = { ...key('one'), revision: 7 }
+    const keys = new Map([[KEY.id, KEY]])
+    const sealed = seal('text', KEY, { ...at, entropy })
+    expect(open(sealed, keys, at)).toEqual({ text: 'text' })
+    expect(open(sealed, keys, { ...at, ...other })).toHaveProperty('fault')
+    const renamed = sealed.replace(':derived:', ':alias:')
+    expect(open(renamed, new Map([['alias', KEY]]), at)).toHaveProperty('fault')
+  },
+)
+
 it('SK21 any text opens as it was sealed, and no text with one bit changed does', () => {
   const at = { ...key('one'), revision: 7 }
   const keys = new Map([[KEY.id, KEY]])
