@@ -28,7 +28,9 @@ export function refuseUntrusted(request: ApiRequest, credential: Credential | un
     throw forbidden('Use https: tokens are taken over plain http only on the loopback interface')
   if (request.isLoopbackHttp && !isLoopbackHost(request.headers.get('host')))
     throw forbidden('Address the server as localhost or 127.0.0.1: the Host header names another')
-  if (credential?.scheme === 'Basic' && request.method !== 'GET' && comesFromForeignPage(request))
+  // A page may read what it gets by a WebSocket, whatever its origin.
+  const isGuarded = request.method !== 'GET' || request.headers.has('upgrade')
+  if (credential?.scheme === 'Basic' && isGuarded && comesFromForeignPage(request))
     throw forbidden('Write from the same origin: a page of another origin sent this request with your password')
 }
 

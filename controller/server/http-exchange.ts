@@ -26,9 +26,12 @@ export function apiRequestOf(request: IncomingMessage, response: ServerResponse,
   }
 }
 
+/** Node joins repeated headers by commas, which the name of a group may have: those are joined by line breaks. */
 function headersOf(request: IncomingMessage): Map<string, string> {
   const headers = new Map<string, string>()
   for (const name in request.headers) headers.set(name, String(request.headers[name]))
+  for (const name of headers.keys())
+    if (name.startsWith('impersonate-')) headers.set(name, (request.headersDistinct[name] ?? []).join('\n'))
   return headers
 }
 
@@ -82,7 +85,7 @@ export async function sendResponse(
 ): Promise<void> {
   const { body, stalledMs = STALLED_MS } = out
   if (response.destroyed) {
-    if (isStream(body)) await drop(body)
+    if (isStream(body)) await dropStream(body)
     return
   }
   // An unread body must not be taken for the next request.
@@ -185,6 +188,6 @@ async function drained(response: ServerResponse, stalledMs: number): Promise<voi
 }
 
 /** Runs a stream that nobody reads to its end, so that it frees what it holds; the signal has ended it already. */
-async function drop(lines: ByteStream): Promise<void> {
+export async function dropStream(lines: ByteStream): Promise<void> {
   for await (const _line of lines) break
 }

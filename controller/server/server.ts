@@ -18,6 +18,7 @@ import { endlessSeats, type Seats } from './seats.ts'
 import { withSharedTimer } from './shared-timer.ts'
 import type { ServedSubresource } from './subresources.ts'
 import type { Authenticate } from './tokens.ts'
+import { createWebSocketDoor } from './websocket.ts'
 
 /** What an API server is made from. */
 export type ApiServerOptions = {
@@ -76,6 +77,7 @@ export function createApiServer(options: ApiServerOptions): ApiServer {
     clock: withSharedTimer(options.clock),
     closing: closing.signal,
   })
+  const door = createWebSocketDoor({ dispatch, clock: options.clock, log: options.log, closing: closing.signal })
   const servers: Server[] = []
 
   async function serve(request: IncomingMessage, response: ServerResponse): Promise<void> {
@@ -120,6 +122,7 @@ export function createApiServer(options: ApiServerOptions): ApiServer {
 
   async function open(server: Server, at: { readonly host: string; readonly port: number }): Promise<number> {
     boundConnections(server)
+    server.on('upgrade', door.onUpgrade)
     const port = await listening(server, at)
     // Such as no file left for another connection: the listener goes on when there is.
     server.on('error', (error) => options.log.error({ why: error.message }, 'Listener failed'))
@@ -135,7 +138,10 @@ export function createApiServer(options: ApiServerOptions): ApiServer {
   async function close({ graceMs = CLOSE_GRACE_MS }: { readonly graceMs?: number } = {}): Promise<void> {
     closing.abort(new Error('The server is stopping'))
     const open = [...servers]
-    const cancel = options.clock.after(graceMs, () => open.forEach((server) => server.closeAllConnections()))
+    const cancel = options.clock.after(graceMs, () => {
+      door.cutAll()
+      open.forEach((server) => server.closeAllConnections())
+    })
     await closeAll()
     cancel()
   }
@@ -151,6 +157,8 @@ const LIMITS = {
   // A peer that vanished without a word is noticed by TCP, however silent the watch.
   keepAlive: true,
   keepAliveInitialDelay: 60_000,
+  // What else a client would like to speak, such as h2c, it is answered as if it had not asked.
+  shouldUpgradeCallback: ({ headers }: IncomingMessage) => headers.upgrade?.toLowerCase() === 'websocket',
 } as const
 
 function listening(server: Server, at: { readonly host: string; readonly port: number }): Promise<number> {
