@@ -116,6 +116,7 @@ describe('pod of a sprite', () => {
         { ready: false, state: { terminated: { reason, exitCode, finishedAt: NOW, containerID: 'machine://m3' } } },
       ],
     })
+    expect(pod?.status?.containerStatuses[0]?.lastState).toEqual({})
     expect(rowOf(pod)).toBe(`writer 0/1 ${reason} 2`)
   })
 

@@ -112,7 +112,7 @@ describe('pods', () => {
     const { create, run, list } = await serve()
     const names = Array.from({ length: 30 }, (_, index) => `s${String(index).padStart(2, '0')}`)
     for (const name of names) await create(name)
-    for (const name of ['s03', 's20', 's29']) await run(name)
+    for (const name of ['s03', 's04', 's05', 's20', 's29']) await run(name)
     const seen: string[] = []
     let token = ''
     for (let page = 0; page < 30; page++) {
@@ -123,7 +123,7 @@ describe('pods', () => {
       token = found.metadata.continue ?? ''
       if (token === '') break
     }
-    expect(seen).toEqual(['s03', 's20', 's29'])
+    expect(seen).toEqual(['s03', 's04', 's05', 's20', 's29'])
     expect(token).toBe('')
   })
 
