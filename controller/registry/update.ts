@@ -96,6 +96,11 @@ function namesVersion({ type, body }: { readonly type: PatchType; readonly body:
   )
 }
 
+const withVersion = (object: KubeObject, resourceVersion: string): KubeObject => ({
+  ...object,
+  metadata: { ...object.metadata, resourceVersion },
+})
+
 type Change = {
   readonly live: KubeObject
   readonly request: Request
@@ -128,7 +133,10 @@ export async function storeChange(
   if (context.subresource === undefined) foretell(ports, context, { resource, operation: 'UPDATE', object, old: live })
   if (context.dryRun) return object
   const isGoing = object.metadata.deletionTimestamp !== undefined && mayGo(resource, object)
-  return commitStep(ports, { type: isGoing ? 'Delete' : 'Put', resource, object, read: resourceVersion })
+  if (!isGoing) return commitStep(ports, { type: 'Put', resource, object, read: resourceVersion })
+  // As kube-apiserver: watches are told of the object as it was stored last, its writer of what it would have been.
+  await commitStep(ports, { type: 'Delete', resource, object: live, read: resourceVersion })
+  return withVersion(object, resourceVersion)
 }
 
 function ownedChange(ports: RegistryOptions, resource: ResourceDefinition, change: Change): KubeObject {
