@@ -63,7 +63,11 @@ const rows: Record<string, [string, string]> = {
   'reads access tokens': [mayDo({ resource: 'accesstokens', verb: 'list' }), 'platform admin'],
   'writes sprites': [mayDo({ verb: 'create' }), 'platform admin member'],
   'deletes all work': [mayDo({ resource: 'work', verb: 'deletecollection' }), 'platform admin member'],
-  'scales sprites': [mayDo({ verb: 'patch', subresource: 'scale' }), 'platform admin member'],
+  'scales its tenant': [
+    cluster({ resource: 'tenants', name: 'acme', verb: 'patch', subresource: 'scale' }),
+    'platform',
+  ],
+  'reads the scale of its tenant': [cluster({ resource: 'tenants', name: 'acme', subresource: 'scale' }), ALL],
   'writes config maps': [mayDo({ group: '', resource: 'configmaps', verb: 'update' }), 'platform admin member'],
   'wakes, as the server asks': [mayDo({ verb: 'create', subresource: 'wake' }), 'platform admin member'],
   'wakes, as people ask': [mayDo({ verb: 'wake' }), 'platform admin member'],

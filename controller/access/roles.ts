@@ -35,7 +35,7 @@ const rule = (apiGroup: string, resources: readonly string[], verbs: readonly st
 
 const VIEWER: readonly AccessRule[] = [
   rule(GROUP, READABLE, READ),
-  rule(GROUP, ['*/status', '*/scale'], ['get']),
+  rule(GROUP, ['*/status'], ['get']),
   rule('', ['configmaps', 'events', 'pods', 'services'], READ),
   rule('', ['pods/log', 'pods/status'], ['get']),
   rule('events.k8s.io', ['events'], READ),
@@ -45,11 +45,6 @@ const VIEWER: readonly AccessRule[] = [
 const MEMBER: readonly AccessRule[] = [
   ...VIEWER,
   rule(GROUP, WRITABLE, WRITE),
-  rule(
-    GROUP,
-    WRITABLE.map((plural) => `${plural}/scale`),
-    ['update', 'patch'],
-  ),
   rule('', ['configmaps'], WRITE),
   ...ACTIONS.flatMap(([resource, actions]) => [
     rule(GROUP, [resource], actions),
@@ -77,16 +72,20 @@ export const RULES_OF_ROLE: Readonly<Record<TenantRole, readonly AccessRule[]>> 
 
 /** What everybody may do who has proved who they are. */
 export const EVERYBODY: readonly AccessRule[] = [
-  rule(GROUP, ['plans', 'plans/status'], READ),
-  rule('apiextensions.k8s.io', ['customresourcedefinitions', 'customresourcedefinitions/status'], READ),
+  rule(GROUP, ['plans'], READ),
+  rule(GROUP, ['plans/status'], ['get']),
+  rule('apiextensions.k8s.io', ['customresourcedefinitions'], READ),
+  rule('apiextensions.k8s.io', ['customresourcedefinitions/status'], ['get']),
   rule('authorization.k8s.io', ['selfsubjectaccessreviews', 'selfsubjectrulesreviews'], ['create']),
   rule('authentication.k8s.io', ['selfsubjectreviews'], ['create']),
 ]
 
 /** What whoever has a role in a tenant may do with the cluster-scoped objects that stand for it. */
 export const OWN: readonly AccessRule[] = [
-  rule('', ['namespaces', 'namespaces/status'], READ),
-  rule(GROUP, ['tenants', 'tenants/status'], READ),
+  rule('', ['namespaces'], READ),
+  rule('', ['namespaces/status'], ['get']),
+  rule(GROUP, ['tenants'], READ),
+  rule(GROUP, ['tenants/scale', 'tenants/status'], ['get']),
   // Helm and GitOps tools create the namespace first, and take AlreadyExists for an answer.
   rule('', ['namespaces'], ['create']),
 ]

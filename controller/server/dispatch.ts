@@ -11,7 +11,7 @@ import { pathKey, routeOf, type ResourcePath, type Route } from './route.ts'
 import type { Authenticate } from './tokens.ts'
 import type { AuditSink } from './audit.ts'
 import { auditEventOf, isAudited, type AnsweredObject, type AuditedRequest } from './audit-event.ts'
-import { accessRequestOf, permit, permitPath, type Permission } from './permit.ts'
+import { accessRequestOf, heldToRights, permit, permitPath, type Permission } from './permit.ts'
 import { seated, standing, type Run } from './seating.ts'
 import type { Seats } from './seats.ts'
 import { subresourceKey, type ServedSubresource } from './subresources.ts'
@@ -90,7 +90,9 @@ export function createDispatch(ports: DispatchPorts): Dispatch {
     const permission = permit(ports.authorizer, accessRequestOf(actor, verb, { resource, path }))
     trace.permission = permission
     const warn = (text: string): void => addWarning(trace.warnings, text)
-    const call: Call = { request, resource, path, actor, permission, warn }
+    const allowed: Call = { request, resource, path, actor, permission, warn }
+    // A watch has a word of its own for rights that are lost.
+    const call = path.subresource === 'log' ? heldToRights(ports.authorizer, verb, allowed) : allowed
     const run: Run = (its) => (subresource === undefined ? runVerb(verbs, verb, its) : subresource.serve(verb, its))
     return isLong(verb, path) ? standing(ports.seats, call, run) : seated(ports.seats, call, run)
   }

@@ -4,7 +4,7 @@ import * as net from 'node:net'
 import { once } from 'node:events'
 import { afterEach, describe, expect, it } from 'vitest'
 import type { ApiResponse } from './exchange.ts'
-import { sendResponse } from './http-exchange.ts'
+import { apiRequestOf, sendResponse } from './http-exchange.ts'
 
 const STALLED_MS = 30
 let server: http.Server | undefined
@@ -46,6 +46,25 @@ afterEach(async () => {
 })
 
 describe('http exchange', () => {
+  it('AX41 repeated Impersonate headers are as many lines, whatever commas they have; others are as node has them', async () => {
+    const seen: string[] = []
+    server = http.createServer((request, response) => {
+      const { headers } = apiRequestOf(request, response)
+      for (const name of ['impersonate-group', 'accept']) seen.push(headers.get(name) ?? '')
+      response.end()
+    })
+    await new Promise<void>((resolve) => {
+      server?.listen(0, '127.0.0.1', resolve)
+    })
+    const headers = { 'Impersonate-Group': ['CN=a,OU=b', 'c'], accept: ['x', 'y'] }
+    // A TCP server's address is an object.
+    const { port } = server.address() as net.AddressInfo
+    const asked = http.get({ host: '127.0.0.1', port, headers, agent: false })
+    const [answer] = (await once(asked, 'response')) as [http.IncomingMessage]
+    answer.resume()
+    expect(seen).toEqual(['CN=a,OU=b\nc', 'x, y'])
+  })
+
   it('SV20 a stream that its reader does not take is cut off, and ended at its source', async () => {
     let isFreed = false
     async function* endless(): AsyncGenerator<string> {

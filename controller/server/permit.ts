@@ -10,6 +10,14 @@ import type { ResourcePath } from './route.ts'
 /** A decision that lets the request through. */
 export type Permission = Extract<AccessDecision, { isAllowed: true }>
 
+/** What is known of a request for a resource once it is allowed. */
+export type PermittedCall = {
+  readonly actor: Actor
+  readonly permission: Permission
+  readonly resource: Pick<ResourceDefinition, 'group' | 'plural' | 'scope'>
+  readonly path: ResourcePath
+}
+
 /** What a request for a resource wants, for the authorizer. */
 export const accessRequestOf = (
   actor: Actor,
@@ -34,15 +42,7 @@ export function permit(authorizer: Authorizer, request: AccessRequest): Permissi
 }
 
 /** Throws Forbidden when what is to be created, cluster-scoped, has a name that the permission does not reach. */
-export function permitName(
-  call: {
-    readonly actor: Actor
-    readonly permission: Permission
-    readonly resource: Pick<ResourceDefinition, 'group' | 'plural' | 'scope'>
-    readonly path: ResourcePath
-  },
-  body: unknown,
-): void {
+export function permitName(call: PermittedCall, body: unknown): void {
   const { within, reason } = call.permission
   if (within === undefined || call.resource.scope !== 'Cluster') return
   const metadata = isJsonObject(body) ? body['metadata'] : undefined
@@ -61,15 +61,7 @@ export type PermissionGuard = {
 }
 
 /** Judges a call anew at every change of rights; ends with the first change that concerns it. */
-export function guardPermission(
-  authorizer: Authorizer,
-  call: {
-    readonly actor: Actor
-    readonly permission: Permission
-    readonly resource: Pick<ResourceDefinition, 'group' | 'plural' | 'scope'>
-    readonly path: ResourcePath
-  },
-): PermissionGuard {
+export function guardPermission(authorizer: Authorizer, call: PermittedCall): PermissionGuard {
   const changed = new AbortController()
   const request = accessRequestOf(call.actor, 'watch', call)
   const end = authorizer.onChange(() => {
@@ -85,6 +77,26 @@ function isSame(permission: Permission, decision: AccessDecision): boolean {
   const [was, is] = [permission.within, decision.within]
   if (was === undefined || is === undefined) return was === is
   return was.size === is.size && [...was].every((name) => is.has(name))
+}
+
+/**
+ * A call whose signal also aborts when its caller may no longer do it, for an answer that lasts and has no word for that.
+ * It listens until the request's own signal aborts.
+ */
+export function heldToRights<C extends PermittedCall & { readonly request: { readonly signal: AbortSignal } }>(
+  authorizer: Authorizer,
+  verb: string,
+  call: C,
+): C {
+  const { signal } = call.request
+  const request = accessRequestOf(call.actor, verb, call)
+  const changed = new AbortController()
+  const end = authorizer.onChange(() => {
+    if (!authorizer.decide(request).isAllowed) changed.abort()
+  })
+  if (signal.aborted) end()
+  else signal.addEventListener('abort', end, { once: true })
+  return { ...call, request: { ...call.request, signal: AbortSignal.any([signal, changed.signal]) } }
 }
 
 /** Refuses a path outside the resources that the caller may not have. */

@@ -438,7 +438,7 @@ describe('whatever there is', () => {
     const { response } = await server.as(who, 'GET', path, { headers: { accept }, over: { signal: gone.signal } })
     const lines: string[] = []
     const { body } = response
-    if (!isStream(body)) return { lines: [String(body)], stop: () => Promise.resolve() }
+    if (!isStream(body)) return { lines: [JSON.stringify(body)], stop: () => Promise.resolve() }
     const ended = (async () => {
       for await (const line of body) lines.push(String(line))
     })()
