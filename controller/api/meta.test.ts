@@ -3,17 +3,19 @@ import * as fc from 'fast-check'
 import { expect, test } from 'vitest'
 import { metaCauses, readMeta } from './meta.ts'
 
-test('ME1 what the server owns is ignored, null, stale or malformed', () => {
+test('ME1 what the server owns is ignored, null or stale, but has to be of its type', () => {
   const read = readMeta({
     name: 'a',
-    creationTimestamp: 7,
+    creationTimestamp: '2001-01-01T00:00:00Z',
     deletionTimestamp: '2001-01-01T00:00:00.000Z',
-    generation: 'x',
+    generation: 7,
     managedFields: null,
     selfLink: '/x',
     deletionGracePeriodSeconds: 30,
   })
   expect(read).toEqual({ requested: { name: 'a' }, seen: {}, unknown: [], wrong: [] })
+  const wrong = { creationTimestamp: 7, deletionTimestamp: 'now', generation: 'x', managedFields: 'a', selfLink: 1 }
+  expect(readMeta(wrong).wrong).toHaveLength(5)
 })
 
 test('ME2 uid and resourceVersion are what the caller has seen, and empty ones are not', () => {
@@ -59,7 +61,18 @@ test('ME6 an owner needs all four names, and only one may control', () => {
   expect(metaCauses({ ownerReferences: [owner] })).toEqual([])
   expect(metaCauses({ ownerReferences: [owner, { ...owner, uid: 'v' }] })).toHaveLength(1)
   expect(metaCauses({ ownerReferences: [{ ...owner, uid: '' }] })).toMatchObject([
-    { field: 'metadata.ownerReferences[0].uid' },
+    { field: 'metadata.ownerReferences.uid' },
+  ])
+  expect(
+    metaCauses({
+      ownerReferences: [
+        { ...owner, apiVersion: 'a/b/c' },
+        { ...owner, controller: false, kind: 'Event' },
+      ],
+    }),
+  ).toMatchObject([
+    { field: 'metadata.ownerReferences.apiVersion' },
+    { field: 'metadata.ownerReferences', message: expect.stringContaining('is disallowed from being an owner') },
   ])
 })
 

@@ -1,6 +1,7 @@
 /** What of a request's metadata counts: what the server owns is ignored, empty maps and lists vanish. Pure. */
 import type { Cause } from './errors.ts'
 import { annotationCauses, finalizerCauses, labelCauses } from './names.ts'
+import { goQuoted } from './go-quote.ts'
 import type { OwnerReference } from './object.ts'
 import { isJsonObject } from './patches.ts'
 
@@ -44,7 +45,8 @@ export function readMeta(metadata: unknown): ReadMeta {
   const reading: Reading = { set: {}, unknown: [], wrong: [] }
   if (!isJsonObject(metadata ?? {}))
     return { requested: {}, seen: {}, unknown: [], wrong: ['metadata must be an object'] }
-  for (const [key, value] of Object.entries(metadata ?? {})) if (value !== null) readField(reading, key, value)
+  for (const [key, value] of Object.entries(metadata ?? {}))
+    if (value !== null && value !== undefined) readField(reading, key, value)
   const { uid, resourceVersion, ...requested } = reading.set
   return {
     // Every value has been read by the reader of its field.
@@ -81,7 +83,22 @@ function readField(reading: Reading, key: string, value: unknown): void {
       return
     default:
       if (!SERVER_OWNED.has(key)) reading.unknown.push(`metadata.${key}`)
+      else readServerOwned(reading, key, value)
   }
+}
+
+const TIME = /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?(Z|[+-]\d\d:\d\d)$/
+
+/** What the server owns is ignored, but it has to be of the right type: the request cannot be read otherwise. */
+function readServerOwned(reading: Reading, key: string, value: unknown): void {
+  if (key === 'creationTimestamp' || key === 'deletionTimestamp') {
+    const isTime = typeof value === 'string' && (value === '' || TIME.test(value))
+    if (!isTime) reading.wrong.push(`metadata.${key} must be a time as of RFC 3339`)
+  } else if (key === 'generation' || key === 'deletionGracePeriodSeconds') {
+    if (!Number.isInteger(value)) reading.wrong.push(`metadata.${key} must be an integer`)
+  } else if (key === 'selfLink') {
+    if (typeof value !== 'string') reading.wrong.push('metadata.selfLink must be a string')
+  } else if (!Array.isArray(value)) reading.wrong.push(`metadata.${key} must be a list`)
 }
 
 const isTexts = (value: unknown): value is readonly string[] =>
@@ -142,15 +159,29 @@ export function metaCauses(requested: RequestedMeta): readonly Cause[] {
   ]
 }
 
+const ownerCause = (field: string, message: string): Cause => ({
+  reason: 'FieldValueInvalid',
+  message: `Invalid value: ${message}`,
+  field: `metadata.ownerReferences${field}`,
+})
+
 function ownerCauses(owners: readonly OwnerReference[]): readonly Cause[] {
-  const missing = owners.flatMap((owner, index) =>
-    OWNER_TEXTS.filter((key) => owner[key] === '').map((key) => ({
-      reason: 'FieldValueRequired',
-      message: 'Required value: must not be empty',
-      field: `metadata.ownerReferences[${index}].${key}`,
-    })),
-  )
-  if (owners.filter((owner) => owner.controller === true).length <= 1) return missing
-  const message = 'Invalid value: only one reference can have controller set to true'
-  return [...missing, { reason: 'FieldValueInvalid', message, field: 'metadata.ownerReferences' }]
+  const wrong = owners.flatMap((owner) => [
+    ...(/^[^/]+(\/[^/]+)?$/.test(owner.apiVersion)
+      ? []
+      : [ownerCause('.apiVersion', `${goQuoted(owner.apiVersion.slice(0, 100))}: version must not be empty`)]),
+    ...(['kind', 'name', 'uid'] as const)
+      .filter((key) => owner[key] === '')
+      .map((key) => ownerCause(`.${key}`, '"": must not be empty')),
+    ...(isEvent(owner)
+      ? [ownerCause('', `${JSON.stringify(owner).slice(0, 500)}: /v1, Kind=Event is disallowed from being an owner`)]
+      : []),
+  ])
+  const [first, second] = owners.filter((owner) => owner.controller === true)
+  if (first === undefined || second === undefined) return wrong
+  const found = `Found "true" in references for ${first.kind}/${first.name} and ${second.kind}/${second.name}`
+  const message = `${JSON.stringify(owners).slice(0, 500)}: Only one reference can have Controller set to true. ${found}`
+  return [...wrong, ownerCause('', message)]
 }
+
+const isEvent = ({ apiVersion, kind }: OwnerReference): boolean => apiVersion === 'v1' && kind === 'Event'

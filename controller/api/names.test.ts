@@ -24,11 +24,12 @@ describe('names', () => {
   test('NA3 labels, annotations and finalizers name the field that is wrong', () => {
     expect(labelCauses({ ok: 'fine', 'b d': 'x', value: 'no spaces' })).toHaveLength(2)
     expect(labelCauses({ empty: '' })).toEqual([])
-    expect(annotationCauses({ 'Example.com/Any': 'any text\n', '': 'x' })).toHaveLength(1)
+    expect(annotationCauses({ 'Example.com/Any': 'any text\n', '': 'x' })).toHaveLength(2)
     expect(annotationCauses({ a: 'x'.repeat(256 * 1024 - 1) })).toEqual([])
     expect(annotationCauses({ a: 'x'.repeat(256 * 1024) })).toMatchObject([{ reason: 'FieldValueTooLong' }])
     expect(finalizerCauses(['example.com/a', 'orphan', 'foregroundDeletion'])).toEqual([])
-    expect(finalizerCauses(['a'])).toMatchObject([{ field: 'metadata.finalizers[0]' }])
+    expect(finalizerCauses(['a'])).toEqual([])
+    expect(finalizerCauses(['a b/c'])).toMatchObject([{ field: 'metadata.finalizers' }])
   })
   test('NA4 a generated name keeps its prefix within 63 characters', () => {
     const name = generatedName('x'.repeat(100), Uint8Array.of(0, 1, 2, 255, 26))

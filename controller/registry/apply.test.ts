@@ -86,7 +86,7 @@ describe('apply', () => {
     const test = await testRegistry()
     await expect(applyTo(test, { size: null })).rejects.toMatchObject({
       reason: 'Invalid',
-      details: { causes: [{ field: 'spec.size' }] },
+      details: { causes: [{ field: 'spec.size' }, { field: '<nil>' }] },
     })
   })
 

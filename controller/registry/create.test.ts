@@ -87,8 +87,8 @@ describe('create', () => {
     ],
     [
       'a bad finalizer',
-      { body: widgetBody('a', {}, { finalizers: ['x'] }) },
-      { reason: 'Invalid', field: 'metadata.finalizers[0]' },
+      { body: widgetBody('a', {}, { finalizers: ['x y/z'] }) },
+      { reason: 'Invalid', field: 'metadata.finalizers' },
     ],
     ['a value past its bound', { body: widgetBody('a', { size: 101 }) }, { reason: 'Invalid', field: 'spec.size' }],
     ['a broken rule', { body: widgetBody('a', { color: 'ultraviolet' }) }, { reason: 'Invalid', field: 'spec.color' }],

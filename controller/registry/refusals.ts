@@ -1,13 +1,14 @@
 /** The refusals of the registry, worded as kube-apiserver words them. Pure. */
 import { resourceName } from '../api/define-kind.ts'
 import { ApiError, type Cause, type ErrorDetails } from '../api/errors.ts'
+import { goQuoted } from '../api/go-quote.ts'
 import type { ResourceDefinition } from '../api/resource.ts'
 
 /** Causes in one answer at most: a hostile object must not produce megabytes of text. */
 const CAUSES_MAX = 20
 
 const detailsOf = (resource: ResourceDefinition, name: string): ErrorDetails => ({
-  name,
+  ...(name === '' ? {} : { name }),
   ...(resource.group === '' ? {} : { group: resource.group }),
   kind: resource.plural,
 })
@@ -60,7 +61,7 @@ const sayCause = (cause: Cause): string =>
 export function invalid(resource: ResourceDefinition, name: string, causes: readonly Cause[]): ApiError {
   const told = causes.slice(0, CAUSES_MAX)
   const texts = told.map(sayCause)
-  const subject = `${resource.kind}${resource.group === '' ? '' : `.${resource.group}`} "${name}"`
+  const subject = `${resource.kind}${resource.group === '' ? '' : `.${resource.group}`} ${goQuoted(name)}`
   const more = causes.length > told.length ? `, and ${causes.length - told.length} more` : ''
   const list = texts.length === 1 && more === '' ? texts.join('') : `[${texts.join(', ')}${more}]`
   return new ApiError('Invalid', `${subject} is invalid: ${list}`, {

@@ -2,6 +2,7 @@
 import type { Key, KubeObject } from '../api/object.ts'
 import type { ResourceDefinition } from '../api/resource.ts'
 import type { SeenMeta } from '../api/meta.ts'
+import { isPlainFinalizer, plainFinalizerWarning } from '../api/names.ts'
 import type { Change } from '../store/store.ts'
 import { ApiError } from '../api/errors.ts'
 import { storeKeyOf, type RegistryOptions } from './ports.ts'
@@ -33,8 +34,16 @@ export function noteUnknown(
   throw options.isPatch ? invalidPatch(message) : unreadable(options.resource, message)
 }
 
+/** Warns of new finalizers without a domain, as Kubernetes does of custom kinds; built-in ones refuse them. */
+function notePlainFinalizers(context: WriteContext, object: KubeObject, old?: KubeObject): void {
+  const held = new Set(old?.metadata.finalizers)
+  for (const finalizer of object.metadata.finalizers ?? [])
+    if (!held.has(finalizer) && isPlainFinalizer(finalizer)) context.warn?.(plainFinalizerWarning(finalizer))
+}
+
 /** Warns the writer of what the write will set off. What cannot be foretold holds no write up. */
 export function foretell(ports: RegistryOptions, context: WriteContext, change: ForecastChange): void {
+  if (change.operation !== 'DELETE') notePlainFinalizers(context, change.object, change.old)
   if (ports.forecast === undefined || context.warn === undefined) return
   try {
     for (const text of ports.forecast(change)) context.warn(text)
