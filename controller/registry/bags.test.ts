@@ -248,3 +248,41 @@ it('SK1 base64 is read as Go reads it: what any encoder writes comes out the sam
     }),
   )
 })
+
+it('SK2 whatever is sent is stored or refused by reason, and what is stored is read again as it is', async () => {
+  const { registry } = await testRegistry()
+  const keys = fc.constantFrom('a', '__proto__', 'constructor', 'b.c', '..', '', ' ', 'k'.repeat(300))
+  const value = fc.oneof(fc.base64String({ maxLength: 20 }), fc.string({ maxLength: 5 }), fc.jsonValue({ maxDepth: 1 }))
+  const bag = fc.oneof(
+    { weight: 4, arbitrary: fc.dictionary(keys, value, { maxKeys: 3 }) },
+    { weight: 1, arbitrary: value },
+  )
+  const body = fc.record(
+    {
+      data: bag,
+      binaryData: bag,
+      stringData: bag,
+      type: fc.oneof(fc.constantFrom('Opaque', 'kubernetes.io/tls', 'kubernetes.io/dockercfg'), value),
+      immutable: fc.oneof(fc.boolean(), value),
+    },
+    { requiredKeys: [] },
+  )
+  let count = 0
+  await fc.assert(
+    fc.asyncProperty(fc.constantFrom(secretResource, configMapResource), body, async (resource, sent) => {
+      const name = `n${count++}`
+      // As it comes off the wire: own members whatever their names.
+      const parsed = JSON.parse(JSON.stringify({ ...sent, ...named(name) })) as object
+      const made = await registry.create(resource, 'acme', parsed, CONTEXT).catch((error: unknown) => error)
+      if (made instanceof ApiError) {
+        expect(['BadRequest', 'Invalid']).toContain(made.reason)
+        return
+      }
+      const stored = await registry.get(resource, keyOf(name))
+      expect(stored).toEqual(made)
+      const again = JSON.parse(JSON.stringify(stored)) as object
+      expect(await registry.update(resource, keyOf(name), again, CONTEXT)).toEqual(stored)
+    }),
+    { numRuns: 300 },
+  )
+})
