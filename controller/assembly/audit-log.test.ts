@@ -254,6 +254,43 @@ describe('after a crash', () => {
   })
 })
 
+describe('a flood of refusals', () => {
+  const refusalOf = (username: string): AuditEvent => ({
+    ...eventOf(username),
+    user: { username, groups: [] },
+    responseStatus: { code: 401 },
+  })
+
+  it('AU15 of one caller is counted beyond 200 in 10 s; writes and other callers are not touched by it', async () => {
+    const log = openLog()
+    for (let index = 0; index < 1_000; index++) log.write(refusalOf('system:anonymous'))
+    log.write(refusalOf('ann'))
+    writeMany(log, 3)
+    expect(await linesOf()).toHaveLength(204)
+    await clock.advance(10_000)
+    writeMany(log, 1, 3)
+    const lines = await linesOf()
+    expect(lines).toHaveLength(206)
+    expect(lines[204]).toMatchObject({
+      verb: 'record',
+      user: { username: 'system:anonymous' },
+      responseStatus: { message: '800 more refusals of this caller were not written one by one' },
+    })
+    expect((await verdict()).broken).toBeUndefined()
+  })
+
+  it('AU15 of very many callers is bounded too, and told at the close', async () => {
+    const log = openLog()
+    for (let index = 0; index < 3_000; index++) log.write(refusalOf(`user-${index}`))
+    expect((await linesOf()).length).toBe(1_200)
+    log.close()
+    expect((await linesOf()).at(-1)).toMatchObject({
+      user: { username: 'others' },
+      responseStatus: { message: '1800 more refusals of this caller were not written one by one' },
+    })
+  })
+})
+
 describe('when it cannot be written', () => {
   it('AU11 says so, keeps what comes, and writes it in order when it can again', async () => {
     let isFull = false

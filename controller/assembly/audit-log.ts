@@ -5,6 +5,7 @@ import type { Metrics } from '../../system/metrics.ts'
 import { microTimestamp } from '../../system/timestamp.ts'
 import type { AuditEvent, AuditSink } from '../server/audit.ts'
 import { openLineOf } from './audit-chain.ts'
+import { createFloodGate } from './audit-flood.ts'
 import { openAuditWriter, type AuditWriterOptions, type Remark } from './audit-writer.ts'
 
 /** What the audit log is opened with. */
@@ -27,17 +28,59 @@ const WAITING_CHARS_MAX = 8_388_608
 /** Opens the log and takes up its chain. Throws node's error when it cannot be opened. */
 export function openAuditLog(options: AuditLogOptions): AuditLog {
   const { log } = options
+  const gate = createFloodGate(options.clock)
+  const spool = openSpool(options)
+  const tellFloods = (of: 'past' | 'all'): void => {
+    for (const { username, count } of gate.take(of))
+      spool.push(
+        ownEvent({ what: `${count} more refusals of this caller were not written one by one`, username }, options),
+      )
+  }
+  let isClosed = false
+  return {
+    write: (event) => {
+      if (isClosed) return log.error({}, 'Audit event came after the audit log was closed')
+      tellFloods('past')
+      if (gate.lets(event)) spool.push(event)
+      spool.flush()
+    },
+    problem: () => {
+      const failure = spool.failure() === undefined ? undefined : spool.flush()
+      return failure === undefined ? undefined : `The audit log cannot be written: ${failure}`
+    },
+    close: () => {
+      if (isClosed) return
+      isClosed = true
+      tellFloods('all')
+      const failure = spool.flush()
+      if (failure !== undefined) log.error({ code: failure }, 'Audit log was closed with events unwritten')
+      spool.close()
+    },
+  }
+}
+
+/** What waits for the disk, and what is to be said of that. */
+type Spool = {
+  /** Queues an event; one that finds no room is counted. */
+  readonly push: (event: AuditEvent) => void
+  /** Writes what waits; gives the code of the failure when it cannot. */
+  readonly flush: () => string | undefined
+  readonly failure: () => string | undefined
+  readonly close: () => void
+}
+
+function openSpool(options: AuditLogOptions): Spool {
+  const { log } = options
   const counts = countersOf(options.metrics)
   const onRotateError = (error: unknown): void => log.error({ code: codeOf(error) }, 'Audit log cannot be put aside')
   const writer = openAuditWriter({ ...options, onRotateError })
   const queue = createQueue()
   let lost = 0
   let failure: string | undefined
-  let isClosed = false
 
-  const remark = ({ what, annotations = {} }: Remark): void => {
-    log.error({ what }, 'Audit log has something to say of itself')
-    queue.unshift(openLineOf(ownEvent(what, annotations, options)))
+  const remark = (said: Remark): void => {
+    log.error({ what: said.what }, 'Audit log has something to say of itself')
+    queue.unshift(openLineOf(ownEvent(said, options)))
   }
 
   function drain(): void {
@@ -58,7 +101,7 @@ export function openAuditLog(options: AuditLogOptions): AuditLog {
     drain()
   }
 
-  function flush(): void {
+  function flush(): string | undefined {
     try {
       writeAll()
       if (failure !== undefined) log.info({}, 'Audit log can be written again')
@@ -68,33 +111,17 @@ export function openAuditLog(options: AuditLogOptions): AuditLog {
       if (failure === undefined) log.error({ code: codeOf(error) }, 'Audit log cannot be written')
       failure = codeOf(error)
     }
-  }
-
-  function lose(): void {
-    lost++
-    counts.lost.add()
-    if (isClosed) log.error({}, 'Audit event came after the audit log was closed')
+    return failure
   }
 
   if (writer.found !== undefined) remark(writer.found)
   flush()
-  return {
-    write: (event) => {
-      if (isClosed || !queue.push(openLineOf(event))) lose()
-      if (!isClosed) flush()
-    },
-    problem: () => {
-      if (failure !== undefined) flush()
-      return failure === undefined ? undefined : `The audit log cannot be written: ${failure}`
-    },
-    close: () => {
-      if (isClosed) return
-      flush()
-      isClosed = true
-      if (failure !== undefined) log.error({ code: failure }, 'Audit log was closed with events unwritten')
-      writer.close()
-    },
+  const push = (event: AuditEvent): void => {
+    if (queue.push(openLineOf(event))) return
+    lost++
+    counts.lost.add()
   }
+  return { push, flush, failure: () => failure, close: writer.close }
 }
 
 /** Lines that wait for the disk, of bounded size; what the log says of itself always has room. */
@@ -124,13 +151,13 @@ function createQueue() {
 const codeOf = (error: unknown): string =>
   error instanceof Error && 'code' in error ? String(error.code) : 'unknown error'
 
-/** What the log says of itself. */
+/** What the log says of itself, or of a caller. */
 function ownEvent(
-  message: string,
-  annotations: Readonly<Record<string, string>>,
+  said: Remark & { readonly username?: string },
   { clock, entropy }: Pick<AuditLogOptions, 'clock' | 'entropy'>,
 ): AuditEvent {
   const now = microTimestamp(clock.now())
+  const { what, annotations = {}, username = 'system:audit' } = said
   return {
     kind: 'Event',
     apiVersion: 'audit.k8s.io/v1',
@@ -139,9 +166,9 @@ function ownEvent(
     stage: 'ResponseComplete',
     requestURI: '/audit.log',
     verb: 'record',
-    user: { username: 'system:audit', groups: [] },
+    user: { username, groups: [] },
     sourceIPs: [],
-    responseStatus: { code: 500, message },
+    responseStatus: { code: 500, message: what },
     requestReceivedTimestamp: now,
     stageTimestamp: now,
     annotations,
