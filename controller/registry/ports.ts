@@ -29,6 +29,8 @@ export type RegistryOptions = {
   readonly metrics?: Metrics
   /** Events that a watch may lag behind before it ends with Expired. Default 10,000; they are shared, not copied. */
   readonly watchBufferMax?: number
+  /** Bytes of events that it may lag behind. Default 16 MiB; shared ones are counted in full by each watch. */
+  readonly watchBufferBytesMax?: number
 }
 
 /** Where an object of a resource lies in the store. */

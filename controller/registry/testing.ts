@@ -71,6 +71,7 @@ export async function testRegistry(
     readonly admission?: Admission
     readonly window?: WindowLimits
     readonly watchBufferMax?: number
+    readonly watchBufferBytesMax?: number
     readonly seed?: number
     readonly store?: Store
   } = {},
@@ -93,6 +94,7 @@ export async function testRegistry(
     entropy: seededEntropy(options.seed ?? 1),
     builtinAgentTypes: new Set(['copywriter']),
     ...(options.watchBufferMax === undefined ? {} : { watchBufferMax: options.watchBufferMax }),
+    ...(options.watchBufferBytesMax === undefined ? {} : { watchBufferBytesMax: options.watchBufferBytesMax }),
   })
   await registry.create(namespaceResource, '', { metadata: { name: 'acme' } }, CONTEXT)
   commits = 0

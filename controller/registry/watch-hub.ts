@@ -16,6 +16,7 @@ import { EVERYWHERE, isIn, placesOf } from './within.ts'
 /** How often a watch that allows bookmarks gets one, in ms: its silence then tells a reader that it is dead. */
 export const BOOKMARK_INTERVAL_MS = 5_000
 const BUFFER_EVENTS_MAX = 10_000
+const BUFFER_BYTES_MAX = 16 * 1024 * 1024
 /** Annotation of the bookmark that ends the initial events. */
 export const INITIAL_EVENTS_END = 'k8s.io/initial-events-end'
 
@@ -52,6 +53,7 @@ export class WatchHub {
       isSelected: selectedWithin(resource, options),
       allowBookmarks: options.allowBookmarks ?? false,
       bufferMax: this.#ports.watchBufferMax ?? BUFFER_EVENTS_MAX,
+      bufferBytesMax: this.#ports.watchBufferBytesMax ?? BUFFER_BYTES_MAX,
       onSlow: () => this.#noteSlow(resource),
     })
     return this.#events({ resource, places: placesOf(resource, options), watcher }, options, signal)
@@ -190,6 +192,7 @@ function deliveryOf({ type, record, previous }: Change): Delivery {
   return {
     revision: record.revision,
     type,
+    sizeBytes: record.value.length,
     object,
     previous: before,
     added: once(() => ({ type: 'ADDED', object })),

@@ -202,8 +202,11 @@ describe('watch', () => {
     )
   })
 
-  test('RG29 a reader that is too slow gets Expired, and the others are not disturbed', async () => {
-    const room = await testRegistry({ watchBufferMax: 3 })
+  test.each([
+    ['events', { watchBufferMax: 3 }],
+    ['bytes', { watchBufferBytesMax: 1_200 }],
+  ])('RG29 a reader that lags by too many %s gets Expired, and the others are not disturbed', async (_of, bounds) => {
+    const room = await testRegistry(bounds)
     const lagging = room.registry.watch(widgets, { resourceVersion: '0' }, new AbortController().signal)
     const slow = lagging[Symbol.asyncIterator]()
     await add(room, 'a')

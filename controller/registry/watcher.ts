@@ -8,6 +8,8 @@ import { expired } from './store-errors.ts'
 export type Delivery = {
   readonly revision: number
   readonly type: 'Added' | 'Modified' | 'Deleted'
+  /** Of the object's text. */
+  readonly sizeBytes: number
   readonly object: KubeObject
   readonly previous: KubeObject | undefined
   readonly added: () => RegistryEvent
@@ -20,10 +22,13 @@ export type Delivery = {
 export class Watcher {
   readonly #isSelected: Predicate
   readonly #bufferMax: number
+  readonly #bufferBytesMax: number
   readonly #onSlow: () => void
   readonly allowBookmarks: boolean
   #buffer: RegistryEvent[] = []
   #held: Delivery[] | undefined = []
+  /** Of the changes in the buffer, or held back; what a watch begins with is not counted. */
+  #sizeBytes = 0
   #wake: (() => void) | undefined
   #failure: Error | undefined
   #isEnded = false
@@ -34,12 +39,15 @@ export class Watcher {
     readonly isSelected: Predicate
     readonly allowBookmarks: boolean
     readonly bufferMax: number
+    /** Shared events are counted in full by each watch: they stay in memory as long as one of them lags. */
+    readonly bufferBytesMax: number
     /** Told once when the reader is too slow for the buffer. */
     readonly onSlow: () => void
   }) {
     this.#onSlow = options.onSlow
     this.#isSelected = options.isSelected
     this.#bufferMax = options.bufferMax
+    this.#bufferBytesMax = options.bufferBytesMax
     this.allowBookmarks = options.allowBookmarks
   }
 
@@ -49,6 +57,7 @@ export class Watcher {
     this.#buffer = [...events]
     const held = this.#held ?? []
     this.#held = undefined
+    this.#sizeBytes = 0
     this.#startRevision = revision
     for (const delivery of held) if (delivery.revision > revision) this.deliver(delivery)
     this.#signal()
@@ -65,17 +74,18 @@ export class Watcher {
   deliver(delivery: Delivery): void {
     if (this.#held !== undefined) {
       this.#held.push(delivery)
-      if (this.#held.length > this.#bufferMax) this.#overflow()
+      this.#sizeBytes += delivery.sizeBytes
+      if (this.#held.length > this.#bufferMax || this.#sizeBytes > this.#bufferBytesMax) this.#overflow()
       return
     }
     const event = this.eventOf(delivery)
-    if (event !== undefined) this.#push(event)
+    if (event !== undefined) this.#push(event, delivery.sizeBytes)
   }
 
   /** Adds a bookmark at the newest revision that was delivered; never two in a row, and none before the start. */
   bookmark(seenRevision: number, make: (revision: number) => RegistryEvent): void {
     if (this.#held !== undefined || this.#buffer.at(-1)?.type === 'BOOKMARK') return
-    this.#push(make(Math.max(seenRevision, this.#startRevision)))
+    this.#push(make(Math.max(seenRevision, this.#startRevision)), 0)
   }
 
   /** Ends the watch: the reader gets the error at its next step, whatever is buffered. */
@@ -104,12 +114,14 @@ export class Watcher {
     if (this.#isEnded) return undefined
     const events = this.#buffer
     this.#buffer = []
+    this.#sizeBytes = 0
     return events
   }
 
-  #push(event: RegistryEvent): void {
+  #push(event: RegistryEvent, sizeBytes: number): void {
     if (this.#isEnded) return
-    if (this.#buffer.length >= this.#bufferMax) {
+    this.#sizeBytes += sizeBytes
+    if (this.#buffer.length >= this.#bufferMax || this.#sizeBytes > this.#bufferBytesMax) {
       this.#overflow()
       return
     }

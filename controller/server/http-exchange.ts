@@ -156,9 +156,8 @@ function frameOf(line: Uint8Array): Buffer {
  */
 function writerOf(response: ServerResponse): (line: string | Uint8Array) => boolean {
   const { socket } = response
-  // Of HTTP/1.0 the end of the connection is the end of the body; what is not flushed yet must stay in front.
-  const isChunked = 'chunkedEncoding' in response && response.chunkedEncoding === true
-  if (socket === null || !isChunked) return (line) => response.write(line)
+  // Of HTTP/1.0 the end of the connection is the end of the body.
+  if (socket === null || !response.chunkedEncoding) return (line) => response.write(line)
   return (line) => (typeof line === 'string' || line.length === 0 ? response.write(line) : socket.write(frameOf(line)))
 }
 

@@ -41,17 +41,20 @@ const CODES = { end: 1000, stopping: 1001, failed: 1011 } as const
 const BEARER = 'base64url.bearer.authorization.k8s.io.'
 const BASE64 = 'base64.binary.k8s.io'
 
+/** A constant, since its types do not know closeTimeout yet. */
+const OPTIONS = {
+  noServer: true,
+  clientTracking: false,
+  perMessageDeflate: false,
+  maxPayload: MESSAGE_BYTES_MAX,
+  closeTimeout: CLOSE_TIMEOUT_MS,
+  handleProtocols: (protocols: ReadonlySet<string>) =>
+    [...protocols].find((protocol) => !protocol.startsWith(BEARER)) ?? false,
+} as const
+
 /** Builds the door. It holds one timer while a connection is open, and none otherwise. */
 export function createWebSocketDoor(ports: WebSocketPorts): WebSocketDoor {
-  const sockets = new WebSocketServer({
-    noServer: true,
-    clientTracking: false,
-    perMessageDeflate: false,
-    maxPayload: MESSAGE_BYTES_MAX,
-    handleProtocols: (protocols) => [...protocols].find((protocol) => !protocol.startsWith(BEARER)) ?? false,
-    // Its types do not know this option yet.
-    ...{ closeTimeout: CLOSE_TIMEOUT_MS },
-  })
+  const sockets = new WebSocketServer(OPTIONS)
   const pulse = createPulse(ports.clock)
 
   async function upgrade(request: IncomingMessage, socket: Socket, head: Buffer): Promise<void> {
