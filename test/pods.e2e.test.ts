@@ -3,7 +3,7 @@ import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import type { Pod } from '../controller/views/pod-of.ts'
 import { nameOf, oldestAndNewest, runWith } from './e2e/kubectl.ts'
-import { Plane } from './e2e/plane.ts'
+import { killQuietly, Plane } from './e2e/plane.ts'
 
 const GROUP = '/apis/sprites.highera.com/v1alpha1'
 const PODS = '/api/v1/namespaces/startup/pods'
@@ -91,12 +91,26 @@ describe.each(found.map((kubectl) => [nameOf(kubectl), kubectl] as const))('%s',
   })
 })
 
+it('VW23 VW33 a machine that was killed is another pod, and its log is that of the machine before', async () => {
+  const [kubectl] = found
+  if (kubectl === undefined) return
+  const before = await plane.get<Pod>(`${PODS}/${writer}`)
+  for (const { pid, sprite } of await plane.sprites()) if (sprite === writer) killQuietly(pid)
+  await plane.until('another machine to be ready', async () => {
+    const { metadata, status } = await plane.get<Pod>(`${PODS}/${writer}`)
+    return metadata.uid !== before.metadata.uid && status?.containerStatuses[0]?.ready === true
+  })
+  expect(await run(kubectl, `get pod ${writer}`)).toMatch(new RegExp(`^${writer} +1/1 +Running +1 `, 'm'))
+  expect(await run(kubectl, `logs ${writer} --previous`)).toContain('"msg":"claimed"')
+  expect(await run(kubectl, `logs ${writer}`)).not.toContain('"msg":"claimed"')
+})
+
 it('VW32 kubectl logs -f ends by itself when the machine has ended', async () => {
   const [kubectl] = found
   if (kubectl === undefined) return
   const followed = run(kubectl, `logs -f ${writer}`)
   await run(kubectl, `patch sprite ${writer} --type=merge -p {"spec":{"runPolicy":"Stopped"}}`)
-  expect(await followed).toContain('"msg":"claimed"')
+  expect(await followed).toContain('"msg":"announced"')
   const { status } = await plane.get<Pod>(`${PODS}/${writer}`)
   expect(status?.phase).toBe('Succeeded')
 })
