@@ -63,7 +63,7 @@ export function scaleOf(tenant: Tenant): JsonObject & { readonly metadata: JsonO
     kind: 'Scale',
     apiVersion: 'autoscaling/v1',
     metadata: { name, uid, resourceVersion, creationTimestamp },
-    spec: { ...(typeof replicas === 'number' ? { replicas } : {}) },
+    spec: typeof replicas === 'number' ? { replicas } : {},
     status: { replicas: tenant.status?.sprites?.running ?? 0 },
   }
 }

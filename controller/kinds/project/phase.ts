@@ -97,7 +97,7 @@ const hasNoWork: Check = ({ counts }) =>
 const workHasFailed: Check = (view) => {
   const failed = view.mine.filter((work) => work.status?.phase === 'Failed').map((work) => work.metadata.name)
   if (failed.length === 0) return undefined
-  const message = `Work ${nameList(failed)} failed for good: see its attempts, then delete it or create another in its place`
+  const message = `Work ${nameList(failed)} failed for good: see its attempts, then retry it, delete it or create another in its place`
   const goesOn = canGoOn(view)
   return {
     phase: goesOn ? 'Active' : 'Blocked',

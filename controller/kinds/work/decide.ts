@@ -89,7 +89,7 @@ function alive(world: WorkWorld): WorkDecision {
       phase: 'Failed',
       outcome: 'Failed',
       reason: 'DeadlineExceeded',
-      message: 'Not completed by spec.deadline: set a later one in another work',
+      message: 'Not completed by spec.deadline: set a later one and retry it',
     })
   return withDeadline(open(world), leftMs)
 }
@@ -320,7 +320,7 @@ function again(world: WorkWorld): WorkDecision {
       phase: 'Failed',
       outcome: 'Failed',
       reason: 'Failed',
-      message: `Reviews asked for changes ${rounds} times: look at the reviews, then create it anew`,
+      message: `Reviews asked for changes ${rounds} times: look at the reviews, then retry it or create another`,
     })
   return {
     actions: [],

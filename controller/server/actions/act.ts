@@ -10,7 +10,7 @@ import type { ActionVerdict } from '../../kinds/action.ts'
 import { conflict, forbidden } from '../../registry/refusals.ts'
 import type { Registry, WriteContext } from '../../registry/registry.ts'
 import { representationOf } from '../accept.ts'
-import { jsonResponse, type ApiResponse } from '../exchange.ts'
+import { jsonResponse } from '../exchange.ts'
 import { writeParams } from '../params.ts'
 import type { ServedSubresource } from '../subresources.ts'
 import type { Call } from '../verbs.ts'
@@ -125,7 +125,7 @@ export async function changeAsSeen(
   }
 }
 
-/** A verdict and a comment, as the schema of ReviewAnswer lets them through. */
+/** A text of the body's spec; absent where it has none. */
 export function textField(fields: JsonObject, name: string): string | undefined {
   const value = fields[name]
   if (value === undefined || typeof value === 'string') return value

@@ -167,6 +167,7 @@ describe('sprites/wake and sprites/drain', () => {
 
 describe('work/cancel and work/retry', () => {
   const task = { type: 'write_copy', description: 'Write', agentType: 'copywriter' }
+  const W = 'work/w'
   const work = (phase: string, spec: object = {}, status: object = {}) =>
     seed(workKind, 'acme', 'w', { ...task, ...spec }, { phase, ...status })
 
@@ -223,7 +224,7 @@ describe('work/cancel and work/retry', () => {
   test('AC23 a work that was cancelled is revived by a larger count alone', async () => {
     await work('Cancelled', { cancelled: true, retries: 1 })
     const headers = { 'content-type': 'application/merge-patch+json' }
-    const patch = (spec: object) => server.send('PATCH', `${IN_ACME}/work/w`, { body: { spec }, headers })
+    const patch = (spec: object) => server.send('PATCH', `${IN_ACME}/${W}`, { body: { spec }, headers })
     expect((await patch({ cancelled: false })).status).toBe(422)
     expect((await patch({ cancelled: false, retries: 2 })).status).toBe(200)
   })
