@@ -22,6 +22,8 @@ export type FakeIssuer = {
   /** What stands in the set of keys. */
   readonly keys: JWK[]
   manners: Manners
+  /** Where the set of keys lies. */
+  keysPath: string
   readonly close: () => Promise<void>
 }
 
@@ -45,6 +47,7 @@ export async function fakeIssuer(keys: readonly IssuerKey[]): Promise<FakeIssuer
     asked: [],
     keys: keys.map(({ jwk }) => jwk),
     manners: 'well',
+    keysPath: '/keys',
     close: () =>
       new Promise((resolve) => {
         server.close(() => resolve())
@@ -61,15 +64,17 @@ function answer(issuer: FakeIssuer, request: IncomingMessage, response: ServerRe
   issuer.asked.push(path)
   if (issuer.manners === 'hangs') return
   if (issuer.manners === 'error') return void response.writeHead(500).end('{}')
-  if (issuer.manners === 'redirects') return void response.writeHead(302, { location: '/elsewhere' }).end()
+  if (issuer.manners === 'redirects' && path !== '/elsewhere')
+    return void response.writeHead(302, { location: '/elsewhere' }).end()
   if (issuer.manners === 'garbage') return void response.end('<html>')
   if (issuer.manners === 'huge') return void response.end(JSON.stringify({ ...document(issuer), HUGE }))
-  if (path === '/keys')
+  if (path === issuer.keysPath)
     return void response.end(JSON.stringify({ keys: issuer.manners === 'noKeys' ? [] : issuer.keys }))
-  response.end(JSON.stringify(document(issuer)))
+  const isDocument = path === '/.well-known/openid-configuration' || path === '/elsewhere'
+  response.writeHead(isDocument ? 200 : 404).end(JSON.stringify(document(issuer)))
 }
 
 const document = (issuer: FakeIssuer): object => ({
   issuer: issuer.manners === 'otherIssuer' ? 'https://evil.example' : issuer.url,
-  jwks_uri: `${issuer.url}/keys`,
+  jwks_uri: `${issuer.url}${issuer.keysPath}`,
 })

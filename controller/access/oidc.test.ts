@@ -322,6 +322,16 @@ describe('keys', () => {
     expect(await oidc.authenticate(token)).toBeDefined()
   })
 
+  it('OI8 that moved are found again by discovery', async () => {
+    await ask()
+    issuer.keys.push(second.jwk)
+    issuer.keysPath = '/new-keys'
+    await clock.advance(10_000)
+    expect(await oidc.authenticate(await signed(second, claims()))).toBeUndefined()
+    await clock.advance(10_000)
+    expect(await oidc.authenticate(await signed(second, claims()))).toBeDefined()
+  })
+
   it('OI8 of an issuer that does not answer are given up after 5 s', async () => {
     issuer.manners = 'hangs'
     const refused = unavailable(await signed(first, claims()))

@@ -29,8 +29,11 @@ export type AuditFile = {
   readonly close: () => void
 }
 
+/** Writes bytes from an offset on; gives how many, fewer than there are when the disk fills up. Throws node's error. */
+export type WriteSome = (file: number, bytes: Buffer, offset: number) => number
+
 /** Opens or makes the file, for the owner alone. Throws node's error. */
-export function openAuditFile(path: string): AuditFile {
+export function openAuditFile(path: string, write: WriteSome = writeSync): AuditFile {
   const file = openSync(path, 'a+', 0o600)
   fchmodSync(file, 0o600)
   const opened = fstatSync(file)
@@ -42,7 +45,7 @@ export function openAuditFile(path: string): AuditFile {
     append: (text) => {
       const bytes = Buffer.from(text)
       try {
-        writeAll(file, bytes)
+        writeAll(file, bytes, write)
       } catch (error) {
         // A line that the disk had no room for is not left behind in part.
         ftruncateSync(file, sizeBytes)
@@ -78,10 +81,10 @@ export function openAuditFile(path: string): AuditFile {
 }
 
 /** Throws node's error when not all of it can be written. */
-function writeAll(file: number, bytes: Buffer): void {
+function writeAll(file: number, bytes: Buffer, write: WriteSome): void {
   let written = 0
   while (written < bytes.length) {
-    const count = writeSync(file, bytes, written)
+    const count = write(file, bytes, written)
     if (count === 0) throw Object.assign(new Error('The disk takes nothing'), { code: 'ENOSPC' })
     written += count
   }
