@@ -7,8 +7,9 @@ import { FactTable } from './fact-table.ts'
 import { AUTHENTICATED } from './oidc-claims.ts'
 import type { TenantRole } from './roles.ts'
 
-/** Of an actor that came by an AccessToken: its uid and its place, under these keys of `extra`. */
+/** Of an actor that came by an AccessToken: under this key of `extra` is the uid of it. */
 export const TOKEN_UID_EXTRA = 'sprites.highera.com/access-token-uid'
+/** And under this one `namespace/name` of it, for people. */
 export const TOKEN_EXTRA = 'sprites.highera.com/access-token'
 
 /** What an actor is: everything to the platform, or somebody in some tenants. */

@@ -1,6 +1,6 @@
 /** Decides as whom a request is done, by its Impersonate-* headers. Pure. */
 import type { Authorizer } from '../access/authorizer.ts'
-import type { Actor } from '../api/admission.ts'
+import { CONTROLLER_ACTOR, type Actor } from '../api/admission.ts'
 import { ApiError } from '../api/errors.ts'
 import type { ApiRequest } from './exchange.ts'
 import { permit } from './permit.ts'
@@ -29,6 +29,9 @@ export function impersonated(
 ): Actor | undefined {
   if (!isImpersonation(request)) return undefined
   const asked = readHeaders(request.headers)
+  // Admission lets the control plane do what nobody else may: that is not a right of anybody.
+  if (asked.user === CONTROLLER_ACTOR.name)
+    throw new ApiError('Forbidden', `Cannot impersonate "${asked.user}": it is the control plane itself`)
   for (const { group, resource, name } of claimsOf(asked))
     permit(authorizer, { actor: caller, verb: 'impersonate', group, resource, scope: 'Cluster', name })
   return {

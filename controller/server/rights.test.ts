@@ -9,6 +9,9 @@ import { TestClock } from '../../system/test-clock.ts'
 import type { Actor } from '../api/admission.ts'
 import { mintToken as mintSpriteToken } from '../coordinator/tokens.ts'
 import { ADMIN, memoryRegistry, testServer, type Answer, type SendOptions } from './testing.ts'
+import { withViews } from '../registry/views.ts'
+import { eventView } from '../views/events.ts'
+import { podView } from '../views/pods.ts'
 import { isStream } from './exchange.ts'
 
 const GROUP = '/apis/sprites.highera.com/v1alpha1'
@@ -20,7 +23,8 @@ afterEach(async () => {
 /** A server with rights. A token is the name of who holds it; `ADMIN` holds the platform. */
 async function rightsServer() {
   const clock = new TestClock()
-  const registry = memoryRegistry(clock)
+  const stored = memoryRegistry(clock)
+  const registry = withViews(stored, [podView(stored), eventView(stored)])
   const access = createAccess({
     registry,
     clock,
@@ -49,7 +53,18 @@ async function rightsServer() {
   }
   const user = (at: string, name: string, role: string) =>
     make(`${GROUP}/namespaces/${at}/users`, `${name.split('@')[0]}`, { spec: { email: name, role } })
-  return { ...server, clock, access, as, make, tenant, user }
+  /** Gives a sprite a machine, so that it has a pod. */
+  const run = async (namespace: string, name: string) => {
+    const at = '2026-01-15T11:00:00Z'
+    const names = { id: 'm1', name: `m-${namespace}`, specHash: 'x', region: 'fra' }
+    const machine = { ...names, state: 'started', incarnation: 1, since: at, readyTime: at, intent: 'Run' }
+    const { status } = await as('root', 'PATCH', `${GROUP}/namespaces/${namespace}/sprites/${name}/status`, {
+      headers: { 'content-type': 'application/merge-patch+json' },
+      body: { status: { incarnation: 1, lastMachineId: 'm1', machine } },
+    })
+    expect(status).toBe(200)
+  }
+  return { ...server, clock, access, as, make, tenant, user, run }
 }
 
 const hash = (text: string): string => createHash('sha256').update(text).digest('hex')
@@ -214,6 +229,12 @@ describe('impersonation', () => {
     expect(messageOf(answer)).toContain('User "admin@x.test" cannot impersonate resource "users" in API group ""')
   })
 
+  it('AX40 nobody is the control plane itself', async () => {
+    const { as } = await twoTenants()
+    const headers = { 'impersonate-user': 'system:controller', 'impersonate-group': 'system:masters' }
+    expect((await as('root', 'GET', `${GROUP}/sprites`, { headers })).status).toBe(403)
+  })
+
   it('AX41 takes groups that repeat, uid and extras; everybody who has a name is authenticated', async () => {
     const { as } = await twoTenants()
     const whoami = async (headers: Record<string, string>) => {
@@ -340,6 +361,7 @@ describe('whatever there is', () => {
     'application/json;as=Table;v=v1;g=meta.k8s.io',
     'application/json;as=PartialObjectMetadataList;v=v1;g=meta.k8s.io',
   ]
+  const VIEWED = ['/api/v1/pods', '/api/v1/events', '/apis/events.k8s.io/v1/events']
   /** Everything of a tenant has its mark in its bytes. */
   const markOf = (tenant: string): string => `mark-of-${tenant}`
   const specOf = (plural: string, name: string, mark: string): object => {
@@ -362,10 +384,17 @@ describe('whatever there is', () => {
     maxLength: 12,
   })
 
+  const eventOf = (tenant: string, name: string): object => ({
+    involvedObject: { kind: 'Sprite', namespace: tenant, name },
+    reason: 'Told',
+    message: markOf(tenant),
+    type: 'Normal',
+  })
+
   async function readAll(server: Awaited<ReturnType<typeof rightsServer>>, who: string): Promise<string> {
     const said: string[] = []
     const paths = [...PLURALS, 'tenants', 'sprites?limit=1', 'work?limit=2'].map((plural) => `${GROUP}/${plural}`)
-    for (const path of [...paths, '/api/v1/namespaces', '/api/v1/secrets', '/api/v1/events'])
+    for (const path of [...paths, '/api/v1/namespaces', '/api/v1/secrets', ...VIEWED])
       for (const accept of ACCEPTS) {
         let token: string | undefined
         do {
@@ -393,8 +422,8 @@ describe('whatever there is', () => {
         for (const { person, tenant, role } of members) await server.user(tenant, person, role)
         const watches = await Promise.all(
           PEOPLE.flatMap((who) =>
-            ['sprites', 'work', 'tenants', 'users'].flatMap((plural) =>
-              ACCEPTS.map(async (accept) => ({ who, ...(await watching(server, who, { plural, accept })) })),
+            [...['sprites', 'work', 'tenants', 'users'].map((plural) => `${GROUP}/${plural}`), ...VIEWED].flatMap(
+              (path) => ACCEPTS.map(async (accept) => ({ who, ...(await watching(server, who, { path, accept })) })),
             ),
           ),
         )
@@ -402,6 +431,8 @@ describe('whatever there is', () => {
           const metadata = { name: `o${index}`, labels: { mark: markOf(tenant) } }
           const spec = specOf(plural, `o${index}`, markOf(tenant))
           await server.make(`${GROUP}/namespaces/${tenant}/${plural}`, `o${index}`, { metadata, spec })
+          if (plural === 'sprites') await server.run(tenant, `o${index}`)
+          await server.make(`/api/v1/namespaces/${tenant}/events`, `e${index}`, eventOf(tenant, `o${index}`))
         }
         await server.make('/api/v1/namespaces/t-aa/secrets', 'o', {
           metadata: { name: 'o', labels: { mark: markOf('t-aa') } },
@@ -431,10 +462,10 @@ describe('whatever there is', () => {
   async function watching(
     server: Awaited<ReturnType<typeof rightsServer>>,
     who: string,
-    { plural, accept }: { readonly plural: string; readonly accept: string },
+    { path: collection, accept }: { readonly path: string; readonly accept: string },
   ) {
     const gone = new AbortController()
-    const path = `${GROUP}/${plural}?watch=true&allowWatchBookmarks=true&sendInitialEvents=true&resourceVersionMatch=NotOlderThan`
+    const path = `${collection}?watch=true&allowWatchBookmarks=true&sendInitialEvents=true&resourceVersionMatch=NotOlderThan`
     const { response } = await server.as(who, 'GET', path, { headers: { accept }, over: { signal: gone.signal } })
     const lines: string[] = []
     const { body } = response
