@@ -34,7 +34,10 @@ const environmentSchema = z.object({
     .refine(isSafeIssuer, 'use https (plain http is for the loopback interface), without query and fragment')
     .optional(),
   /** Client ids that ID tokens may be meant for, separated by commas. */
-  OIDC_AUDIENCE: z.string().min(1).optional(),
+  OIDC_AUDIENCE: z
+    .string()
+    .regex(/[^\s,]/, 'name at least one')
+    .optional(),
   /** Claim that names a person; an e-mail address is matched with User objects. */
   OIDC_USERNAME_CLAIM: z.string().min(1).max(100).default('email'),
   OIDC_GROUPS_CLAIM: z.string().min(1).max(100).default('groups'),
