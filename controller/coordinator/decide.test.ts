@@ -3,7 +3,7 @@ import { createHash } from 'node:crypto'
 import * as fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { HANDOFF_DEPTH_MAX, type Work, type WorkSpec, type WorkStatus } from '../kinds/work/schema.ts'
-import { holdsWork } from './attempt.ts'
+import { holdsAttempt, holdsWork } from './attempt.ts'
 import { claimPatch, worksFor } from './claim-decide.ts'
 import { charsOf, CONTEXT_CHARS_MAX, contextOf } from './context.ts'
 import { decideHandOffs, decideReviews, followUpName, taskType } from './hand-off.ts'
@@ -33,6 +33,21 @@ const workOf = (name: string, options: { spec?: Partial<WorkSpec>; status?: Work
   ...(options.status ? { status: options.status } : {}),
 })
 const me = { sprite: 'cara', incarnation: 2 }
+
+it('WRK71 after a retry the next claim has the next number, and no report of an attempt before it passes', () => {
+  const attempts = [1, 2, 3].map((number) => ({ ...me, number, startTime: '2026-01-15T12:00:00Z' }))
+  const status: WorkStatus = {
+    phase: 'Assigned',
+    assignedSprite: 'cara',
+    attempts,
+    attemptsTotal: 3,
+    attemptsBefore: 3,
+  }
+  const claimed = claimPatch(workOf('w', { status }), me, '2026-01-15T12:00:00Z') as WorkStatus
+  expect(claimed).toMatchObject({ phase: 'InProgress', attempt: 4, attemptsTotal: 4 })
+  const work = workOf('w', { status: { ...status, ...claimed } })
+  expect([1, 2, 3, 4].filter((attempt) => holdsAttempt(work, me, attempt))).toEqual([4])
+})
 
 describe('claim decisions', () => {
   const world = fc.record({

@@ -2,6 +2,7 @@
 import { isPaused } from '../marks.ts'
 import type { Project } from '../project/schema.ts'
 import type { SlotLedgerStatus } from '../slotledger/schema.ts'
+import { isWakePending } from './asks.ts'
 import { machineConfig, type MachineDefaults } from './machine-spec.ts'
 import type { Sprite } from './schema.ts'
 import { wantsMachine, type WantReason } from './want.ts'
@@ -61,7 +62,7 @@ export function fateOf(world: MachineWorld): Fate {
   const want = wantsMachine({ ...world, assignedWork: tasks.length, isRevoked })
   const place = (ledger.queue ?? []).findIndex((one) => one.uid === uid) + 1
   const hasMachine = sprite.status?.machine !== undefined
-  const reason = tasks[0] === undefined ? whyRunning(sprite) : `work ${tasks[0].metadata.name} is for it`
+  const reason = tasks[0] === undefined ? whyRunning(sprite, world.nowMs) : `work ${tasks[0].metadata.name} is for it`
   if (want.wants && holder === undefined && place > 0)
     return { action: 'queue', position: place, why: queueText(ledger, world.limits) }
   if (hasMachine) return fateOfMachine(world, { want, reason, revoke: isRevoked ? holder?.revoke : undefined })
@@ -71,8 +72,10 @@ export function fateOf(world: MachineWorld): Fate {
   return { action: 'create', why: reason }
 }
 
-const whyRunning = (sprite: Sprite): string =>
-  sprite.spec.runPolicy === 'Always' ? 'spec.runPolicy is Always' : 'it is within its idle timeout'
+function whyRunning(sprite: Sprite, nowMs: number): string {
+  if (sprite.spec.runPolicy === 'Always') return 'spec.runPolicy is Always'
+  return isWakePending(sprite, nowMs) ? 'it is asked to wake' : 'it is within its idle timeout'
+}
 
 function queueText({ limit, holders = [] }: SlotLedgerStatus, limits: EffectiveLimits): string {
   const names = holders.map(({ sprite }) => sprite).toSorted()
