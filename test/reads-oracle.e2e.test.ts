@@ -5,6 +5,7 @@ import { realClock } from '../system/clock.ts'
 import { runReads } from './differential/reads-run.ts'
 import { ours, theirs } from './differential/servers.ts'
 import { ALL_SUBJECTS } from './differential/subjects.ts'
+import { runVerbs } from './differential/verbs-run.ts'
 import { installKinds, oracleAbsence, startOracle, type Oracle } from './oracle.ts'
 
 /** Writes in all; READS_STEPS asks for more. */
@@ -50,6 +51,14 @@ describe.skipIf(absence !== undefined)(
         if (process.env['READS_STEPS'] !== undefined) console.log(kind, counts)
         expect(difference).toBeUndefined()
         expect(counts.events).toBeGreaterThan(0)
+      },
+    )
+
+    it.each(ALL_SUBJECTS.map((subject) => [subject.kind.kind, subject] as const))(
+      'DF4 agrees on deletions, dry runs, status and replaces of %s',
+      async (_, subject) => {
+        const difference = await runVerbs(subject, 'verbs-a', { ours: ours(server), theirs: theirs() })
+        expect(difference).toBeUndefined()
       },
     )
   },

@@ -122,9 +122,20 @@ export class Plane {
     )
   }
 
-  async ask(method: string, path: string, body?: object): Promise<{ status: number; text: string }> {
+  async ask(
+    method: string,
+    path: string,
+    body?: object,
+    contentType = 'application/json',
+  ): Promise<{ status: number; text: string }> {
     const { server, token, caCert } = await readKubeconfig(join(this.folder, 'kubeconfig'))
-    const headers = { authorization: `Bearer ${token}`, 'content-type': 'application/json' }
+    const sentText = body === undefined ? '' : JSON.stringify(body)
+    const headers = {
+      authorization: `Bearer ${token}`,
+      'content-type': contentType,
+      // Without it Node sends the body of a DELETE as if it were the next request.
+      'content-length': Buffer.byteLength(sentText),
+    }
     return await new Promise((resolve, reject) => {
       const sent = request(new URL(path, server), { method, headers, ca: caCert, agent: this.#agent }, (response) => {
         let text = ''
@@ -134,7 +145,7 @@ export class Plane {
         response.on('error', reject)
       })
       sent.on('error', reject)
-      sent.end(body === undefined ? undefined : JSON.stringify(body))
+      sent.end(sentText)
     })
   }
 
