@@ -1,7 +1,5 @@
 /** The Kubernetes REST skin over the registry: one request handler, on http and https listeners. */
-import { createServer, type IncomingMessage, type RequestListener, type Server, type ServerResponse } from 'node:http'
-import { createServer as createTlsServer } from 'node:https'
-import type { AddressInfo } from 'node:net'
+import type { IncomingMessage, RequestListener, ServerResponse } from 'node:http'
 import type { Clock } from '../../system/clock.ts'
 import type { Entropy } from '../../system/entropy.ts'
 import type { Log } from '../../system/log.ts'
@@ -10,9 +8,10 @@ import type { Registry } from '../registry/registry.ts'
 import { allowAll, type Authorizer } from '../access/authorizer.ts'
 import { noAudit, type AuditSink } from './audit.ts'
 import { compressed } from './compress.ts'
-import { boundConnections, inTurn } from './connections.ts'
+import { inTurn } from './connections.ts'
 import { createDispatch, type Dispatch } from './dispatch.ts'
 import { apiRequestOf, sendResponse, urlOf } from './http-exchange.ts'
+import { createListeners, type ListenOptions } from './listeners.ts'
 import { routeOf } from './route.ts'
 import { endlessSeats, type Seats } from './seats.ts'
 import { withSharedTimer } from './shared-timer.ts'
@@ -42,13 +41,6 @@ export type ApiServerOptions = {
   readonly extraRoutes?: (request: IncomingMessage, response: ServerResponse, url: URL) => boolean | Promise<boolean>
 }
 
-/** Where an API server listens. */
-export type ListenOptions = {
-  readonly http?: { readonly host: string; readonly port: number }
-  /** `cert` and `key` are PEM texts. */
-  readonly https?: { readonly host: string; readonly port: number; readonly cert: string; readonly key: string }
-}
-
 /** The Kubernetes API over a registry. */
 export type ApiServer = {
   readonly handler: RequestListener
@@ -60,9 +52,6 @@ export type ApiServer = {
   readonly close: (options?: { readonly graceMs?: number }) => Promise<void>
 }
 
-const HEADERS_TIMEOUT_MS = 10_000
-/** For receiving a request; a watch's answer may take as long as it likes. */
-const REQUEST_TIMEOUT_MS = 30_000
 const CLOSE_GRACE_MS = 5_000
 
 /** A server whose callers are all trusted. */
@@ -78,13 +67,12 @@ export function createApiServer(options: ApiServerOptions): ApiServer {
     closing: closing.signal,
   })
   const door = createWebSocketDoor({ dispatch, clock: options.clock, log: options.log, closing: closing.signal })
-  const servers: Server[] = []
 
   async function serve(request: IncomingMessage, response: ServerResponse): Promise<void> {
     const url = urlOf(request)
-    const { at } = routeOf(url.pathname)
-    if (options.extraRoutes && (at === 'elsewhere' || at === 'root')) {
-      if (await options.extraRoutes(request, response, url)) return
+    if (options.extraRoutes) {
+      const { at } = routeOf(url.pathname)
+      if ((at === 'elsewhere' || at === 'root') && (await options.extraRoutes(request, response, url))) return
     }
     const asked = apiRequestOf(request, response, url)
     await sendResponse(request, response, await compressed(asked, await dispatch(asked)))
@@ -104,78 +92,17 @@ export function createApiServer(options: ApiServerOptions): ApiServer {
     })
   }
 
-  async function listen({ http, https }: ListenOptions): ReturnType<ApiServer['listen']> {
-    try {
-      const httpPort = http && (await open(createServer(LIMITS, handler), http))
-      const httpsPort =
-        https &&
-        (await open(
-          createTlsServer({ ...LIMITS, cert: https.cert, key: https.key, minVersion: 'TLSv1.2' }, handler),
-          https,
-        ))
-      return { ...(httpPort === undefined ? {} : { httpPort }), ...(httpsPort === undefined ? {} : { httpsPort }) }
-    } catch (error) {
-      await closeAll()
-      throw error
-    }
-  }
-
-  async function open(server: Server, at: { readonly host: string; readonly port: number }): Promise<number> {
-    boundConnections(server)
-    server.on('upgrade', door.onUpgrade)
-    const port = await listening(server, at)
-    // Such as no file left for another connection: the listener goes on when there is.
-    server.on('error', (error) => options.log.error({ why: error.message }, 'Listener failed'))
-    servers.push(server)
-    return port
-  }
-
-  const closeAll = async (): Promise<void> => {
-    await Promise.all(servers.map(closed))
-    servers.length = 0
-  }
+  const listeners = createListeners({ handler, onUpgrade: door.onUpgrade, log: options.log })
 
   async function close({ graceMs = CLOSE_GRACE_MS }: { readonly graceMs?: number } = {}): Promise<void> {
     closing.abort(new Error('The server is stopping'))
-    const open = [...servers]
     const cancel = options.clock.after(graceMs, () => {
       door.cutAll()
-      open.forEach((server) => server.closeAllConnections())
+      listeners.cutAll()
     })
-    await closeAll()
+    await listeners.close()
     cancel()
   }
 
-  return { handler, dispatch, listen, close }
-}
-
-const LIMITS = {
-  headersTimeout: HEADERS_TIMEOUT_MS,
-  requestTimeout: REQUEST_TIMEOUT_MS,
-  connectionsCheckingInterval: 5_000,
-  keepAliveTimeout: 65_000,
-  // A peer that vanished without a word is noticed by TCP, however silent the watch.
-  keepAlive: true,
-  keepAliveInitialDelay: 60_000,
-  // What else a client would like to speak, such as h2c, it is answered as if it had not asked.
-  shouldUpgradeCallback: ({ headers }: IncomingMessage) => headers.upgrade?.toLowerCase() === 'websocket',
-} as const
-
-function listening(server: Server, at: { readonly host: string; readonly port: number }): Promise<number> {
-  return new Promise((resolve, reject) => {
-    server.once('error', reject)
-    server.listen(at.port, at.host, () => {
-      server.off('error', reject)
-      // A TCP listener's address is always of this form.
-      resolve((server.address() as AddressInfo).port)
-    })
-  })
-}
-
-/** Resolves when the last connection is gone. Idle keep-alive connections are closed as they fall idle. */
-function closed(server: Server): Promise<void> {
-  return new Promise((resolve) => {
-    server.close(() => resolve())
-    server.closeIdleConnections()
-  })
+  return { handler, dispatch, listen: listeners.open, close }
 }
