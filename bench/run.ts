@@ -1,8 +1,11 @@
 /** `npm run bench`: every figure is a ratio against a floor that is measured in the same run on the same machine. */
 import { benchConverge } from './converge.ts'
+import { benchCreates } from './creates.ts'
+import { benchMemory } from './memory.ts'
 import { measureSpriteStart } from './sprite-start.ts'
 import { benchStore } from './store.ts'
 import { formatRows, type Row } from './table.ts'
+import { benchWire } from './wire.ts'
 
 async function benchSpriteStart(): Promise<Row[]> {
   const { spawnToReadyMs, bareNodeMs, rssMb, bareRssMb } = await measureSpriteStart()
@@ -24,5 +27,7 @@ async function benchSpriteStart(): Promise<Row[]> {
   ]
 }
 
-const rows = [...(await benchSpriteStart()), ...(await benchStore()), ...(await benchConverge())]
+const parts = [benchSpriteStart, benchStore, benchConverge, benchWire, benchCreates, benchMemory]
+const rows: Row[] = []
+for (const part of parts) rows.push(...(await part()))
 process.stdout.write(`${formatRows(rows)}\n`)

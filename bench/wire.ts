@@ -5,12 +5,12 @@ import { join } from 'node:path'
 import { realClock } from '../system/clock.ts'
 import type { Row } from './table.ts'
 import { startPeer, type LoadOrder, type Peer, type ServerOrder } from './wire/messages.ts'
-import { SPRITES_PATH, spriteBody } from './wire/objects.ts'
+import { SPRITES_PATH } from './wire/objects.ts'
 
 const OBJECTS = 10_000
 const WATCHES = 1_000
 const EVENTS = 20
-const ROUNDS = Number(process.env['R'] ?? 5)
+const ROUNDS = 5
 
 type ServerPeer = Peer<ServerOrder> & {
   readonly port: number
