@@ -13,7 +13,7 @@ export const argoSecret = (connection: Connection, name: string, namespace?: str
   stringData: {
     name,
     server: connection.server,
-    ...(namespace === undefined ? {} : { namespaces: namespace }),
+    ...(namespace === undefined ? {} : { namespaces: namespace, clusterResources: 'false' }),
     config: JSON.stringify(
       {
         bearerToken: connection.token,

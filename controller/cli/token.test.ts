@@ -201,7 +201,7 @@ describe('kubeconfig', () => {
       kind: 'Secret',
       metadata: { name: 'fleet', namespace: 'argocd', labels: { 'argocd.argoproj.io/secret-type': 'cluster' } },
       type: 'Opaque',
-      stringData: { name: 'fleet', server: 'https://fleet.example.com', namespaces: 'acme' },
+      stringData: { name: 'fleet', server: 'https://fleet.example.com', namespaces: 'acme', clusterResources: 'false' },
     })
     expect(JSON.parse(secret.stringData.config)).toEqual({
       bearerToken: 'sprt_admin',
