@@ -70,7 +70,7 @@ export function createApiServer(options: ApiServerOptions): ApiServer {
 
   async function serve(request: IncomingMessage, response: ServerResponse): Promise<void> {
     const url = urlOf(request)
-    if (options.extraRoutes) {
+    if (options.extraRoutes && !url.pathname.startsWith('/apis/')) {
       const { at } = routeOf(url.pathname)
       if ((at === 'elsewhere' || at === 'root') && (await options.extraRoutes(request, response, url))) return
     }
