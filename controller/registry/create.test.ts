@@ -71,7 +71,7 @@ describe('create', () => {
 
   const refused: readonly [string, { body: unknown; namespace?: string }, { reason: string; field?: string }][] = [
     ['a body that is no object', { body: [] }, { reason: 'BadRequest' }],
-    ['another kind', { body: { ...widgetBody('a'), kind: 'Gadget' } }, { reason: 'BadRequest' }],
+    ['another kind', { body: { ...widgetBody('a'), kind: 'Gadget' } }, { reason: 'Invalid', field: 'kind' }],
     ['a custom kind without apiVersion', { body: { metadata: { name: 'a' }, spec: {} } }, { reason: 'BadRequest' }],
     ['metadata of the wrong type', { body: widgetBody('a', {}, { labels: { x: 1 } }) }, { reason: 'BadRequest' }],
     ['a resourceVersion', { body: widgetBody('a', {}, { resourceVersion: '7' }) }, { reason: 'BadRequest' }],

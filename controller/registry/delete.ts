@@ -1,14 +1,16 @@
 /** Deletes objects: at once when nothing holds them, else by marking them for their finalizers' owners. */
+import type { ApiError } from '../api/errors.ts'
 import type { Key, KubeObject } from '../api/object.ts'
 import type { ResourceDefinition } from '../api/resource.ts'
 import { admit } from './admit.ts'
 import type { RegistryOptions } from './ports.ts'
+import { preconditionFailed } from './refusals.ts'
 import type { RegistryDeleteOptions, WriteContext } from './registry.ts'
 import { isLostRace } from './store-errors.ts'
 import { deletingObject, isNoOp } from './stamp.ts'
 import { mayGo } from './strategy.ts'
 import { removeUnreadable } from './unreadable.ts'
-import { checkSeen, commitStep, foretell, readLive } from './write.ts'
+import { commitStep, foretell, readLive } from './write.ts'
 
 /** Reads of one delete at most when writers of other processes keep coming between. */
 const DELETE_TRIES_MAX = 10
@@ -33,6 +35,23 @@ export async function remove(
   }
 }
 
+function checkPreconditions(
+  resource: ResourceDefinition,
+  { metadata: { name, uid, resourceVersion } }: KubeObject,
+  asked: NonNullable<RegistryDeleteOptions['preconditions']>,
+): void {
+  const refuse = (why: string): ApiError => preconditionFailed(resource, name, why)
+  const { uid: askedUid = uid, resourceVersion: askedVersion = resourceVersion } = asked
+  if (askedUid !== uid)
+    throw refuse(
+      `the UID in the precondition (${askedUid}) does not match the UID in record (${uid}). The object might have been deleted and then recreated`,
+    )
+  if (askedVersion !== resourceVersion)
+    throw refuse(
+      `the ResourceVersion in the precondition (${askedVersion}) does not match the ResourceVersion in record (${resourceVersion}). The object might have been modified`,
+    )
+}
+
 async function removeOnce(
   ports: RegistryOptions,
   resource: ResourceDefinition,
@@ -44,7 +63,7 @@ async function removeOnce(
   } catch (error) {
     return removeUnreadable(ports, resource, write, error)
   }
-  checkSeen(resource, live, write.options.preconditions ?? {})
+  checkPreconditions(resource, live, write.options.preconditions ?? {})
   const { actor, dryRun } = write.context
   if (live.metadata.deletionTimestamp === undefined) {
     await admit(ports, resource, { operation: 'DELETE', object: live, old: live, actor })

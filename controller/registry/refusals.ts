@@ -71,6 +71,26 @@ export function invalid(resource: ResourceDefinition, name: string, causes: read
   })
 }
 
+/** The same of what is wrong before the kind is looked at: it is told by its resource's name. */
+export const invalidResource = (
+  resource: ResourceDefinition,
+  name: string,
+  cause: Cause & { readonly field: string },
+): ApiError =>
+  new ApiError('Invalid', `${quoted(resource, name)} is invalid: ${cause.field}: ${cause.message}`, {
+    ...detailsOf(resource, name),
+    causes: [cause],
+  })
+
+/** A precondition of a delete does not hold; told of the kind, as Kubernetes does. */
+export function preconditionFailed(resource: ResourceDefinition, name: string, why: string): ApiError {
+  const kind = `${resource.kind}${resource.group === '' ? '' : `.${resource.group}`}`
+  return new ApiError('Conflict', `Operation cannot be fulfilled on ${kind} ${goQuoted(name)}: ${why}`, {
+    ...detailsOf(resource, name),
+    kind: resource.kind,
+  })
+}
+
 /** A limit or a state forbids the write. */
 export const forbidden = (resource: ResourceDefinition, name: string, causes: readonly Cause[]): ApiError =>
   new ApiError(

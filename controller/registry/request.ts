@@ -1,12 +1,14 @@
 /** Reads a request body: what it asks for, what it has seen, and what no schema knows. Pure. */
 import { resourceName } from '../api/define-kind.ts'
+import type { Cause } from '../api/errors.ts'
+import { goQuoted } from '../api/go-quote.ts'
 import type { JsonObject, Key } from '../api/object.ts'
 import { readMeta, type RequestedMeta, type SeenMeta } from '../api/meta.ts'
 import { isJsonObject } from '../api/patches.ts'
 import type { ResourceDefinition } from '../api/resource.ts'
 import { prune } from '../api/schema/prune.ts'
 import type { Faults } from './bags.ts'
-import { badRequest, invalid } from './refusals.ts'
+import { badRequest, invalid, invalidPatch, unreadable } from './refusals.ts'
 import { strategyOf } from './strategy.ts'
 
 /** Levels of nesting at most, so that recursion over an object is bounded. */
@@ -36,9 +38,12 @@ export function readRequest(
 ): Request {
   if (!isJsonObject(body)) throw badRequest('Cannot read the body: a JSON object is expected')
   checkDepth(body)
-  checkType(resource, body)
+  checkType(resource, body, isPatch)
   const { requested, seen, unknown, wrong } = readMeta(body['metadata'])
-  if (wrong.length > 0) throw badRequest(`Cannot read the ${resource.kind}: ${wrong.slice(0, 20).join(', ')}`)
+  if (wrong.length > 0) {
+    const why = wrong.slice(0, 20).join(', ')
+    throw isPatch ? invalidPatch(why) : unreadable(resource, why)
+  }
   const { apiVersion: _apiVersion, kind: _kind, metadata: _metadata, ...content } = body
   const schema = resource.schema ?? resource.shape
   const given = resource.schema === undefined ? withoutNulls(content) : content
@@ -74,15 +79,30 @@ export function checkDepth(body: unknown): void {
 }
 
 /** Built-in kinds may come without apiVersion and kind, as typed clients send them; our own may not. */
-function checkType(resource: ResourceDefinition, body: JsonObject): void {
+function checkType(resource: ResourceDefinition, body: JsonObject, isPatch: boolean): void {
   const expected = { apiVersion: apiVersionOf(resource), kind: resource.kind }
   for (const [key, value] of Object.entries(expected)) {
     const given = body[key] ?? ''
     if (given === value || (given === '' && resource.schema === undefined)) continue
+    // As a genuine server of custom kinds refuses it.
+    const isOther = typeof given === 'string' && given !== '' && (isPatch || key === 'kind')
+    if (resource.schema !== undefined && isOther) throw invalid(resource, nameIn(body), [otherType(key, given, value)])
+    if (isPatch) throw invalidPatch(`${key} is ${JSON.stringify(given).slice(0, 100)}, "${value}" is expected`)
     throw badRequest(
       `Cannot read the body as ${resource.kind}: got ${key} ${JSON.stringify(given)}, "${value}" is expected`,
     )
   }
+}
+
+const otherType = (field: string, given: string, expected: string): Cause => ({
+  reason: 'FieldValueInvalid',
+  message: `Invalid value: ${goQuoted(given.slice(0, 100))}: must be ${expected}`,
+  field,
+})
+
+function nameIn({ metadata }: JsonObject): string {
+  const name = isJsonObject(metadata) ? metadata['name'] : undefined
+  return typeof name === 'string' ? name.slice(0, 300) : ''
 }
 
 function isDeeperThan(value: unknown, levels: number): boolean {

@@ -160,7 +160,7 @@ describe('patch', () => {
     ['a failed test', [{ op: 'test', path: '/spec/color', value: 'blue' }], 'json', 'Invalid'],
     ['a path that is not there', [{ op: 'replace', path: '/spec/none/x', value: 1 }], 'json', 'Invalid'],
     ['another name', { metadata: { name: 'b' } }, 'merge', 'BadRequest'],
-    ['another kind', { kind: 'Gadget' }, 'merge', 'BadRequest'],
+    ['another kind', { kind: 'Gadget' }, 'merge', 'Invalid'],
     ['a stale resourceVersion', { metadata: { resourceVersion: '1' } }, 'merge', 'Conflict'],
     ['a broken bound', { spec: { size: -1 } }, 'merge', 'Invalid'],
   ]

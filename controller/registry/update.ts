@@ -7,7 +7,7 @@ import { ApiError, type Cause } from '../api/errors.ts'
 import { admit } from './admit.ts'
 import { changeCauses } from './check.ts'
 import type { RegistryOptions } from './ports.ts'
-import { badRequest, invalid } from './refusals.ts'
+import { badRequest, invalid, invalidResource } from './refusals.ts'
 import type { PatchType, Subresource, WriteContext } from './registry.ts'
 import { checkDepth, checkPath, readRequest, type Request } from './request.ts'
 import { isLostRace } from './store-errors.ts'
@@ -58,6 +58,7 @@ export async function patch(
     const body = patchedBody(resource, live, write.patch)
     const request = readRequest(resource, body, { isPatch: true })
     checkPath(resource, key, request.meta)
+    if (request.meta.name === undefined) throw nameTakenAway(key)
     if (tries === 1) noteUnknown(request.unknown, context, { resource, isPatch: true })
     checkSeen(resource, live, request.seen)
     try {
@@ -166,11 +167,12 @@ function changedObject(
   }
 }
 
+const nameTakenAway = (key: Key): ApiError =>
+  badRequest(`the name of the object (${key.name} based on URL) was undeterminable: name must be provided`)
+
 const versionMissing = (resource: ResourceDefinition, key: Key): ApiError =>
-  invalid(resource, key.name, [
-    {
-      reason: 'FieldValueInvalid',
-      message: 'Invalid value: 0: must be specified for an update',
-      field: 'metadata.resourceVersion',
-    },
-  ])
+  invalidResource(resource, key.name, {
+    reason: 'FieldValueInvalid',
+    message: 'Invalid value: 0: must be specified for an update',
+    field: 'metadata.resourceVersion',
+  })

@@ -217,7 +217,7 @@ describe('bodies', () => {
     expect(answer.body).toMatchObject({
       code: 422,
       reason: 'Invalid',
-      details: { name: 'a', causes: [{ field: 'spec.runPolicy' }] },
+      details: { name: 'a', causes: [{ field: 'spec.runPolicy' }, { field: '<nil>' }] },
     })
   })
 

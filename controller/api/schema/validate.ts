@@ -135,6 +135,7 @@ const BLOCKING: ReadonlySet<string> = new Set([
   'FieldValueTooLong',
   'FieldValueTooMany',
   'FieldValueTypeInvalid',
+  'FieldValueNotSupported',
 ])
 
 /** Whether causes are such that Kubernetes does not run CEL rules any more: the rules could not rely on the shape. */
