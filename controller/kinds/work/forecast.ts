@@ -52,7 +52,9 @@ const isTooMuch = (scene: Scene): boolean =>
 /** What it waits for besides a sprite. */
 function waitSentence(scene: Scene, work: Work): string | undefined {
   const { nowMs, tenant } = scene
-  const dependencies = new Map(scene.work.map((one) => [one.metadata.name, one]))
+  const names = new Set(work.spec.dependsOn)
+  const found = names.size === 0 ? [] : scene.work.filter((one) => names.has(one.metadata.name))
+  const dependencies = new Map(found.map((one) => [one.metadata.name, one]))
   const project = scene.projects.find(({ metadata }) => metadata.name === work.spec.project)
   const wait = waitOf({ nowMs, work, tenant, project, dependencies })
   if (wait !== undefined) return `It will wait: ${wait.message.slice(0, 1).toLowerCase()}${wait.message.slice(1)}`
