@@ -18,8 +18,10 @@ export const objectTextResponse = (status: number, object: KubeObject): ApiRespo
 
 /** Characters of a list from which on it is sent in pieces: it then never lies in memory as a whole. */
 const PIECES_FROM_CHARS = 128 * 1024
-/** Characters of a piece, at least; the last object of it may go over. */
-const PIECE_CHARS = 256 * 1024
+/** Bytes of a piece. */
+const PIECE_BYTES = 256 * 1024
+/** A UTF-16 unit takes so many bytes of UTF-8 at most. */
+const BYTES_PER_CHAR = 3
 
 /** The answer that is a list: `head` is the list object without its items. */
 export function listTextResponse(head: object, items: readonly KubeObject[]): ApiResponse {
@@ -30,18 +32,22 @@ export function listTextResponse(head: object, items: readonly KubeObject[]): Ap
   return { status: 200, headers: JSON_HEADERS, body }
 }
 
+/** Texts are written straight into the bytes that are sent: joined ones would first be copied into one large text. */
 function* pieces(opening: string, texts: readonly string[]): Generator<Uint8Array> {
-  let from = 0
-  let sizeChars = opening.length
+  let piece = Buffer.allocUnsafe(Math.max(PIECE_BYTES, opening.length * BYTES_PER_CHAR))
+  let sizeBytes = piece.write(opening)
   for (const [index, text] of texts.entries()) {
-    sizeChars += text.length + 1
-    if (sizeChars < PIECE_CHARS && index < texts.length - 1) continue
-    const isLast = index === texts.length - 1
-    const joined = texts.slice(from, index + 1).join(',')
-    yield Buffer.from(`${from === 0 ? opening : ','}${joined}${isLast ? ']}\n' : ''}`)
-    from = index + 1
-    sizeChars = 0
+    const ending = index === texts.length - 1 ? ']}\n' : ','
+    const neededBytes = text.length * BYTES_PER_CHAR + ending.length
+    if (sizeBytes + neededBytes > piece.length) {
+      yield piece.subarray(0, sizeBytes)
+      piece = Buffer.allocUnsafe(Math.max(PIECE_BYTES, neededBytes))
+      sizeBytes = 0
+    }
+    sizeBytes += piece.write(text, sizeBytes)
+    sizeBytes += piece.write(ending, sizeBytes, 'latin1')
   }
+  yield piece.subarray(0, sizeBytes)
 }
 
 /** One line of a watch, newline included. */
