@@ -188,14 +188,33 @@ export function includeObjectOf(query: URLSearchParams): IncludeObject {
   throw new ApiError('BadRequest', `invalid includeObject value "${given.slice(0, 40)}": use None, Metadata or Object`)
 }
 
-/** propagationPolicy from a body or a query, checked; '' and absent are left to the registry. */
-export function propagationPolicyOf(given: unknown): PropagationPolicy | undefined {
+/**
+ * propagationPolicy from a body or a query, checked; '' and absent are left to the registry. `orphanDependents` is what
+ * there was before it: both at once are refused.
+ */
+export function propagationPolicyOf(
+  given: unknown,
+  { orphanDependents }: { readonly orphanDependents?: unknown } = {},
+): PropagationPolicy | undefined {
+  if (orphanDependents !== undefined && orphanDependents !== null) {
+    if ((given ?? '') !== '') throw bothPolicies(given)
+    return orphanDependents === true || (typeof orphanDependents === 'string' && goBoolean(orphanDependents))
+      ? 'Orphan'
+      : 'Background'
+  }
   if (given === undefined || given === null || given === '') return undefined
   if (given === 'Background' || given === 'Foreground' || given === 'Orphan') return given
   const value = typeof given === 'string' ? short(given) : JSON.stringify(given).slice(0, 40)
   const supported = ['Foreground', 'Background', 'Orphan', 'nil']
   throw unsupported('DeleteOptions', 'propagationPolicy', { value, supported })
 }
+
+const bothPolicies = (given: unknown): ApiError =>
+  refusedOption('DeleteOptions', {
+    reason: 'FieldValueInvalid',
+    message: `Invalid value: ${goQuoted(short(String(given)))}: orphanDependents and deletionPropagation cannot be both set`,
+    field: 'propagationPolicy',
+  })
 
 function integerParam(query: URLSearchParams, name: string): number | undefined {
   const given = query.get(name)

@@ -361,7 +361,9 @@ async function readDeleteOptions(
   if (!isJsonObject(body) || (given['kind'] ?? 'DeleteOptions') !== 'DeleteOptions')
     throw new ApiError('BadRequest', 'The body of a delete must be a DeleteOptions object')
   const dryRun = [...query.getAll('dryRun'), ...(Array.isArray(given['dryRun']) ? given['dryRun'].map(String) : [])]
-  const propagationPolicy = propagationPolicyOf(given['propagationPolicy'] ?? query.get('propagationPolicy'))
+  const propagationPolicy = propagationPolicyOf(given['propagationPolicy'] ?? query.get('propagationPolicy'), {
+    orphanDependents: given['orphanDependents'] ?? query.get('orphanDependents'),
+  })
   return {
     options: present({ propagationPolicy, preconditions: preconditionsOf(given['preconditions']) }),
     dryRun: dryRunOf(dryRun, 'DeleteOptions'),

@@ -98,7 +98,7 @@ async function round(story: Story): Promise<string | undefined> {
  * version of the whole server may be one that its cache of this collection never hears of.
  */
 async function sync(story: Story): Promise<string | undefined> {
-  const { run, collection, counts } = story
+  const { run, collection } = story
   const { kind } = run.subject
   const place = kind.scope === 'Namespaced' ? { namespace: 'acme' } : {}
   const metadata = { name: `${run.prefix}-sync`, ...place, annotations: { sync: String(story.moments.length) } }
@@ -211,7 +211,7 @@ function told(story: Story, side: keyof Moment, watched: Watched): readonly unkn
   return watched.from === 'version' ? lines : inOrderOfNames(lines)
 }
 
-type Line = { readonly type: string; readonly object?: unknown; readonly isRising?: boolean }
+type Line = { readonly type: string; readonly object?: unknown; readonly isRising?: boolean | undefined }
 
 /** The current objects at the head come in any order: they are put in that of their names. */
 function inOrderOfNames(lines: readonly Line[]): readonly unknown[] {
@@ -223,7 +223,7 @@ function inOrderOfNames(lines: readonly Line[]): readonly unknown[] {
     names.add(name)
     head += 1
   }
-  const initial = lines.slice(0, head).map(({ isRising: _, ...line }) => line)
+  const initial = lines.slice(0, head).map((line) => ({ ...line, isRising: undefined }))
   const sorted = initial.sort((one, other) => (nameIn(one) < nameIn(other) ? -1 : 1))
   return [...sorted, ...lines.slice(head)]
 }

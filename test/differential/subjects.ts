@@ -8,7 +8,7 @@ import { applyDefaults } from '../../controller/api/schema/defaults.ts'
 import type { StructuralSchema } from '../../controller/api/schema/structural.ts'
 import { validate } from '../../controller/api/schema/validate.ts'
 import { KINDS } from '../../controller/kinds/kinds.ts'
-import { SUBJECTS, type Draw, type Subject } from '../apply-steps.ts'
+import { drawOf, SUBJECTS, type Draw, type Subject } from '../apply-steps.ts'
 
 type Fields = Record<string, unknown>
 
@@ -58,6 +58,16 @@ function isAccepted(kind: KindDefinition, parts: Fields): boolean {
     // Drawn values are JSON.
   } as never)
   return validate(schema, object).length === 0 && compileRules(schema)(object, undefined).length === 0
+}
+
+/** A whole spec that passes the kind's own checks; always the same one. */
+export function acceptedSpec(subject: Subject): Fields {
+  const { kind } = subject
+  for (let seed = 1; seed < TRIES; seed += 1) {
+    const drawn = subject.spec(drawOf(seed), true)
+    if (isAccepted(kind, { spec: drawn })) return drawn
+  }
+  throw new Error(`No spec of ${kind.kind} is accepted`)
 }
 
 /** Every kind of the product. */
