@@ -171,6 +171,34 @@ test('SV5 typed APIs make namespaces and events, and ask for rights', async () =
   expect(review.status?.allowed).toBe(true)
 })
 
+test('SV5 typed APIs keep Secrets and ConfigMaps, patch them strategically and list them by label', async () => {
+  const core = config.makeApiClient(k8s.CoreV1Api)
+  const metadata = { name: 'release.v1', labels: { owner: 'helm' } }
+  const made = await core.createNamespacedSecret({
+    namespace: 'acme',
+    body: { metadata, type: 'helm.sh/release.v1', stringData: { release: 'text' } },
+  })
+  expect([made.type, made.data?.['release']]).toEqual(['helm.sh/release.v1', 'dGV4dA=='])
+  const found = await core.listNamespacedSecret({ namespace: 'acme', labelSelector: 'owner=helm' })
+  expect(found.items.map((item) => item.metadata?.name)).toEqual(['release.v1'])
+  await core.createNamespacedConfigMap({
+    namespace: 'acme',
+    body: { metadata: { name: 'settings' }, data: { a: '1' } },
+  })
+  const patched = await core.patchNamespacedConfigMap(
+    { name: 'settings', namespace: 'acme', body: { data: { b: '2' } } },
+    k8s.setHeaderOptions('Content-Type', k8s.PatchStrategy.StrategicMergePatch),
+  )
+  expect(patched.data).toEqual({ a: '1', b: '2' })
+  await core.deleteNamespacedSecret({ name: 'release.v1', namespace: 'acme' })
+  expect(
+    await refusal(objects.read({ apiVersion: 'v1', kind: 'Secret', metadata: { ...metadata, namespace: 'acme' } })),
+  ).toEqual({
+    code: 404,
+    reason: 'NotFound',
+  })
+})
+
 /** What an informer tells, as `verb name`. */
 function informerOf(labelSelector: string) {
   const list = (): Promise<k8s.KubernetesListObject<Sprite>> =>
