@@ -55,6 +55,8 @@ export type Subject = {
   status(draw: Draw): Fields
   /** Spec fields that a merge patch may remove. */
   readonly removable: readonly [string, ...string[]]
+  /** Whether the spec has no fields at all: then kube-apiserver counts what it drops of it as a change. */
+  readonly hasEmptySpec?: boolean
 }
 
 const maybe = (draw: Draw, probability: number, fields: () => Fields): Fields =>
@@ -309,9 +311,13 @@ function applyStep(
   const flawed: unknown = draw.chance(0.94)
     ? config
     : draw.pick<unknown>([
-        { ...config, spec: { ...spec, nope: 1 } },
-        { ...config, spec: { ...spec, [subject.removable[0]]: 7 } },
         { ...config, metadata: { name: 'other' } },
+        ...(subject.hasEmptySpec === true
+          ? []
+          : [
+              { ...config, spec: { ...spec, nope: 1 } },
+              { ...config, spec: { ...spec, [subject.removable[0]]: 7 } },
+            ]),
         { ...config, metadata: { name, managedFields: [{ manager: 'x' }] } },
         { ...config, metadata: { name, labels: ['a'] } },
         { ...config, metadata: { name, resourceVersion: '1' } },

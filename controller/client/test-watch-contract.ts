@@ -1,5 +1,5 @@
 /** The part of the Client's contract suite on watches: order, selectors, what is lost and what is not. */
-import { expect, test } from 'vitest'
+import { expect, test, vi } from 'vitest'
 import { hasReason } from '../api/errors.ts'
 import { userKind, type User } from '../kinds/user/schema.ts'
 import type { ListQuery, WatchEvent } from './client.ts'
@@ -26,13 +26,15 @@ async function readWatch(
 /** How often a reader opens its watch anew. */
 const REOPENINGS_MAX = 50
 
+type Change = Exclude<WatchEvent<User>, { type: 'BOOKMARK' }>
+
 /** Reads `count` changes as a reconciler does: where a watch ends without an error, it goes on from the last version. */
 async function readOn(
   { client, namespace }: Room,
   from: { readonly resourceVersion: string } & ListQuery,
   count: number,
-): Promise<readonly Exclude<WatchEvent<User>, { type: 'BOOKMARK' }>[]> {
-  const seen: Exclude<WatchEvent<User>, { type: 'BOOKMARK' }>[] = []
+  seen: Change[] = [],
+): Promise<readonly Change[]> {
   let { resourceVersion } = from
   for (let opened = 0; opened < REOPENINGS_MAX && seen.length < count; opened += 1) {
     const ending = new AbortController()
@@ -157,9 +159,12 @@ function resumed(inRoom: InRoom): void {
     inRoom(async (room) => {
       const { client, key, namespace, addUser, interrupt } = room
       const { resourceVersion } = await client.list(userKind, { namespace })
-      const reading = readOn(room, { resourceVersion }, 15)
+      const seen: Change[] = []
+      const reading = readOn(room, { resourceVersion }, 15, seen)
       for (let round = 0; round < 5; round += 1) {
         await addUser(`u${round}`)
+        // What was seen before the break must not come again after it.
+        await vi.waitFor(() => expect(seen).toHaveLength(3 * round + 1), { timeout: 10_000, interval: 5 })
         await interrupt()
         // A read is tried again; a write whose connection broke may have been done, and is the caller's to repeat.
         await client.list(userKind, { namespace })

@@ -25,6 +25,7 @@ export function schemaSubject(kind: KindDefinition): Subject {
   return {
     kind,
     removable: [optional[0] ?? 'none', ...optional.slice(1)],
+    hasEmptySpec: optional.length === 0,
     spec: (draw, isWhole) => {
       const whole = draw.pick(specs)
       return isWhole ? whole : partOf(draw, whole)
