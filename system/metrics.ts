@@ -45,12 +45,14 @@ export function createMetrics(options: { readonly process?: boolean } = {}): Met
     counter: (name, help, labelNames = []) =>
       once(name, () => {
         const counter = new PromCounter({ name, help, labelNames: [...labelNames], registers: [registry] })
-        return { add: (labels = {}, by = 1) => counter.inc({ ...labels }, by) }
+        const child = childOf(labelNames, (labels) => counter.labels({ ...labels }))
+        return { add: (labels = {}, by = 1) => child(labels).inc(by) }
       }),
     gauge: (name, help, labelNames = []) =>
       once(name, () => {
         const gauge = new PromGauge({ name, help, labelNames: [...labelNames], registers: [registry] })
-        return { set: (value, labels = {}) => gauge.set({ ...labels }, value) }
+        const child = childOf(labelNames, (labels) => gauge.labels({ ...labels }))
+        return { set: (value, labels = {}) => child(labels).set(value) }
       }),
     histogram: (name, help, labelNames = [], buckets) =>
       once(name, () => {
@@ -61,8 +63,25 @@ export function createMetrics(options: { readonly process?: boolean } = {}): Met
           registers: [registry],
           ...(buckets ? { buckets: [...buckets] } : {}),
         })
-        return { observe: (value, labels = {}) => histogram.observe({ ...labels }, value) }
+        const child = childOf(labelNames, (labels) => histogram.labels({ ...labels }))
+        return { observe: (value, labels = {}) => child(labels).observe(value) }
       }),
     expose: () => registry.metrics(),
+  }
+}
+
+/** The instrument of a set of labels, made once: looking it up in prom-client costs more than counting. */
+function childOf<T>(labelNames: readonly string[], make: (labels: Labels) => T): (labels: Labels) => T {
+  const children = new Map<string, T>()
+  return (labels) => {
+    let key = ''
+    for (const name of labelNames) key += `${labels[name] ?? ''}\u0000`
+    // A label that was not declared is prom-client's to refuse.
+    for (const name in labels) if (!labelNames.includes(name)) return make(labels)
+    const known = children.get(key)
+    if (known !== undefined) return known
+    const made = make(labels)
+    children.set(key, made)
+    return made
   }
 }

@@ -1,4 +1,5 @@
 /** Decides how a response is represented from its Accept header. Pure. */
+import { memoized } from '../../system/memo.ts'
 import { ApiError } from '../api/errors.ts'
 
 /** One entry of an Accept or Content-Type header. */
@@ -29,18 +30,33 @@ const JSON_TYPES: ReadonlySet<string> = new Set(['application/json', 'applicatio
 
 /** The first representation of the list that we can give; throws NotAcceptable when there is none. */
 export function representationOf(accept: string | undefined): Representation {
-  if (accept === undefined || accept.trim() === '') return { as: 'Object' }
+  const found = accept === undefined ? OBJECT : chosen(accept)
+  if (found === false) throw notAcceptable()
+  return found
+}
+
+const OBJECT: Representation = { as: 'Object' }
+
+/** Clients send a handful of different headers, each with every request; longer ones than any of theirs are not kept. */
+const HEADERS_REMEMBERED = 200
+const HEADER_CHARS_MAX = 500
+const remembered = memoized(choose, HEADERS_REMEMBERED)
+const chosen = (accept: string) => (accept.length > HEADER_CHARS_MAX ? choose(accept) : remembered(accept))
+
+/** False when there is nothing that we can give. */
+function choose(accept: string): Representation | false {
+  if (accept.trim() === '') return OBJECT
   for (const { type, params } of parseMediaTypes(accept)) {
     if (!JSON_TYPES.has(type)) continue
     const as = params.get('as')
-    if (as === undefined) return { as: 'Object' }
+    if (as === undefined) return OBJECT
     const version = params.get('v')
     if (params.get('g') !== 'meta.k8s.io' || (version !== 'v1' && version !== 'v1beta1')) continue
     if (as === 'Table') return { as: 'Table', version }
     if (as === 'PartialObjectMetadata' || as === 'PartialObjectMetadataList')
       return { as: 'PartialObjectMetadata', version }
   }
-  throw notAcceptable()
+  return false
 }
 
 /** The version of aggregated discovery that is asked for first; undefined is legacy discovery. */

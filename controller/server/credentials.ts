@@ -14,6 +14,8 @@ const TOKEN_CHARS_MAX = 8192
 /** The credential of an Authorization header; undefined when there is none of a known scheme. */
 export function credentialOf(authorization: string | undefined): Credential | undefined {
   if (authorization === undefined || authorization.length > TOKEN_CHARS_MAX) return undefined
+  // As nearly every client writes it.
+  if (/^Bearer \S+$/.test(authorization)) return { token: authorization.slice('Bearer '.length), scheme: 'Bearer' }
   const [, scheme = '', value = ''] = /^(\S+)\s+(\S+)\s*$/.exec(authorization) ?? []
   if (scheme.toLowerCase() === 'bearer') return { token: value, scheme: 'Bearer' }
   if (scheme.toLowerCase() !== 'basic') return undefined

@@ -6,6 +6,9 @@ export type Present<T> = { [K in keyof T as undefined extends T[K] ? never : K]:
 }
 
 /** A copy of `members` without those whose value is undefined. */
-export const present = <T extends object>(members: T): Present<T> =>
-  // fromEntries loses the key types; the filter makes exactly Present<T>.
-  Object.fromEntries(Object.entries(members).filter(([, value]) => value !== undefined)) as Present<T>
+export function present<T extends object>(members: T): Present<T> {
+  const kept: Partial<T> = {}
+  for (const key in members) if (members[key] !== undefined) kept[key] = members[key]
+  // What is undefined is left out: that is exactly Present<T>.
+  return kept as Present<T>
+}

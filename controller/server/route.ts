@@ -1,4 +1,5 @@
 /** Decides what a request path asks for. Pure. */
+import { memoized } from '../../system/memo.ts'
 
 /** A path below a group version: a collection, an object or a subresource of one. */
 export type ResourcePath = {
@@ -58,8 +59,16 @@ const NAMESPACE_SUBRESOURCES: ReadonlySet<string> = new Set(['status', 'finalize
 
 const NOTHING: Route = { at: 'nothing' }
 
+/** Paths in use at once whose route is not found anew for every request; longer ones than most are not kept. */
+const PATHS_REMEMBERED = 2_000
+const PATH_CHARS_MAX = 300
+const remembered = memoized(routeIn, PATHS_REMEMBERED)
+
 /** The route of a URL path (still percent-encoded). */
-export function routeOf(pathname: string): Route {
+export const routeOf = (pathname: string): Route =>
+  pathname.length > PATH_CHARS_MAX ? routeIn(pathname) : remembered(pathname)
+
+function routeIn(pathname: string): Route {
   const segments = decodeSegments(pathname)
   if (segments === undefined) return NOTHING
   const [root, ...rest] = segments

@@ -7,6 +7,7 @@ import { hash, timingSafeEqual } from 'node:crypto'
 import { crc32 } from 'node:zlib'
 import type { Entropy } from '../../system/entropy.ts'
 import { randomHex } from '../../system/entropy.ts'
+import { memoized } from '../../system/memo.ts'
 import type { Actor } from '../api/admission.ts'
 
 /** What is stored of a token: everything but the token. */
@@ -66,28 +67,38 @@ export function keyIdOf(token: string): string | undefined {
   return checksum(`${prefix}_${keyId}_${secret}`) === check ? keyId : undefined
 }
 
-/** A token as it is looked up: its key id and its SHA-256 in lower-case hex; undefined when it is not of our form. */
-export function presentedToken(token: string): { readonly keyId: string; readonly sha256: string } | undefined {
+/** A token as it is looked up. */
+export type PresentedToken = { readonly keyId: string; readonly sha256: string }
+
+/** Tokens in use at once whose hash is not computed for every request. */
+const TOKENS_REMEMBERED = 1_000
+
+/** False for what is not of our form: it is remembered too. */
+const readToken = memoized((token: string): PresentedToken | false => {
   const keyId = keyIdOf(token)
-  return keyId === undefined ? undefined : { keyId, sha256: sha256(token).toString('hex') }
-}
+  return keyId === undefined ? false : { keyId, sha256: sha256(token).toString('hex') }
+}, TOKENS_REMEMBERED)
+
+/** A token as it is looked up: its key id and its SHA-256 in lower-case hex; undefined when it is not of our form. */
+export const presentedToken = (token: string): PresentedToken | undefined =>
+  token.length > TOKEN_CHARS_MAX ? undefined : readToken(token) || undefined
 
 /** A set that holds these records. */
 export function createTokenSet(records: readonly TokenRecord[] = []): TokenSet {
   const byKeyId = new Map<string, TokenRecord>(records.map((record) => [record.keyId, record]))
   return {
     authenticate: (token) => {
-      const keyId = keyIdOf(token)
-      const record = keyId === undefined ? undefined : byKeyId.get(keyId)
-      return record && sameHash(record.sha256, sha256(token)) ? record.actor : undefined
+      const presented = presentedToken(token)
+      const record = presented && byKeyId.get(presented.keyId)
+      return record && sameHash(record.sha256, presented.sha256) ? record.actor : undefined
     },
     add: (record) => void byKeyId.set(record.keyId, record),
     revoke: (keyId) => byKeyId.delete(keyId),
   }
 }
 
-function sameHash(storedHex: string, actual: Buffer): boolean {
-  const stored = Buffer.from(storedHex, 'hex')
+function sameHash(storedHex: string, actualHex: string): boolean {
+  const [stored, actual] = [Buffer.from(storedHex), Buffer.from(actualHex)]
   // timingSafeEqual throws on unequal lengths.
   return stored.length === actual.length && timingSafeEqual(stored, actual)
 }
