@@ -13,6 +13,7 @@
  *      A tenant without an app has an empty, complete list.
  *  MP6 No call is retried inside the adapter, except reads; every call honours its signal and a deadline of its own.
  *      A read that failed on the way is Unavailable: it has no outcome that could be unknown.
+ *  MP8 A call may say how urgent it is and by when it must be over; an adapter without rates and leases need not listen.
  *  MP7 Nothing that does not carry our control plane's stamp is ever started, stopped or destroyed: NameConflict.
  */
 
@@ -118,7 +119,7 @@ export const PROVIDER_ERROR_REASONS = [
 /** Why a call to the provider failed. */
 export type ProviderErrorReason = (typeof PROVIDER_ERROR_REASONS)[number]
 
-/** A failure of the provider. `requestId` is Fly's, for its support. */
+/** A failure of the provider. `requestId` is Fly's, for its support; the message has it too. */
 export class ProviderError extends Error {
   override readonly name = 'ProviderError'
   readonly reason: ProviderErrorReason
@@ -137,15 +138,23 @@ export class ProviderError extends Error {
   }
 }
 
+/** How one call is made; every part may be left out. */
+export type CallOptions = {
+  /** Weight of the tenant's plan: of those who wait for the same rate the heavier goes first. Default 1. */
+  readonly priority?: number
+  /** Ms within which the whole call must be over, for example what is left of the caller's lease. */
+  readonly deadlineMs?: number
+}
+
 /** The port to a machine API; its rules stand above. */
 export interface MachineProvider {
-  list(tenant: string, signal?: AbortSignal): Promise<MachineList>
-  get(ref: MachineRef, signal?: AbortSignal): Promise<Machine | undefined>
-  create(spec: MachineSpec, signal?: AbortSignal): Promise<Machine>
-  start(ref: MachineRef, signal?: AbortSignal): Promise<void>
-  stop(ref: MachineRef, signal?: AbortSignal): Promise<void>
+  list(tenant: string, signal?: AbortSignal, options?: CallOptions): Promise<MachineList>
+  get(ref: MachineRef, signal?: AbortSignal, options?: CallOptions): Promise<Machine | undefined>
+  create(spec: MachineSpec, signal?: AbortSignal, options?: CallOptions): Promise<Machine>
+  start(ref: MachineRef, signal?: AbortSignal, options?: CallOptions): Promise<void>
+  stop(ref: MachineRef, signal?: AbortSignal, options?: CallOptions): Promise<void>
   /** Removes the machine, running or not. Resolves when the provider has accepted; absence is seen by get. */
-  destroy(ref: MachineRef, signal?: AbortSignal): Promise<void>
+  destroy(ref: MachineRef, signal?: AbortSignal, options?: CallOptions): Promise<void>
   /** Removes what the tenant has at the provider besides machines (its app); an app with machines of ours is left. */
   removeTenant(tenant: string, signal?: AbortSignal): Promise<void>
 }

@@ -4,12 +4,15 @@ import { ProviderError } from '../machines.ts'
 import { flyError, isAbsent, type FlyCall, type FlyHttp, type FlyReply } from './http.ts'
 import { appSchema } from './replies.ts'
 
+/** How one call goes: until when, and for whom. */
+type Bounds = { readonly signal: AbortSignal; readonly priority?: number }
+
 /** The apps of our organization, as far as creates and removals need them. */
 export interface FlyApps {
   /** Resolves when the app exists and belongs to our organization; NameConflict when another holds the name. */
-  ensure(app: string, signal?: AbortSignal): Promise<void>
+  ensure(app: string, bounds: Bounds): Promise<void>
   /** Deletes the app; one that does not exist is success. */
-  remove(app: string, signal?: AbortSignal): Promise<void>
+  remove(app: string, bounds: Bounds): Promise<void>
   /** The provider has said that it does not know the app: look again before the next create. */
   forget(app: string): void
   /** True within a minute of our creating it: until then a 404 or a 401 may only mean "not seen everywhere yet". */
@@ -19,44 +22,64 @@ export interface FlyApps {
 const FRESH_MS = 60_000
 const KNOWN_APPS_MAX = 20_000
 
+/** When we made which app. */
+export type AppAges = {
+  readonly made: (app: string) => void
+  readonly removed: (app: string) => void
+  /** True within a minute of our making it: until then a 404 or a 401 may only mean "not seen everywhere yet". */
+  readonly isFresh: (app: string) => boolean
+}
+
+/** Ages of the apps made from now on. */
+export function createAppAges(clock: Clock): AppAges {
+  const madeAtMs = new Map<string, number>()
+  return {
+    made: (app) => {
+      const nowMs = clock.monotonic()
+      for (const [old, oldAtMs] of madeAtMs) if (nowMs - oldAtMs >= FRESH_MS) madeAtMs.delete(old)
+      madeAtMs.set(app, nowMs)
+    },
+    removed: (app) => {
+      madeAtMs.delete(app)
+    },
+    isFresh: (app) => clock.monotonic() - (madeAtMs.get(app) ?? -Infinity) < FRESH_MS,
+  }
+}
+
 /** What the apps are asked through. */
-export type FlyAppsOptions = { readonly http: FlyHttp; readonly orgSlug: string; readonly clock: Clock }
+export type FlyAppsOptions = { readonly http: FlyHttp; readonly orgSlug: string; readonly ages: AppAges }
 
 /** Apps of one organization; what it has seen to exist it does not ask again. */
-export function createFlyApps({ http, orgSlug, clock }: FlyAppsOptions): FlyApps {
+export function createFlyApps({ http, orgSlug, ages }: FlyAppsOptions): FlyApps {
   const known = new Set<string>()
-  const createdAtMs = new Map<string, number>()
   const underWay = new Map<string, Promise<void>>()
 
-  const establish = async (app: string, signal: AbortSignal | undefined): Promise<void> => {
-    if (!(await exists({ http, app, orgSlug, signal }))) {
-      const isNew = await create({ http, app, orgSlug, signal })
-      if (isNew) remember(createdAtMs, app, clock.monotonic())
+  const establish = async (app: string, bounds: Bounds): Promise<void> => {
+    if (!(await exists({ http, app, orgSlug, bounds }))) {
+      const isNew = await create({ http, app, orgSlug, bounds })
+      if (isNew) ages.made(app)
     }
     if (known.size >= KNOWN_APPS_MAX) known.clear()
     known.add(app)
   }
   return {
-    ensure: (app, signal) => {
+    ensure: (app, bounds) => {
       if (known.has(app)) return Promise.resolve()
       const running = underWay.get(app)
       if (running) return running
-      const started = establish(app, signal).finally(() => underWay.delete(app))
+      const started = establish(app, bounds).finally(() => underWay.delete(app))
       underWay.set(app, started)
       return started
     },
-    remove: async (app, signal) => {
+    remove: async (app, bounds) => {
       known.delete(app)
-      createdAtMs.delete(app)
-      await http({ action: 'deleteApp', method: 'DELETE', path: appPath(app), app, signal, tolerate: [404] })
+      ages.removed(app)
+      await http({ action: 'deleteApp', method: 'DELETE', path: appPath(app), app, tolerate: [404], ...bounds })
     },
     forget: (app) => {
       known.delete(app)
     },
-    isFresh: (app) => {
-      const atMs = createdAtMs.get(app)
-      return atMs !== undefined && clock.monotonic() - atMs < FRESH_MS
-    },
+    isFresh: ages.isFresh,
   }
 }
 
@@ -67,11 +90,11 @@ type Ask = {
   readonly http: FlyHttp
   readonly app: string
   readonly orgSlug: string
-  readonly signal: AbortSignal | undefined
+  readonly bounds: Bounds
 }
 
-async function exists({ http, app, orgSlug, signal }: Ask): Promise<boolean> {
-  const call: FlyCall = { action: 'getApp', method: 'GET', path: appPath(app), app, signal, tolerate: [404] }
+async function exists({ http, app, orgSlug, bounds }: Ask): Promise<boolean> {
+  const call: FlyCall = { action: 'getApp', method: 'GET', path: appPath(app), app, tolerate: [404], ...bounds }
   const reply = await http(call)
   if (isAbsent(call, reply)) return false
   assertOurs(call, reply, orgSlug)
@@ -80,11 +103,11 @@ async function exists({ http, app, orgSlug, signal }: Ask): Promise<boolean> {
 
 /** False when the app was there after all: another of us was faster. */
 async function create(ask: Ask): Promise<boolean> {
-  const { http, app, orgSlug, signal } = ask
+  const { http, app, orgSlug, bounds } = ask
   // A network of its own: on the organization's default one, tenants could reach each other.
   const body = { name: app, org_slug: orgSlug, network: app, enable_subdomains: false }
   try {
-    await http({ action: 'createApp', method: 'POST', path: '/v1/apps', app, body, signal })
+    await http({ action: 'createApp', method: 'POST', path: '/v1/apps', app, body, ...bounds })
     return true
   } catch (error) {
     const taken = error instanceof ProviderError && ['NameConflict', 'InvalidSpec', 'NotReady'].includes(error.reason)
@@ -99,9 +122,4 @@ function assertOurs(call: FlyCall, reply: FlyReply, orgSlug: string): void {
   const slug = found.data.organization?.slug
   if (slug === undefined || slug === null || slug === orgSlug) return
   throw new ProviderError('NameConflict', `App "${call.app}" belongs to organization "${slug}", not to "${orgSlug}"`)
-}
-
-function remember(times: Map<string, number>, app: string, atMs: number): void {
-  for (const [old, oldAtMs] of times) if (atMs - oldAtMs >= FRESH_MS) times.delete(old)
-  times.set(app, atMs)
 }

@@ -2,10 +2,22 @@
 import type { ProviderErrorReason } from '../machines.ts'
 
 /** What we asked for; a read has no effect, so that its failure leaves nothing unknown. */
-export type FlyAction = 'list' | 'get' | 'create' | 'start' | 'stop' | 'destroy' | 'getApp' | 'createApp' | 'deleteApp'
+export type FlyAction =
+  | 'list'
+  | 'listFleet'
+  | 'get'
+  | 'create'
+  | 'start'
+  | 'stop'
+  | 'destroy'
+  | 'getApp'
+  | 'createApp'
+  | 'deleteApp'
+
+const READS: ReadonlySet<FlyAction> = new Set(['list', 'listFleet', 'get', 'getApp'])
 
 /** True for actions that change nothing. */
-export const isRead = (action: FlyAction): boolean => action === 'list' || action === 'get' || action === 'getApp'
+export const isRead = (action: FlyAction): boolean => READS.has(action)
 
 /** A reply that is not a success. `code` is the body's `status`, `text` its `error`. */
 export type FlyRefusal = {
@@ -26,8 +38,8 @@ type TextRow = { readonly status: number; readonly text: RegExp; readonly reason
 
 /** Texts seen in the wild, read only when the body has no code of its own. First match wins. */
 const TEXTS: readonly TextRow[] = [
-  // A tag that was pushed seconds ago; the registry catches up within about 10 s.
-  { status: 400, text: /MANIFEST_UNKNOWN|manifest unknown/i, reason: 'NotReady' },
+  // Also of a tag that was pushed seconds ago: the caller's back-off is short at first.
+  { status: 400, text: /MANIFEST_UNKNOWN|manifest unknown/i, reason: 'InvalidSpec' },
   { status: 400, text: /unique machine name violation|already exists with name/i, reason: 'NameConflict' },
   { status: 400, text: /no capacity|insufficient (?:capacity|resources)/i, reason: 'NoCapacity' },
   { status: 403, text: /quota/i, reason: 'QuotaExceeded' },
@@ -69,6 +81,10 @@ function byText(refusal: FlyRefusal): ProviderErrorReason | undefined {
   const text = refusal.text ?? ''
   return TEXTS.find((row) => row.status === refusal.status && row.text.test(text))?.reason
 }
+
+/** Whether another region may take what this one refused: it has no room, or the quota is of the region (403). */
+export const mayTakeElsewhere = (reason: ProviderErrorReason, status: number): boolean =>
+  reason === 'NoCapacity' || (reason === 'QuotaExceeded' && status === 403)
 
 /** What a start means that answered 200 with `status: "error"`: by its text as a 409's, else not ready. */
 export const classifyStartError = (text: string): ProviderErrorReason =>

@@ -4,6 +4,7 @@ import type { Log } from '../../../system/log.ts'
 import type { Metrics } from '../../../system/metrics.ts'
 import { ProviderError, type ProviderErrorReason } from '../machines.ts'
 import { classify, classifyTransport, isRead, retryAfterMs, type FlyAction } from './classify.ts'
+import type { CircuitBreaker } from './breaker.ts'
 import type { Pace } from './pace.ts'
 import { authorization, errorSchema } from './replies.ts'
 
@@ -14,10 +15,18 @@ export type FlyHttpOptions = {
   readonly clock: Clock
   readonly log: Log
   readonly pace: Pace
+  readonly breaker: CircuitBreaker
+  /** Whether the app was made so lately that Fly may not know it everywhere: a 401 says nothing then. */
+  readonly isFresh: (app: string) => boolean
+  /** What is left of the leader's lease: no change is sent that could outlast it. */
+  readonly lease?: LeaseLeft
   readonly requestTimeoutMs: number
   readonly fetch: typeof globalThis.fetch
   readonly metrics?: Metrics
 }
+
+/** How long this process may still act; 0 when it may not. */
+export type LeaseLeft = { remainingMs(): number }
 
 /** One request to be sent. */
 export type FlyCall = {
@@ -32,6 +41,11 @@ export type FlyCall = {
   /** Statuses besides 2xx that the caller reads itself. */
   readonly tolerate?: readonly number[]
   readonly signal?: AbortSignal | undefined
+  /** For the pace: who asks, and with which weight. */
+  readonly claimant?: string
+  readonly priority?: number | undefined
+  /** The caller asks another region next: a quota that this one is over opens no circuit. */
+  readonly movesOn?: boolean
 }
 
 /** A reply: `json` is undefined where the body was empty or no JSON. */
@@ -42,6 +56,8 @@ export type FlyReply = {
   readonly text: string
   readonly requestId: string | undefined
   readonly retryAfter: string | null
+  /** What it means as an error; undefined for 2xx. */
+  readonly failure?: ProviderError | undefined
 }
 
 /** Sends one call; gives success and tolerated replies, throws ProviderError for all else. Never retries. */
@@ -60,24 +76,42 @@ export function createFlyHttp(options: FlyHttpOptions): FlyHttp {
   ])
   return async (call) => {
     const subject = call.machine === undefined ? call.app : `${call.app}/${call.machine}`
-    await waitTurn(options, call, subject)
+    options.breaker.enter(call)
     const startedMs = options.clock.monotonic()
     let outcome = 'error'
     try {
+      await waitTurn(options, call, subject)
       const reply = await send(options, call, cookies)
       outcome = String(reply.status)
-      if (reply.status === 429) options.pace.slowDown(call.action, subject, retryAfterMs(reply.retryAfter))
-      if ((reply.status >= 200 && reply.status < 300) || call.tolerate?.includes(reply.status)) return reply
-      throw refusal(call, reply)
+      if (reply.status === 429) options.pace.slowDown({ ...call, subject }, retryAfterMs(reply.retryAfter))
+      const failure = failureOf(options, call, reply)
+      if (failure === undefined) return reply
+      if (call.tolerate?.includes(reply.status)) return { ...reply, failure }
+      throw failure
+    } catch (error) {
+      // What never got an answer says nothing about the circuit, but a probe is over.
+      if (outcome === 'error' && error instanceof ProviderError) options.breaker.leave(call, error)
+      throw error
     } finally {
       seconds?.observe((options.clock.monotonic() - startedMs) / 1_000, { action: call.action, status: outcome })
     }
   }
 }
 
+/** The error of an answer that is not a success, with what the circuits make of it. */
+function failureOf(options: FlyHttpOptions, call: FlyCall, reply: FlyReply): ProviderError | undefined {
+  const failure = reply.status >= 200 && reply.status < 300 ? undefined : refusal(call, reply)
+  const isEarly = failure?.reason === 'CredentialsInvalid' && options.isFresh(call.app)
+  const isOfRegion = failure?.reason === 'QuotaExceeded' && reply.status === 403 && call.movesOn === true
+  if (!isEarly && !isOfRegion) return options.breaker.leave(call, failure)
+  options.breaker.leave(call, undefined)
+  return failure
+}
+
 async function waitTurn(options: FlyHttpOptions, call: FlyCall, subject: string): Promise<void> {
   try {
-    await options.pace.turn(call.action, subject, call.signal)
+    const { action, claimant, priority, signal } = call
+    await options.pace.turn({ action, subject, claimant, priority, signal })
     call.signal?.throwIfAborted()
   } catch (error) {
     if (error instanceof ProviderError) throw error
@@ -88,8 +122,9 @@ async function waitTurn(options: FlyHttpOptions, call: FlyCall, subject: string)
 }
 
 async function send(options: FlyHttpOptions, call: FlyCall, cookies: Map<string, string>): Promise<FlyReply> {
+  const timeoutMs = timeoutOf(options, call)
   const deadline = new AbortController()
-  const cancel = options.clock.after(options.requestTimeoutMs, () => deadline.abort(), { background: true })
+  const cancel = options.clock.after(timeoutMs, () => deadline.abort(), { background: true })
   const signal = call.signal ? AbortSignal.any([deadline.signal, call.signal]) : deadline.signal
   try {
     const response = await options.fetch(new URL(call.path, options.baseUrl), {
@@ -104,11 +139,22 @@ async function send(options: FlyHttpOptions, call: FlyCall, cookies: Map<string,
   } catch (error) {
     if (error instanceof ProviderError) throw withReason(error, call)
     const reason = classifyTransport(call.action, errorCodes(error))
-    const why = deadline.signal.aborted ? `no answer within ${options.requestTimeoutMs} ms` : messageOf(error)
+    const why = deadline.signal.aborted ? `no answer within ${timeoutMs} ms` : messageOf(error)
     throw new ProviderError(reason, `Cannot ${verb(call)}: ${why}`, { cause: error })
   } finally {
     cancel()
   }
+}
+
+/** Shorter than anything is answered in: such a request would only leave an unknown outcome. */
+const TIMEOUT_MS_MIN = 500
+
+/** A change must be over, one way or the other, while its sender still leads. */
+function timeoutOf({ lease, requestTimeoutMs }: FlyHttpOptions, call: FlyCall): number {
+  if (lease === undefined || isRead(call.action)) return requestTimeoutMs
+  const leftMs = Math.floor(lease.remainingMs())
+  if (leftMs >= TIMEOUT_MS_MIN) return Math.min(requestTimeoutMs, leftMs)
+  throw new ProviderError('Unavailable', `Did not ${verb(call)}: leadership ends in ${Math.max(0, leftMs)} ms`)
 }
 
 function headersOf(options: FlyHttpOptions, call: FlyCall, cookies: Map<string, string>): Record<string, string> {
@@ -151,7 +197,11 @@ async function readBounded(response: Response, requestId: string | undefined): P
   for await (const chunk of response.body as unknown as AsyncIterable<Uint8Array>) {
     sizeBytes += chunk.byteLength
     if (sizeBytes > BODY_BYTES_MAX)
-      throw new ProviderError('Unexpected', `Reply is larger than ${BODY_BYTES_MAX} bytes`, withId(requestId))
+      throw new ProviderError(
+        'Unexpected',
+        `Reply is larger than ${BODY_BYTES_MAX} bytes${inWords(requestId)}`,
+        withId(requestId),
+      )
     chunks.push(chunk)
   }
   return Buffer.concat(chunks).toString('utf8')
@@ -198,10 +248,14 @@ export function flyError(
 ): ProviderError {
   const words = why.replaceAll(/\s+/g, ' ').slice(0, ERROR_TEXT_CHARS_MAX)
   const waitMs = retryAfterMs(reply.retryAfter)
-  return new ProviderError(reason, `Cannot ${verb(call)}: Fly answered ${reply.status} "${words}"`, {
-    ...withId(reply.requestId),
-    ...(waitMs === undefined ? {} : { retryAfterMs: waitMs }),
-  })
+  return new ProviderError(
+    reason,
+    `Cannot ${verb(call)}: Fly answered ${reply.status} "${words}"${inWords(reply.requestId)}`,
+    {
+      ...withId(reply.requestId),
+      ...(waitMs === undefined ? {} : { retryAfterMs: waitMs }),
+    },
+  )
 }
 
 const verb = (call: FlyCall): string =>
@@ -210,9 +264,14 @@ const verb = (call: FlyCall): string =>
 const withId = (requestId: string | undefined): { readonly requestId?: string } =>
   requestId === undefined ? {} : { requestId }
 
+const inWords = (requestId: string | undefined): string =>
+  requestId === undefined ? '' : ` (fly-request-id ${requestId})`
+
 /** A body too large is unexpected on a read; on a write the effect may stand. */
 const withReason = (error: ProviderError, call: FlyCall): ProviderError =>
-  isRead(call.action) ? error : new ProviderError('OutcomeUnknown', error.message, { cause: error })
+  isRead(call.action)
+    ? error
+    : new ProviderError('OutcomeUnknown', error.message, { cause: error, ...withId(error.requestId) })
 
 const messageOf = (error: unknown): string => {
   const cause = error instanceof Error && error.cause instanceof Error ? error.cause : error

@@ -16,7 +16,7 @@ type Row = readonly [
 
 const ROWS: readonly Row[] = [
   ['bad config', { status: 400, text: 'invalid config.guest.memory_mb, minimum required 256 MiB' }, 'InvalidSpec'],
-  ['fresh tag', { status: 400, text: 'failed to get manifest: MANIFEST_UNKNOWN' }, 'NotReady'],
+  ['unknown tag', { status: 400, text: 'failed to get manifest: MANIFEST_UNKNOWN' }, 'InvalidSpec'],
   ['400 without room', { status: 400, text: 'no capacity in region iad' }, 'NoCapacity'],
   ['bad token', { status: 401, text: 'unauthorized' }, 'CredentialsInvalid'],
   ['no right', { status: 403, text: 'forbidden' }, 'CredentialsInvalid'],
