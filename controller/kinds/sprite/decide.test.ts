@@ -280,6 +280,57 @@ describe('a sprite whose create is not answered', () => {
     ],
   })
 
+  describe('and was refused as a spec that cannot be', () => {
+    const answered = without(intended, 'attemptTime')
+    const stalled = {
+      conditions: [
+        {
+          type: 'Stalled',
+          status: 'True' as const,
+          reason: 'InvalidSpec',
+          message: 'No',
+          lastTransitionTime: TEST_NOW,
+        },
+      ],
+    }
+    const refused = (machine = answered, metadata = {}) =>
+      heldSprite({ phase: 'Starting', incarnation: 1, machine, ...stalled }, { metadata })
+    const changed = configOf({ specHash: 'h2' })
+    check({
+      'SPR45 gives another name to another spec at once': [
+        { sprite: refused(), assignedWork: 1, slot: HELD, observation: unanswered, config: changed },
+        '- | Starting | Create | False Starting',
+      ],
+      'SPR45 ends at once when nobody wants it': [
+        { sprite: refused(answered, DELETING), slot: HELD, observation: unanswered },
+        '- | Draining | - | False Deleting',
+      ],
+      'SPR45 is sent again as long as nothing has changed': [
+        { sprite: refused(), assignedWork: 1, slot: HELD, observation: unanswered },
+        '- | Starting | Create | nothing',
+      ],
+      'SPR45 is looked for while an attempt may still take effect': [
+        {
+          sprite: refused({ ...answered, unansweredTime: ago(10_000) }, DELETING),
+          slot: HELD,
+          observation: unanswered,
+        },
+        '- | Draining | Destroy | False Deleting',
+      ],
+    })
+
+    test('SPR45 the next one has the next incarnation and the new hash', () => {
+      const world = worldOf({
+        sprite: refused(),
+        assignedWork: 1,
+        slot: HELD,
+        observation: unanswered,
+        config: changed,
+      })
+      expect(decideSprite(world).machine).toMatchObject({ incarnation: 2, specHash: 'h2' })
+    })
+  })
+
   test('SPR7 a cut attempt counts as unanswered: it may still take effect', () => {
     const sprite = starting({ ...intended, attemptTime: ago(6_000) })
     const { machine } = decideSprite(worldOf({ sprite, assignedWork: 1, slot: HELD, observation: unanswered }))

@@ -80,7 +80,11 @@ function withMachine(world: SpriteWorld, want: Want, machine: KnownMachine): Spr
         actions: [],
         phase: world.sprite.status?.phase ?? 'Pending',
         machine,
-        conditions: unknown('ProviderUnavailable', `Cannot see machine ${machine.name}: ${observation.message}`),
+        conditions: unknown(
+          // Somebody has to act on this one; all else passes.
+          observation.reason === 'CredentialsInvalid' ? 'CredentialsInvalid' : 'ProviderUnavailable',
+          `Cannot see machine ${machine.name}: ${observation.message}`,
+        ),
         requeueAfterMs: world.deadlines.confirmMs,
         requeueReason: 'provider-unavailable',
       }

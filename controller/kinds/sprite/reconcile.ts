@@ -3,7 +3,7 @@ import { hasReason } from '../../api/errors.ts'
 import { keyOf, type Key, type KubeObject } from '../../api/object.ts'
 import type { Bus } from '../../bus/bus.ts'
 import { DONE, watchOf, type ControllerOptions, type Outcome, type Recorder } from '../../engine/types.ts'
-import { ProviderError, type MachineSpec } from '../../providers/machines.ts'
+import { ProviderError, type CallOptions, type MachineSpec } from '../../providers/machines.ts'
 import { spriteInbox } from '../../../protocol/channels.ts'
 import { unreachable } from '../../../system/assert.ts'
 import { personaKind } from '../persona/schema.ts'
@@ -113,19 +113,22 @@ async function reconcileSprite(ports: SpritePorts, key: Key, signal: AbortSignal
   const isPrelude = decision.actions.some((action) => action.do === 'holdFinalizer')
   if (!isPrelude) await writeStatus(ports, { world, decision, outcome }, signal)
   // The engine backs off; the status says already why.
-  if (failure !== undefined && failure.retryAfterMs === undefined) throw traceable(failure)
-  if (failure?.retryAfterMs !== undefined) return { requeueAfterMs: failure.retryAfterMs, requeueReason: 'retry-after' }
+  if (failure !== undefined && failure.retryAfterMs === undefined) throw failure
+  if (failure?.retryAfterMs !== undefined)
+    return { requeueAfterMs: patienceMs(decision, failure.retryAfterMs), requeueReason: 'retry-after' }
   if (outcome.created !== undefined) return { requeueAfterMs: 0, requeueReason: 'created' }
   return decision.requeueAfterMs === undefined
     ? DONE
     : { requeueAfterMs: decision.requeueAfterMs, requeueReason: decision.requeueReason ?? 'wait' }
 }
 
-/** What the log says of a failure has the provider's request id, for its support. */
-const traceable = (failure: ProviderError): ProviderError =>
-  failure.requestId === undefined
-    ? failure
-    : new ProviderError(failure.reason, `${failure.message} (fly-request-id ${failure.requestId})`, { cause: failure })
+/** What is on its way out is looked at as often as ever: only its calls wait, not its end. */
+const patienceMs = ({ machine, requeueAfterMs }: SpriteDecision, retryAfterMs: number): number =>
+  machine?.intent === 'Destroy' && requeueAfterMs !== undefined
+    ? Math.max(requeueAfterMs, Math.min(retryAfterMs, OUTGOING_MS_MAX))
+    : retryAfterMs
+
+const OUTGOING_MS_MAX = 10_000
 
 async function writeStatus(
   ports: SpritePorts,
@@ -159,7 +162,6 @@ async function act(
       outcome = { ...outcome, ...(await perform(ports, { world: pass.world, action }, signal)) }
     } catch (error) {
       if (!(error instanceof ProviderError)) throw error
-      // Without the request id: it differs from try to try, and each would be a write. The log has it.
       return { outcome: { error: { reason: error.reason, message: error.message } }, failure: error }
     }
   }
@@ -186,15 +188,15 @@ async function perform(
       return await create(ports, { world, action }, signal)
     case 'start':
       if (!(await maySetUp(ports.client, identity, signal))) return {}
-      await ports.provider.start({ tenant, id: action.id }, signal)
+      await ports.provider.start({ tenant, id: action.id }, signal, weightOf(world))
       return {}
     case 'stop':
-      await ports.provider.stop({ tenant, id: action.id }, signal)
+      await ports.provider.stop({ tenant, id: action.id }, signal, weightOf(world))
       return {}
     case 'destroy':
       if (!action.isTombstoned && !ports.brake.allow(world.nowMs, ports.cache.list(spriteKind).length))
         return { isBraked: true }
-      await ports.provider.destroy({ tenant, id: action.id }, signal)
+      await ports.provider.destroy({ tenant, id: action.id }, signal, weightOf(world))
       return {}
     case 'drain':
       await ports.bus.publish(spriteInbox(tenant, world.sprite.metadata.name), { type: 'drain' })
@@ -203,6 +205,9 @@ async function perform(
       return unreachable(action)
   }
 }
+
+/** Of those who wait for the provider's rate the plan with the higher priority goes first. */
+const weightOf = ({ tenant }: SpriteWorld): CallOptions => ({ priority: tenant?.status?.limits?.priority ?? 1 })
 
 type CreateStep = { readonly world: SpriteWorld; readonly action: Extract<SpriteAction, { do: 'create' }> }
 
@@ -230,7 +235,7 @@ async function create(ports: SpritePorts, step: CreateStep, signal: AbortSignal)
     autoDestroy: config.autoDestroy,
     stopTimeoutSeconds: ports.stopTimeoutSeconds,
   }
-  return { created: await ports.provider.create(spec, signal) }
+  return { created: await ports.provider.create(spec, signal, weightOf(step.world)) }
 }
 
 async function setFinalizer(

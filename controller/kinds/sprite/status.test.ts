@@ -62,6 +62,27 @@ describe('the provider’s errors', () => {
   })
 })
 
+describe('Fly’s request id', () => {
+  const words = (id: string, more = ''): string =>
+    `Cannot create in app "a": Fly answered 401 (fly-request-id ${id}) "no"${more}`
+  const refused = (world: SpriteWorld, message: string) =>
+    after(world, { error: { reason: 'CredentialsInvalid', message } })
+  const said = (status: ReturnType<typeof after>) => findCondition(status.conditions, 'Ready')?.message
+
+  test('SPR44 stands in the condition, and a later one of the same refusal is no change', () => {
+    const first = refused(createWorld(), words('one'))
+    expect(said(first)).toBe(words('one'))
+    const world = createWorld()
+    const standing = { ...world, sprite: { ...world.sprite, status: { ...world.sprite.status, ...first } } }
+    expect(said(refused(standing, words('two')))).toBe(words('one'))
+    expect(said(refused(standing, words('two').replace('"no"', '"never"')))).toContain('two')
+    const long = 'x'.repeat(300)
+    const cut = { ...standing.sprite.status, conditions: refused(standing, words('three', long)).conditions }
+    const again = { ...standing, sprite: { ...standing.sprite, status: cut } }
+    expect(said(refused(again, words('a-longer-one', long)))).toContain('three')
+  })
+})
+
 test('SPR41 a created machine is known by its id, and runs', () => {
   const status = after(createWorld(), { created: shown('created', { image: 'sprite:1@sha256:1' }) })
   expect(status).toMatchObject({

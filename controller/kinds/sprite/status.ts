@@ -1,6 +1,6 @@
 /** Decides the status of a sprite from what was decided and what came of it. Pure. */
 import { mergeConditions, type ConditionPatch } from '../../api/conditions.ts'
-import { isTerminalReason, reasonOf } from './provider-reasons.ts'
+import { isTerminalReason, reasonOf, withStandingRequestId } from './provider-reasons.ts'
 import type { Machine, ProviderErrorReason } from '../../providers/machines.ts'
 import { microTimestamp, timestamp } from '../../../system/timestamp.ts'
 import { servedWakeMs } from './asks.ts'
@@ -19,7 +19,8 @@ export type ActOutcome = {
 export function spriteStatus(world: SpriteWorld, decision: SpriteDecision, outcome: ActOutcome): SpriteStatus {
   const before = world.sprite.status ?? {}
   const machine = machineAfter(world, decision, outcome)
-  const conditions = mergeConditions(before.conditions, conditionsAfter(decision, outcome), {
+  const said = withStandingRequestId(before.conditions, conditionsAfter(decision, outcome))
+  const conditions = mergeConditions(before.conditions, said, {
     generation: world.sprite.metadata.generation,
     now: world.now,
   })

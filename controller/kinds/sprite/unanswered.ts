@@ -1,6 +1,6 @@
 /** Decides about a machine whose create was meant, and perhaps made, but whose answer never came. Pure. */
 import { isDeleting } from '../../api/object.ts'
-import { reconciling } from '../../api/conditions.ts'
+import { findCondition, reconciling } from '../../api/conditions.ts'
 import type { MachineConfig } from './machine-spec.ts'
 import type { SpriteMachine } from './schema.ts'
 import { attempting } from './attempt.ts'
@@ -24,6 +24,8 @@ export function unanswered(world: SpriteWorld, want: Want, machine: SpriteMachin
       requeueReason: 'machine-adopted',
     }
   }
+  if (wasNeverMade(world, machine) && !(want.wants && world.config?.specHash === machine.specHash))
+    return { ...afterLoss(world, machine, { isClean: true }), requeueReason: 'spec-refused' }
   if (want.wants && machine.intent === 'Create' && world.slot.holder !== undefined && world.config !== undefined)
     return attempting(world, sameCreate(machine, world.config), {
       actions: [],
@@ -35,6 +37,13 @@ export function unanswered(world: SpriteWorld, want: Want, machine: SpriteMachin
     })
   return abandonedCreate(world, machine)
 }
+
+/** Every attempt was answered, the last one with "this cannot be": the name is nobody's, and another spec gets another one. */
+const wasNeverMade = (world: SpriteWorld, machine: SpriteMachine): boolean =>
+  machine.intent === 'Create' &&
+  machine.attemptTime === undefined &&
+  machine.unansweredTime === undefined &&
+  findCondition(world.sprite.status?.conditions, 'Stalled')?.reason === 'InvalidSpec'
 
 /**
  * Nobody wants the machine any more, but it may exist. No list proves that it does not: the same create is repeated,

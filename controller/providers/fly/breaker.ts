@@ -42,8 +42,8 @@ export function createCircuitBreaker(clock: Clock): CircuitBreaker {
         return circuit === undefined ? [] : [{ key, circuit }]
       })
       for (const { circuit } of circuits) {
-        if (nowMs < circuit.untilMs) throw paused(circuit, call, circuit.untilMs - nowMs)
-        if (circuit.isProbing) throw paused(circuit, call, 1_000)
+        if (nowMs < circuit.untilMs) throw paused(circuit, circuit.untilMs - nowMs)
+        if (circuit.isProbing) throw paused(circuit, 1_000)
       }
       for (const { key, circuit } of circuits) open.set(key, { ...circuit, isProbing: true })
     },
@@ -55,7 +55,7 @@ export function createCircuitBreaker(clock: Clock): CircuitBreaker {
           const next = opened(circuit, { error, kind, nowMs: clock.monotonic() })
           if (open.size >= CIRCUITS_MAX) open.clear()
           open.set(key, next)
-          told = paused(next, call, next.waitMs)
+          told = paused(next, next.waitMs)
         } else if (circuit !== undefined && saysNothing(error)) open.set(key, { ...circuit, isProbing: false })
         else open.delete(key)
       }
@@ -88,10 +88,8 @@ function opened(
   return { error: before?.error ?? by.error, waitMs, untilMs: by.nowMs + waitMs, isProbing: false }
 }
 
-function paused({ error }: Circuit, { app, action }: CircuitCall, retryAfterMs: number): ProviderError {
-  const calls = error.reason === 'QuotaExceeded' && action === 'create' ? 'Creates' : 'Calls'
-  const message = `${error.message}. ${calls} in "${app}" are paused but for a probe now and then`
-  return new ProviderError(error.reason, message, {
+function paused({ error }: Circuit, retryAfterMs: number): ProviderError {
+  return new ProviderError(error.reason, `Paused but for probes: ${error.message}`, {
     retryAfterMs,
     cause: error,
     ...(error.requestId === undefined ? {} : { requestId: error.requestId }),

@@ -54,7 +54,9 @@ describe('the table of errors', () => {
       reason,
       requestId: REQUEST_ID,
       message: expect.stringMatching(
-        new RegExp(`^Cannot create in app "highera-acme": Fly answered ${status} .*\\(fly-request-id ${REQUEST_ID}\\)`),
+        new RegExp(
+          `^(Paused but for probes: )?Cannot create in app "highera-acme": Fly answered ${status} \\(fly-request-id ${REQUEST_ID}\\) `,
+        ),
       ) as string,
     })
   })
@@ -104,7 +106,7 @@ describe('the table of errors', () => {
       await expect(run(fly)).rejects.toMatchObject({
         reason,
         requestId: REQUEST_ID,
-        message: expect.stringContaining(`"${error}" (fly-request-id ${REQUEST_ID})`) as string,
+        message: expect.stringContaining(`${status} (fly-request-id ${REQUEST_ID}) "${error}"`) as string,
       })
     },
   )

@@ -240,7 +240,7 @@ export function refusal(call: FlyCall, reply: FlyReply): ProviderError {
   return flyError(call, reply, { reason, why: text })
 }
 
-/** An error with the call, the status and Fly's own words (≤ 300 characters) and request id. */
+/** An error with the call, the status, Fly's request id (early: conditions are cut) and its words (≤ 300 characters). */
 export function flyError(
   call: FlyCall,
   reply: FlyReply,
@@ -250,7 +250,7 @@ export function flyError(
   const waitMs = retryAfterMs(reply.retryAfter)
   return new ProviderError(
     reason,
-    `Cannot ${verb(call)}: Fly answered ${reply.status} "${words}"${inWords(reply.requestId)}`,
+    `Cannot ${verb(call)}: Fly answered ${reply.status}${inWords(reply.requestId)} "${words}"`,
     {
       ...withId(reply.requestId),
       ...(waitMs === undefined ? {} : { retryAfterMs: waitMs }),
