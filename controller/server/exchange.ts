@@ -2,12 +2,15 @@
 import { ApiError, statusOf } from '../api/errors.ts'
 import type { AnsweredObject } from './audit-event.ts'
 
+/** Headers of a request, by their names in lower case. */
+export type RequestHeaders = Pick<ReadonlyMap<string, string>, 'get' | 'has' | 'keys'>
+
 /** A request, whatever it came over. */
 export type ApiRequest = {
   readonly method: string
   readonly url: URL
   /** Names in lower case. Of those that come more than once the values are joined: Impersonate-* by line breaks. */
-  readonly headers: ReadonlyMap<string, string>
+  readonly headers: RequestHeaders
   /** The whole body; rejects with ApiError RequestEntityTooLarge when it is over the limit. At most once. */
   readonly readBody: () => Promise<Uint8Array>
   /** The address that it came from, for the log. */

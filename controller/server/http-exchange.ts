@@ -3,36 +3,60 @@ import type { IncomingMessage, ServerResponse } from 'node:http'
 import { BODY_BYTES_MAX, bodyTooLarge } from './body.ts'
 import { isLoopbackAddress } from './credentials.ts'
 import { ApiError } from '../api/errors.ts'
-import { isStream, isWhole, type ApiRequest, type ApiResponse, type ByteStream, type Pieces } from './exchange.ts'
+import {
+  isStream,
+  isWhole,
+  type ApiRequest,
+  type ApiResponse,
+  type ByteStream,
+  type Pieces,
+  type RequestHeaders,
+} from './exchange.ts'
 
 /** The API's view of a request; its signal aborts when the response has ended or its client has gone. */
 export function apiRequestOf(request: IncomingMessage, response: ServerResponse, url = urlOf(request)): ApiRequest {
-  const { socket } = request
-  const isTls = 'encrypted' in socket
-  const isLoopback = isLoopbackAddress(socket.localAddress)
+  const connection = connectionOf(request.socket)
   let signal: AbortSignal | undefined
   return {
     method: request.method ?? 'GET',
     url,
     headers: headersOf(request),
     readBody: () => readBody(request),
-    ...(socket.remoteAddress === undefined ? {} : { source: socket.remoteAddress }),
+    ...connection,
     // Few requests ask for it, and making one takes longer than all the rest here.
     get signal() {
       return (signal ??= closeSignal(response))
     },
-    isTrustedTransport: isTls || isLoopback,
-    isLoopbackHttp: !isTls && isLoopback,
   }
 }
 
+/** What holds for every request of a connection. */
+type Connection = Pick<ApiRequest, 'source' | 'isTrustedTransport' | 'isLoopbackHttp'>
+
+const connections = new WeakMap<object, Connection>()
+
+function connectionOf(socket: IncomingMessage['socket']): Connection {
+  const known = connections.get(socket)
+  if (known !== undefined) return known
+  const isTls = 'encrypted' in socket
+  const isLoopback = isLoopbackAddress(socket.localAddress)
+  const made = {
+    ...(socket.remoteAddress === undefined ? {} : { source: socket.remoteAddress }),
+    isTrustedTransport: isTls || isLoopback,
+    isLoopbackHttp: !isTls && isLoopback,
+  }
+  connections.set(socket, made)
+  return made
+}
+
 /** Node joins repeated headers by commas, which the name of a group may have: those are joined by line breaks. */
-function headersOf(request: IncomingMessage): Map<string, string> {
-  const headers = new Map<string, string>()
-  for (const name in request.headers) headers.set(name, String(request.headers[name]))
-  for (const name of headers.keys())
-    if (name.startsWith('impersonate-')) headers.set(name, (request.headersDistinct[name] ?? []).join('\n'))
-  return headers
+function headersOf(request: IncomingMessage): RequestHeaders {
+  const { headers } = request
+  const get = (name: string): string | undefined => {
+    if (!Object.hasOwn(headers, name)) return undefined
+    return name.startsWith('impersonate-') ? (request.headersDistinct[name] ?? []).join('\n') : String(headers[name])
+  }
+  return { get, has: (name) => Object.hasOwn(headers, name), keys: () => Object.keys(headers).values() }
 }
 
 function closeSignal(response: ServerResponse): AbortSignal {
@@ -65,9 +89,13 @@ function readBody(request: IncomingMessage): Promise<Uint8Array> {
       if (sizeBytes > BODY_BYTES_MAX) reject(bodyTooLarge())
       else chunks.push(chunk)
     })
+    const endedEarly = (cause?: unknown): void => {
+      // A whole request is closed too; making an error takes longer than all the rest here.
+      if (!request.complete) reject(new ApiError('BadRequest', 'The request body ended early', {}, { cause }))
+    }
     request.once('end', () => resolve(Buffer.concat(chunks)))
-    request.once('error', (cause) => reject(new ApiError('BadRequest', 'The request body ended early', {}, { cause })))
-    request.once('close', () => reject(new ApiError('BadRequest', 'The request body ended early')))
+    request.once('error', endedEarly)
+    request.once('close', () => endedEarly())
   })
 }
 

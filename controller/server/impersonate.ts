@@ -15,8 +15,10 @@ const SERVICE_ACCOUNT = /^system:serviceaccount:([^:]+):([^:]+)$/
 const VALUES_MAX = 200
 
 /** Whether a request asks to be done as somebody else. */
-export const isImpersonation = ({ headers }: Pick<ApiRequest, 'headers'>): boolean =>
-  [...headers.keys()].some((name) => name.startsWith(PREFIX))
+export function isImpersonation({ headers }: Pick<ApiRequest, 'headers'>): boolean {
+  for (const name of headers.keys()) if (name.startsWith(PREFIX)) return true
+  return false
+}
 
 /**
  * Who is to act instead of the caller; undefined when it is the caller. Throws Forbidden where the caller may not be

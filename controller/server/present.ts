@@ -9,6 +9,6 @@ export type Present<T> = { [K in keyof T as undefined extends T[K] ? never : K]:
 export function present<T extends object>(members: T): Present<T> {
   const kept: Partial<T> = {}
   for (const key in members) if (members[key] !== undefined) kept[key] = members[key]
-  // What is undefined is left out: that is exactly Present<T>.
-  return kept as Present<T>
+  // The compiler cannot follow the loop: what is undefined is left out, which is exactly Present<T>.
+  return kept as unknown as Present<T>
 }

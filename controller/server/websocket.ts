@@ -129,7 +129,9 @@ function withBearer(headers: ApiRequest['headers']): ApiRequest['headers'] {
   // As kube-apiserver: the one with the token is not echoed, so there must be another to agree on.
   if (bearers.length > 1 || bearers.length === protocols.length) throw unauthorized()
   const token = Buffer.from(bearer.slice(BEARER.length), 'base64url').toString('utf8')
-  return headers.has('authorization') ? headers : new Map([...headers, ['authorization', `Bearer ${token}`]])
+  if (headers.has('authorization')) return headers
+  const sent = [...headers.keys()].map((name): [string, string] => [name, headers.get(name) ?? ''])
+  return new Map([...sent, ['authorization', `Bearer ${token}`]])
 }
 
 async function send(socket: WebSocket, { body, headers }: ApiResponse, ports: WebSocketPorts): Promise<void> {
