@@ -4,9 +4,10 @@ import { describe, expect, test } from 'vitest'
 import { PLATFORM_ADMINS, type Actor } from '../api/admission.ts'
 import { GROUP } from '../api/define-kind.ts'
 import { KINDS } from '../kinds/kinds.ts'
+import { objectLimits } from '../kinds/object-limits.ts'
 import type { AccessRequest } from './authorizer.ts'
 import { roleAuthorizer } from './role-authorizer.ts'
-import type { TenantRole } from './roles.ts'
+import { RULES_OF_ROLE, type TenantRole } from './roles.ts'
 
 const rolesOf = new Map<string, ReadonlyMap<string, TenantRole>>([
   ['admin', new Map([['acme', 'admin']])],
@@ -198,5 +199,19 @@ describe('paths', () => {
     expect(may('admin')).toEqual(may('nobody'))
     expect(may('admin', 'post')).toEqual([])
     expect(may('platform', '*')).toEqual(paths)
+  })
+})
+
+describe('limits', () => {
+  test('QT6 whatever an admin of a tenant may create has a limit on how many', () => {
+    const limits = objectLimits()
+    if (!limits.ok) throw new Error(limits.error)
+    const creatable = RULES_OF_ROLE.admin
+      .filter(({ verbs }) => verbs.includes('create'))
+      .flatMap(({ apiGroups: [group = ''], resources }) =>
+        resources.filter((one) => !one.includes('/')).map((plural) => (group === '' ? plural : `${plural}.${group}`)),
+      )
+    expect([...limits.value.keys()].toSorted()).toEqual([...new Set(creatable)].toSorted())
+    for (const limit of limits.value.values()) expect(limit).toBeGreaterThanOrEqual(500)
   })
 })

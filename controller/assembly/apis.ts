@@ -19,6 +19,7 @@ import { routeLog } from './log-route.ts'
 import type { Machines } from './machines.ts'
 import { podLogSubresource } from './pod-log.ts'
 import { anyOf, openOidc } from './oidc.ts'
+import { productClient } from './quota.ts'
 import { productSubresources } from './subresources.ts'
 import { openViews } from './views.ts'
 
@@ -64,7 +65,7 @@ export function openServer(
   const oidc = openOidc(parts.environment, { clock, log })
   const authenticate = anyOf(tokens.authenticate, access.authenticate, oidc.authenticate)
   const product = createProductApi({
-    client,
+    client: productClient(registry),
     note,
     entropy,
     log,

@@ -23,6 +23,7 @@ import { attentivePresence } from './attentive-presence.ts'
 import { openAudit } from './audit.ts'
 import { openDataFolder, readIdentity, refuseLostStore } from './data-folder.ts'
 import { createNamespaces, makeTenantNamespace } from './namespaces.ts'
+import { tenantQuota } from './quota.ts'
 import { createForecast, machineDefaults } from './forecast.ts'
 import { encryptSecrets } from './secrets-at-rest.ts'
 import type { Undo } from './undo.ts'
@@ -94,6 +95,7 @@ export function openObjects(base: Foundations) {
     entropy,
     builtinAgentTypes,
     makeNamespace: (name) => makeTenantNamespace(client, namespaces, name),
+    quota: tenantQuota(base.environment, store),
     forecast: createForecast({
       manager: () => manager,
       clock,

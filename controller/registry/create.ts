@@ -80,10 +80,15 @@ async function createOnce(
   if (causes.length > 0) throw invalid(resource, name, causes)
   await admit(ports, resource, { operation: 'CREATE', object, actor: context.actor })
   const foretold = (): void => foretell(ports, context, { resource, operation: 'CREATE', object })
+  const giveBack = await ports.quota?.take(resource, { namespace, name }, context)
   if (!context.dryRun) {
-    const created = await commitStep(ports, { type: 'Put', resource, object, read: '' })
-    foretold()
-    return created
+    try {
+      const created = await commitStep(ports, { type: 'Put', resource, object, read: '' })
+      foretold()
+      return created
+    } finally {
+      giveBack?.()
+    }
   }
   const taken = await fromStore(resource, name, () => ports.store.read(storeKeyOf(resource, { namespace, name })))
   if (taken !== undefined) throw alreadyExists(resource, name)

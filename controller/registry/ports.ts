@@ -7,6 +7,7 @@ import type { Key } from '../api/object.ts'
 import type { ResourceDefinition } from '../api/resource.ts'
 import { resourceName } from '../api/define-kind.ts'
 import type { Forecast } from './forecast.ts'
+import type { Quota } from './quota.ts'
 import type { Store, StoreKey } from '../store/store.ts'
 
 /** What a registry is made from. */
@@ -23,6 +24,8 @@ export type RegistryOptions = {
    * owns can be applied in one go.
    */
   readonly makeNamespace?: (name: string) => Promise<boolean>
+  /** Bounds how many objects there may be. Absent: as many as anybody makes. */
+  readonly quota?: Quota
   /** Foretells what a write sets off; its sentences go to the writer as warnings. Absent: nobody is warned. */
   readonly forecast?: Forecast
   readonly log?: Log

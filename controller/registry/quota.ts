@@ -1,0 +1,108 @@
+/**
+ * Bounds how many objects of a kind a namespace may hold, as ResourceQuota does: whoever may create must not fill the store.
+ *
+ * Rules (tests in quota.test.ts; QT6 and QT7, of the numbers, in controller/kinds/object-limits.ts):
+ *  QT1 The object past the limit is refused with Forbidden; the message has what was requested, used and limited.
+ *  QT2 Everybody is bound but the control plane itself: what it makes is bounded by what declares it.
+ *  QT3 Other namespaces, kinds without a limit, updates and deletions are not counted; a deletion makes room.
+ *  QT4 A dry run is judged alike and takes no room.
+ *  QT5 However many come at once, no more are let in than there is room for.
+ */
+import { CONTROLLER_ACTOR } from '../api/admission.ts'
+import { resourceName } from '../api/define-kind.ts'
+import type { ResourceDefinition } from '../api/resource.ts'
+import type { Store } from '../store/store.ts'
+import { createKeyedLock } from './keyed-lock.ts'
+import { forbidden } from './refusals.ts'
+import type { WriteContext } from './registry.ts'
+import { fromStore } from './store-errors.ts'
+
+/** Gives back what was taken, once the object is stored or refused. */
+export type GiveBack = () => void
+
+/** Asked before an object is created. Throws Forbidden when there are as many as there may be. */
+export type Quota = {
+  readonly take: (
+    resource: ResourceDefinition,
+    at: { readonly namespace: string; readonly name: string },
+    context: Pick<WriteContext, 'actor' | 'dryRun'>,
+  ) => Promise<GiveBack>
+}
+
+/** What a quota is made from; `limits` is by the resource's name, such as `sprites.sprites.highera.com`. */
+export type QuotaOptions = {
+  readonly store: Pick<Store, 'list'>
+  readonly limits: ReadonlyMap<string, number>
+}
+
+/** Objects that are let in on one count: it costs a look at the whole namespace. */
+const TICKETS_MAX = 100
+/** Namespaces and kinds that a count is kept of; past that all are counted anew. */
+const COUNTS_MAX = 10_000
+
+/** What is known of one kind in one namespace: how many more may come before it is counted again, and how many are on their way. */
+type Room = { tickets: number; underWay: number }
+
+const nothing: GiveBack = () => undefined
+
+/** The quota of namespaces of one store. It counts, and lets in what there is room for before it counts again. */
+export function createQuota({ store, limits }: QuotaOptions): Quota {
+  const rooms = new Map<string, Room>()
+  const lock = createKeyedLock()
+
+  function roomOf(key: string): Room {
+    const known = rooms.get(key)
+    if (known !== undefined) return known
+    if (rooms.size >= COUNTS_MAX) for (const [other, { underWay }] of rooms) if (underWay === 0) rooms.delete(other)
+    const room = { tickets: 0, underWay: 0 }
+    rooms.set(key, room)
+    return room
+  }
+
+  /** At least as many as there are: what is under way may be counted twice, but nothing is missed. */
+  async function countAtMost(resource: ResourceDefinition, namespace: string, room: Room): Promise<number> {
+    const { underWay } = room
+    const collection = resourceName(resource)
+    // Without a record none is decrypted, which might fail.
+    const page = await fromStore(resource, '', () => store.list(collection, { namespace, limit: 0 }))
+    return underWay + page.records.length + page.remaining
+  }
+
+  return {
+    take: async (resource, { namespace, name }, { actor, dryRun }) => {
+      const limit = resource.scope === 'Cluster' ? undefined : limits.get(resourceName(resource))
+      if (limit === undefined || actor.name === CONTROLLER_ACTOR.name) return nothing
+      const key = `${resourceName(resource)}/${namespace}`
+      const enter = (room: Room): GiveBack => {
+        if (dryRun === true) return nothing
+        room.tickets -= 1
+        room.underWay += 1
+        return () => {
+          room.underWay -= 1
+        }
+      }
+      const known = roomOf(key)
+      if (known.tickets > 0) return enter(known)
+      return lock(key, async () => {
+        const room = roomOf(key)
+        // Somebody before us has counted meanwhile.
+        if (room.tickets > 0) return enter(room)
+        const used = await countAtMost(resource, namespace, room)
+        if (used >= limit) throw exceeded(resource, name, { used, limit })
+        room.tickets = Math.min(TICKETS_MAX, limit - used)
+        return enter(room)
+      })
+    },
+  }
+}
+
+/** In the words of ResourceQuota, and what would help. */
+function exceeded(
+  resource: ResourceDefinition,
+  name: string,
+  { used, limit }: { readonly used: number; readonly limit: number },
+) {
+  const what = `count/${resourceName(resource)}`
+  const message = `exceeded quota: objects, requested: ${what}=1, used: ${what}=${used}, limited: ${what}=${limit}; delete some that are no longer needed`
+  return forbidden(resource, name, [{ reason: 'FieldValueForbidden', message }])
+}
