@@ -1,95 +1,102 @@
-/** The emulator's apps, organization feed and token preflight. */
+/** The emulator's apps: made, shown, listed, deleted with all that is in them, and given tokens of their own. */
+import { z } from 'zod'
 import { randomHex } from '../../../system/entropy.ts'
-import { parseTimestamp } from '../../../system/timestamp.ts'
+import { durationMs } from './durations.ts'
+import { drawnMs } from './latency.ts'
 import type { EmulatedApp, EmulatedMachine } from './model.ts'
 import { createAppSchema, readBody } from './request-body.ts'
-import { appOf, machinesOf, type Route, type RouteContext, type RouteRequest } from './routes.ts'
-import { answer, appJson, feedRow, refusalAnswer, type Answer } from './wire.ts'
+import { APP_NOT_FOUND, appOf, seenMachines, type Route, type RouteContext, type RouteRequest } from './routes.ts'
+import { answer, appJson, refusalAnswer, type Answer } from './wire.ts'
 
-/** Routes of apps, feed and token. */
+/** Routes of apps. */
 export const APP_ROUTES: readonly Route[] = [
   { method: 'POST', path: '/apps', action: 'createApp', run: createApp },
   { method: 'GET', path: '/apps', action: 'listApps', run: listApps },
   { method: 'GET', path: '/apps/:app', action: 'getApp', run: getApp },
   { method: 'DELETE', path: '/apps/:app', action: 'deleteApp', run: deleteApp },
-  { method: 'GET', path: '/orgs/:org/machines', action: 'listOrgMachines', run: listOrgMachines },
-  { method: 'GET', path: '/tokens/current', action: 'currentToken', run: currentToken },
+  { method: 'POST', path: '/apps/:app/deploy_token', action: 'createDeployToken', run: createDeployToken },
 ]
-
-const FEED_ROWS_MAX = 1_000
 
 function createApp(context: RouteContext, request: RouteRequest): Answer {
   const body = readBody(createAppSchema, request.body)
   if (!body.ok) return body.refusal
-  const { name, orgSlug, network } = body.value
+  const { name, orgSlug, network, idempotencyKey } = body.value
+  const { caller, records, clock, entropy } = context
+  if (caller.orgSlug !== undefined && caller.orgSlug !== orgSlug)
+    return refusalAnswer(403, `unauthorized: not allowed to create apps in organization "${orgSlug}"`)
   if (!/^[a-z0-9][a-z0-9-]{0,61}[a-z0-9]$/.test(name))
     return refusalAnswer(422, `Validation failed: Name "${name}" is invalid`)
-  if (context.records.apps.has(name))
-    return refusalAnswer(422, 'Validation failed: Name has already been taken', 'name_taken')
+  const other = records.apps.get(name)
+  if (other && idempotencyKey !== undefined && other.idempotencyKey === idempotencyKey) return created(other)
+  if (other) return refusalAnswer(422, 'Validation failed: Name has already been taken', 'name_taken')
+  const isKeyUsed =
+    idempotencyKey !== undefined && [...records.apps.values()].some((app) => app.idempotencyKey === idempotencyKey)
+  if (isKeyUsed) return refusalAnswer(422, 'Validation failed: idempotency_key was used for another app')
   const app: EmulatedApp = {
-    id: randomHex(context.entropy, 8),
+    id: randomHex(entropy, 8),
     name,
     orgSlug,
     network: network ?? 'default',
-    createdAtMs: context.clock.now(),
+    createdAtMs: clock.now(),
+    ...(idempotencyKey === undefined ? {} : { idempotencyKey }),
+    ...unseenFor(context),
   }
-  context.records.putApp(app)
-  const affinity = `fly_flaps_affinity=emulator; Path=/v1/apps/${name}`
+  records.putApp(app)
+  return created(app)
+}
+
+function created(app: EmulatedApp): Answer {
+  const affinity = `fly_flaps_affinity=emulator; Path=/v1/apps/${app.name}`
   return { status: 201, body: { id: app.id, created_at: app.createdAtMs }, headers: { 'set-cookie': affinity } }
+}
+
+/** For how long not every node knows the app, and what those say that do not. */
+function unseenFor({ world, clock, entropy }: RouteContext): Pick<EmulatedApp, 'unseen'> {
+  const forMs = drawnMs(world.latency.appUnseen, () => entropy.random())
+  if (forMs === 0) return {}
+  return { unseen: { untilMs: clock.now() + forMs, status: entropy.random() < 0.5 ? 401 : 404 } }
 }
 
 function listApps(context: RouteContext, request: RouteRequest): Answer {
   const org = request.query.get('org_slug')
-  const apps = [...context.records.apps.values()].filter((app) => org === null || app.orgSlug === org)
-  const rows = apps.map((app) => appJson(app, live(machinesOf(context, app.name)).length))
+  const { orgSlug, apps: own } = context.caller
+  const rows = [...context.records.apps.values()]
+    .filter((app) => org === null || app.orgSlug === org)
+    .filter((app) => (orgSlug ?? app.orgSlug) === app.orgSlug && (own?.includes(app.name) ?? true))
+    .map((app) => appJson(app, live(seenMachines(context, app.name)).length))
   return answer({ total_apps: rows.length, apps: rows })
 }
 
 function getApp(context: RouteContext, request: RouteRequest): Answer {
   const app = appOf(context, request)
-  if (!app) return refusalAnswer(404, 'not_found: app not found')
-  return answer(appJson(app, live(machinesOf(context, app.name)).length))
+  if (!app) return APP_NOT_FOUND
+  return answer(appJson(app, live(seenMachines(context, app.name)).length))
 }
 
 function deleteApp(context: RouteContext, request: RouteRequest): Answer {
   const app = appOf(context, request)
-  if (!app) return refusalAnswer(404, 'not_found: app not found')
-  for (const machine of machinesOf(context, app.name)) context.world.forget(machine.id)
+  if (!app) return APP_NOT_FOUND
+  for (const machine of context.records.machinesOf(app.name)) context.world.forget(machine.id)
   context.records.removeApp(app.name)
   return { status: 202 }
 }
 
-function listOrgMachines(context: RouteContext, request: RouteRequest): Answer {
-  const { query, org } = request
-  const limit = Math.min(FEED_ROWS_MAX, Math.max(1, Number(query.get('limit') ?? FEED_ROWS_MAX) || FEED_ROWS_MAX))
-  const since = parseTimestamp(query.get('updated_after') ?? undefined) ?? -1
-  const after = query.get('cursor') ?? ''
-  const apps = new Set([...context.records.apps.values()].filter((app) => app.orgSlug === org).map((app) => app.name))
-  const rows = [...context.records.machines.values()]
-    .filter((machine) => apps.has(machine.app) && machine.updatedAtMs > since)
-    .filter((machine) => query.get('include_deleted') === 'true' || machine.state !== 'destroyed')
-    .filter((machine) => query.get('state')?.split(',').includes(machine.state) ?? true)
-    .filter((machine) => query.get('region') === null || machine.region === query.get('region'))
-    .map((machine) => ({ machine, at: feedKey(machine) }))
-    .filter((row) => row.at > after)
-    .sort((a, b) => (a.at < b.at ? -1 : 1))
-  const page = rows.slice(0, limit)
-  const last = page.at(-1)
-  return answer({
-    machines: page.map((row) => feedRow(row.machine)),
-    next_cursor: rows.length > page.length && last ? last.at : '',
-    last_machine_id: last?.machine.id ?? '',
-    error_regions: [],
-  })
-}
+/** As long as the live service's: a caller that names no expiry has a token for twenty years. */
+const TOKEN_MS_DEFAULT = 20 * 365 * 86_400_000
 
-function currentToken(context: RouteContext): Answer {
-  const organization = context.orgSlug
-  return answer({ tokens: [{ org_slug: organization, organization, apps: [], user: '', token_id: 'emulator' }] })
+const expirySchema = z.object({ expiry: z.string().max(64).optional() })
+
+function createDeployToken(context: RouteContext, request: RouteRequest): Answer {
+  const app = appOf(context, request)
+  if (!app) return APP_NOT_FOUND
+  const body = readBody(expirySchema, request.body)
+  if (!body.ok) return body.refusal
+  const { expiry } = body.value
+  const forMs = expiry === undefined || expiry === '' ? TOKEN_MS_DEFAULT : durationMs(expiry)
+  if (forMs === undefined || forMs === 0)
+    return refusalAnswer(400, `invalid_argument: expiry: time: invalid duration "${expiry ?? ''}"`)
+  return answer({ token: context.tokens.mint(app, context.clock.now() + forMs) })
 }
 
 const live = (machines: readonly EmulatedMachine[]): EmulatedMachine[] =>
   machines.filter((machine) => machine.state !== 'destroyed')
-
-/** Sorts by time, then id. */
-const feedKey = (machine: EmulatedMachine): string => `${String(machine.updatedAtMs).padStart(15, '0')}|${machine.id}`

@@ -7,7 +7,7 @@ import { createRequest } from '../fly/machine-config.ts'
 import type { MachineState } from '../machines.ts'
 import { createFakeRunner } from './fake-runner.ts'
 import { createFlyEmulator } from './fly-emulator.ts'
-import type { LatencyProfile } from './model.ts'
+import type { LatencyProfile } from './latency.ts'
 
 type Setup = { readonly appTemplate: string; readonly latency: LatencyProfile; readonly overHttp: boolean }
 

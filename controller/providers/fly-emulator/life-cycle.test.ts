@@ -1,21 +1,13 @@
 /** The emulated machine's life: what each request and each exit does from each state. */
 import * as fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
+import { durationMs } from './durations.ts'
+import { exited } from './exits.ts'
 import { imageDigest, machineId, privateIp, ulid } from './ids.ts'
-import {
-  created,
-  destroyRequested,
-  exited,
-  isRefusal,
-  startRequested,
-  stepDue,
-  stopRequested,
-  type Change,
-  type Refusal,
-  type Surroundings,
-} from './life-cycle.ts'
-import { LATENCIES, type EmulatedMachine, type EmulatedState } from './model.ts'
-import { durationMs } from './world.ts'
+import { LATENCIES } from './latency.ts'
+import { created, destroyRequested, startRequested, stepDue, stopRequested, suspendRequested } from './life-cycle.ts'
+import type { EmulatedMachine, EmulatedState } from './model.ts'
+import { isRefusal, type Change, type Refusal, type Surroundings } from './moves.ts'
 
 const STATES: readonly EmulatedState[] = [
   'created',
@@ -23,9 +15,14 @@ const STATES: readonly EmulatedState[] = [
   'started',
   'stopping',
   'stopped',
+  'restarting',
+  'suspending',
+  'suspended',
+  'replacing',
   'destroying',
   'destroyed',
   'failed',
+  'launch_failed',
 ]
 
 const at = (nowMs = 1_000): Surroundings => ({
@@ -51,6 +48,7 @@ const machine = (change: Partial<EmulatedMachine> = {}): EmulatedMachine => ({
     metadata: {},
     guest: { cpu_kind: 'shared', cpus: 1, memory_mb: 256 },
     auto_destroy: false,
+    restart: { policy: 'no' },
     stop_config: { signal: 'SIGTERM', timeout: '5s' },
   },
   digest: 'd',
@@ -60,7 +58,12 @@ const machine = (change: Partial<EmulatedMachine> = {}): EmulatedMachine => ({
   ...change,
 })
 const withState = (state: EmulatedState): EmulatedMachine =>
-  machine({ state, ...(['starting', 'started', 'stopping', 'destroying'].includes(state) ? { run: RUN } : {}) })
+  machine({
+    state,
+    ...(['starting', 'started', 'stopping', 'suspending', 'suspended', 'destroying'].includes(state)
+      ? { run: RUN }
+      : {}),
+  })
 const HOW = { signal: 'SIGTERM', killAfterMs: 5_000 }
 
 /** `state [effects]`, or the status of the refusal. */
@@ -69,16 +72,21 @@ const told = (outcome: Change | Refusal): string =>
     ? String(outcome.status)
     : [outcome.machine.state, ...outcome.effects.map((effect) => effect.do)].join(' ')
 
-/** state: start, stop, destroy, destroy with force, the process ends. */
-const TABLE: Record<EmulatedState, readonly [string, string, string, string, string]> = {
-  created: ['412', '412', 'destroyed', 'destroyed', 'stopped'],
-  starting: ['starting', 'stopping signal', '412', 'destroying kill', 'stopped'],
-  started: ['started', 'stopping signal', '412', 'destroying kill', 'stopped'],
-  stopping: ['412', 'stopping signal', '412', 'destroying kill', 'stopped'],
-  stopped: ['starting spawn', 'stopped', 'destroyed', 'destroyed', 'stopped'],
-  failed: ['starting spawn', 'failed', 'destroyed', 'destroyed', 'stopped'],
-  destroying: ['404', 'destroying', 'destroying', 'destroying', 'destroyed'],
-  destroyed: ['404', 'destroyed', 'destroyed', 'destroyed', 'destroyed'],
+/** state: start, stop, destroy, destroy with force, suspend, the process ends. */
+const TABLE: Record<EmulatedState, readonly [string, string, string, string, string, string]> = {
+  created: ['412', '412', 'destroyed', 'destroyed', '412', 'stopped'],
+  starting: ['starting', 'stopping signal', '412', 'destroying kill', '412', 'stopped'],
+  started: ['started', 'stopping signal', '412', 'destroying kill', 'suspending signal', 'stopped'],
+  stopping: ['412', 'stopping signal', '412', 'destroying kill', '412', 'stopped'],
+  stopped: ['starting spawn', 'stopped', 'destroyed', 'destroyed', '412', 'stopped'],
+  restarting: ['412', 'stopped', '412', 'destroyed', '412', 'stopped'],
+  suspending: ['started signal', 'stopping kill', '412', 'destroying kill', 'suspending', 'stopped'],
+  suspended: ['starting signal', 'stopping kill', 'destroying kill', 'destroying kill', 'suspended', 'suspended'],
+  replacing: ['412', '412', '412', 'destroyed', '412', 'replacing'],
+  failed: ['starting spawn', 'failed', 'destroyed', 'destroyed', '412', 'stopped'],
+  destroying: ['404', 'destroying', 'destroying', 'destroying', '412', 'destroyed'],
+  destroyed: ['404', 'destroyed', 'destroyed', 'destroyed', '412', 'destroyed'],
+  launch_failed: ['412', 'launch_failed', 'destroyed', 'destroyed', '412', 'stopped'],
 }
 
 describe('life cycle', () => {
@@ -89,6 +97,7 @@ describe('life cycle', () => {
       told(stopRequested(from, at(), HOW)),
       told(destroyRequested(from, at(), false)),
       told(destroyRequested(from, at(), true)),
+      told(suspendRequested(from, at())),
       told(exited(from, at(), { code: 0 })),
     ]).toEqual(TABLE[state])
   })
@@ -102,7 +111,9 @@ describe('life cycle', () => {
     expect(booted?.machine.state).toBe('started')
     expect(booted?.machine.due).toBeUndefined()
     expect(booted?.machine.events.map((event) => event.type)).toEqual(['start', 'start', 'launch'])
-    expect(created(machine({ state: 'created' }), at(), true).machine).toMatchObject({ state: 'stopped' })
+    const kept = created(machine({ state: 'created' }), at(0), true).machine
+    expect(kept.state).toBe('created')
+    expect(stepDue(kept, at(1_000))?.machine.state).toBe('stopped')
   })
 
   it('FS3 an exit tells code, signal and whether it was asked for; auto_destroy goes on to destroyed', () => {

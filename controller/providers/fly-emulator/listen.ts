@@ -17,7 +17,7 @@ export function createListener(serve: (request: Request) => Promise<Response>): 
   return {
     listen: (port, host) =>
       new Promise((resolve, reject) => {
-        const started = createServer((incoming, outgoing) => void reply(serve, incoming, outgoing))
+        const started = createServer((incoming, outgoing) => void replyTo(serve, incoming, outgoing))
         server = started
         started.once('error', reject)
         started.listen(port, host, () => {
@@ -36,7 +36,8 @@ export function createListener(serve: (request: Request) => Promise<Response>): 
   }
 }
 
-async function reply(
+/** Answers one request; a rejected answer cuts the connection. */
+export async function replyTo(
   serve: (request: Request) => Promise<Response>,
   incoming: IncomingMessage,
   outgoing: ServerResponse,

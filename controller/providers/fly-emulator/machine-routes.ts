@@ -1,157 +1,161 @@
-/** The emulator's machines: create, list, get, start, stop, signal, destroy, events. */
+/** The emulator's machines as they are made and read: create, list, get, events, versions, processes. */
+import { createHolder } from './holds.ts'
 import { imageDigest, machineId, privateIp, ulid } from './ids.ts'
+import { created, versionsOf } from './life-cycle.ts'
+import { normalConfig } from './machine-config.ts'
+import type { EmulatedApp, EmulatedConfig, EmulatedMachine } from './model.ts'
+import { regionsOf } from './regions.ts'
+import { createSchema, readBody } from './request-body.ts'
 import {
-  created,
-  destroyRequested,
-  isRefusal,
-  startRequested,
-  stopRequested,
-  type Change,
-  type Refusal,
-} from './life-cycle.ts'
-import type { EmulatedMachine } from './model.ts'
-import { createSchema, normalConfig, readBody, signalSchema, stopSchema } from './request-body.ts'
-import { appOf, machineOf, machinesOf, type Route, type RouteContext, type RouteRequest } from './routes.ts'
+  APP_NOT_FOUND,
+  appOf,
+  MACHINE_NOT_FOUND,
+  seenMachineOf,
+  seenMachines,
+  type Route,
+  type RouteContext,
+  type RouteRequest,
+} from './routes.ts'
+import { secretsRefusal } from './secrets.ts'
 import { answer, machineJson, refusalAnswer, type Answer } from './wire.ts'
-import { durationMs } from './world.ts'
 
-/** Routes of machines. */
+const MACHINE = '/apps/:app/machines/:machine'
+
+/** Routes that make and read machines. */
 export const MACHINE_ROUTES: readonly Route[] = [
   { method: 'POST', path: '/apps/:app/machines', action: 'createMachine', run: createMachine },
   { method: 'GET', path: '/apps/:app/machines', action: 'listMachines', run: listMachines },
-  { method: 'GET', path: '/apps/:app/machines/:machine', action: 'getMachine', run: getMachine },
-  { method: 'DELETE', path: '/apps/:app/machines/:machine', action: 'destroyMachine', run: destroyMachine },
-  { method: 'POST', path: '/apps/:app/machines/:machine/start', action: 'startMachine', run: startMachine },
-  { method: 'POST', path: '/apps/:app/machines/:machine/stop', action: 'stopMachine', run: stopMachine },
-  { method: 'POST', path: '/apps/:app/machines/:machine/signal', action: 'signalMachine', run: signalMachine },
-  { method: 'GET', path: '/apps/:app/machines/:machine/events', action: 'listEvents', run: listEvents },
+  { method: 'GET', path: MACHINE, action: 'getMachine', run: getMachine },
+  { method: 'GET', path: `${MACHINE}/events`, action: 'listEvents', run: listEvents },
+  { method: 'GET', path: `${MACHINE}/versions`, action: 'listVersions', run: listVersions },
+  { method: 'GET', path: `${MACHINE}/ps`, action: 'listProcesses', run: listProcesses },
 ]
 
-/** What Fly answers for a machine that it does not know. */
-export const machineNotFound = (): Answer => refusalAnswer(404, 'not_found: machine not found')
-
-const STOP_TIMEOUT_MS_MAX = 300_000
+type CreateBody = ReturnType<typeof createSchema.parse>
 
 function createMachine(context: RouteContext, request: RouteRequest): Answer {
   const app = appOf(context, request)
-  if (!app) return refusalAnswer(404, 'not_found: app not found')
+  if (!app) return APP_NOT_FOUND
   const body = readBody(createSchema, request.body)
   if (!body.ok) return body.refusal
   const config = normalConfig(body.value.config)
   if ('refused' in config) return refusalAnswer(400, `invalid_argument: ${String(config.refused)}`)
   const name = body.value.name ?? `machine-${context.entropy.uuid().slice(0, 8)}`
-  const holder = machinesOf(context, app.name).find((other) => other.name === name && other.state !== 'destroyed')
+  const holder = context.records
+    .machinesOf(app.name)
+    .find((other) => other.name === name && other.state !== 'destroyed')
   if (holder) {
     const words = `machine ID ${holder.id} already exists with name "${name}"`
     return refusalAnswer(409, `already_exists: unique machine name violation, ${words}`)
   }
-  const nowMs = context.clock.now()
-  const machine: EmulatedMachine = {
-    id: machineId(context.entropy.bytes(7)),
+  const secrets = secretsRefusal(app, body.value.min_secrets_version)
+  if (secrets) return secrets
+  const place = context.placement.place({
     app: app.name,
-    name,
+    image: config.image,
+    regions: regionsOf(body.value.region),
+  })
+  if (typeof place !== 'string') return refusalAnswer(place.status, place.text, place.code)
+  const host = context.hosts.pick(place)
+  if (host === undefined)
+    return refusalAnswer(422, `could not find a candidate host in region ${place}`, 'insufficient_capacity')
+  return launch(context, newMachine(context, { app, name, config, region: place, host }), body.value)
+}
+
+function newMachine(
+  { clock, entropy }: RouteContext,
+  of: {
+    readonly app: EmulatedApp
+    readonly name: string
+    readonly config: EmulatedConfig
+    readonly region: string
+    readonly host: string
+  },
+): EmulatedMachine {
+  const nowMs = clock.now()
+  return {
+    id: machineId(entropy.bytes(7)),
+    app: of.app.name,
+    name: of.name,
     // An ordered list is answered with the one that was chosen.
-    region: body.value.region.split(',')[0] ?? 'local',
+    region: of.region,
+    host: of.host,
     state: 'created',
-    instanceId: ulid(nowMs, context.entropy.bytes(16)),
-    privateIp: privateIp(context.entropy.bytes(8)),
+    instanceId: ulid(nowMs, entropy.bytes(16)),
+    privateIp: privateIp(entropy.bytes(8)),
     createdAtMs: nowMs,
     updatedAtMs: nowMs,
-    config,
-    digest: imageDigest(config.image),
+    config: of.config,
+    digest: imageDigest(of.config.image),
     hostStatus: 'ok',
     events: [],
     stopRequested: false,
   }
-  const change = created(machine, context.world.surroundings(), body.value.skip_launch)
+}
+
+function launch(context: RouteContext, machine: EmulatedMachine, body: CreateBody): Answer {
+  const { lease_ttl: holdSeconds = 0, min_secrets_version: minSecretsVersion } = body
+  const hold = holdSeconds > 0 ? createHolder(context)({ seconds: holdSeconds, description: '' }) : undefined
+  const asked: EmulatedMachine = {
+    ...machine,
+    ...(hold ? { hold } : {}),
+    ...(minSecretsVersion === undefined ? {} : { minSecretsVersion }),
+    ...(body.skip_secrets ? { skipsSecrets: true } : {}),
+  }
+  const change = created(asked, context.world.surroundings(), body.skip_launch)
   context.world.apply(change)
-  return answer(machineJson(change.machine))
+  return answer(machineJson(change.machine, { nonce: hold?.nonce }))
 }
 
 function listMachines(context: RouteContext, request: RouteRequest): Answer {
   const app = appOf(context, request)
-  if (!app) return refusalAnswer(404, 'not_found: app not found')
+  if (!app) return APP_NOT_FOUND
   const { query } = request
   const filters = [...query].filter(([key]) => key.startsWith('metadata.'))
-  const rows = machinesOf(context, app.name)
-    .filter((machine) => query.get('include_deleted') === 'true' || machine.state !== 'destroyed')
-    .filter((machine) => query.get('state')?.split(',').includes(machine.state) ?? true)
-    .filter((machine) => query.get('region') === null || machine.region === query.get('region'))
+  const rows = seenMachines(context, app.name)
+    .filter((machine) => isWanted(machine, query))
     .filter((machine) => filters.every(([key, value]) => metadataIs(machine, key.slice('metadata.'.length), value)))
-  return answer(rows.map((machine) => machineJson(machine, { summary: query.get('summary') === 'true' })))
+  return answer(rows.map((machine) => machineJson(machine, { summary: isTrue(query.get('summary')) })))
 }
+
+/** Whether a machine passes the filters that lists and feed have in common. */
+export function isWanted(machine: EmulatedMachine, query: URLSearchParams): boolean {
+  const states = query.getAll('state').flatMap((words) => words.split(','))
+  const region = query.get('region')
+  if (machine.state === 'destroyed' && !isTrue(query.get('include_deleted'))) return false
+  if (states.length > 0 && !states.includes(machine.state)) return false
+  return region === null || region === '' || region === machine.region
+}
+
+/** Whether a query says yes; clients differ in how. */
+export const isTrue = (value: string | null): boolean => value === 'true' || value === '1' || value === ''
 
 const metadataIs = (machine: EmulatedMachine, key: string, value: string): boolean =>
   Object.hasOwn(machine.config.metadata, key) && machine.config.metadata[key] === value
 
 function getMachine(context: RouteContext, request: RouteRequest): Answer {
-  const machine = machineOf(context, request)
-  return machine ? answer(machineJson(machine)) : machineNotFound()
+  const machine = seenMachineOf(context, request)
+  return machine ? answer(machineJson(machine)) : MACHINE_NOT_FOUND
 }
 
 function listEvents(context: RouteContext, request: RouteRequest): Answer {
-  const machine = machineOf(context, request)
+  const machine = seenMachineOf(context, request)
   const limit = Math.min(50, Math.max(1, Number(request.query.get('limit') ?? 20) || 20))
-  return machine ? answer(machine.events.slice(0, limit)) : machineNotFound()
+  return machine ? answer(machine.events.slice(0, limit)) : MACHINE_NOT_FOUND
 }
 
-function startMachine(context: RouteContext, request: RouteRequest): Answer {
-  return changed(context, request, (machine) => ({
-    outcome: startRequested(machine, context.world.surroundings()),
-    body: { previous_state: machine.state, migrated: false, new_host: '' },
-  }))
+function listVersions(context: RouteContext, request: RouteRequest): Answer {
+  const machine = seenMachineOf(context, request)
+  return machine ? answer(versionsOf(machine)) : MACHINE_NOT_FOUND
 }
 
-function stopMachine(context: RouteContext, request: RouteRequest): Answer {
-  const body = readBody(stopSchema, request.body)
-  if (!body.ok) return body.refusal
-  return changed(context, request, (machine) => {
-    const config = machine.config.stop_config
-    const killAfterMs = durationMs(body.value.timeout ?? config.timeout) ?? 5_000
-    const how = {
-      signal: body.value.signal ?? config.signal,
-      killAfterMs: Math.min(STOP_TIMEOUT_MS_MAX, killAfterMs),
-    }
-    return { outcome: stopRequested(machine, context.world.surroundings(), how), body: { ok: true } }
-  })
+/** The first process, as far as an emulator knows it; none where the machine is not up. */
+function listProcesses(context: RouteContext, request: RouteRequest): Answer {
+  const machine = seenMachineOf(context, request)
+  if (!machine) return MACHINE_NOT_FOUND
+  if (machine.state !== 'started' || !machine.run) return answer([])
+  const command = machine.config.image
+  return answer([
+    { pid: machine.run.pid, command, directory: '/', cpu: 0, rss: 0, rtime: 0, stime: 0, listen_sockets: [] },
+  ])
 }
-
-function signalMachine(context: RouteContext, request: RouteRequest): Answer {
-  const body = readBody(signalSchema, request.body)
-  if (!body.ok) return body.refusal
-  return changed(context, request, (machine) => {
-    if (machine.state !== 'started')
-      return { outcome: { refused: true, status: 412, text: 'machine not running' }, body: {} }
-    const signal = body.value.signal
-    return { outcome: { machine, effects: [{ do: 'signal', signal, killAfterMs: 0 }] }, body: { ok: true } }
-  })
-}
-
-function destroyMachine(context: RouteContext, request: RouteRequest): Answer {
-  const isForced = request.query.get('force') === 'true' || request.query.get('kill') === 'true'
-  return changed(context, request, (machine) => ({
-    outcome: destroyRequested(machine, context.world.surroundings(), isForced),
-    body: { ok: true },
-  }))
-}
-
-/** A change through the API: found, not held by somebody else, allowed, then stored and performed. */
-function changed(
-  context: RouteContext,
-  request: RouteRequest,
-  decide: (machine: EmulatedMachine) => { readonly outcome: Change | Refusal; readonly body: object },
-): Answer {
-  const machine = machineOf(context, request)
-  if (!machine) return machineNotFound()
-  const { hold } = machine
-  if (hold && hold.expiresAtMs > context.clock.now() && request.headers.get('fly-machine-lease-nonce') !== hold.nonce)
-    return refusalAnswer(409, holdWords(machine.id, hold))
-  const { outcome, body } = decide(machine)
-  if (isRefusal(outcome)) return refusalAnswer(outcome.status, outcome.text, outcome.code)
-  context.world.apply(outcome)
-  return answer(body)
-}
-
-/** What Fly says to whoever comes second. */
-export const holdWords = (id: string, hold: { readonly owner: string; readonly expiresAtMs: number }): string =>
-  `machine ID ${id} lease currently held by ${hold.owner}, expires at ${Math.floor(hold.expiresAtMs / 1_000)}`

@@ -7,9 +7,14 @@ export type EmulatedState =
   | 'started'
   | 'stopping'
   | 'stopped'
+  | 'restarting'
+  | 'suspending'
+  | 'suspended'
+  | 'replacing'
   | 'destroying'
   | 'destroyed'
   | 'failed'
+  | 'launch_failed'
 
 /** How a process ended, in Fly’s words. */
 export type ExitEvent = {
@@ -19,7 +24,7 @@ export type ExitEvent = {
   readonly signal?: number
   readonly oom_killed: boolean
   readonly requested_stop: boolean
-  readonly restarting: false
+  readonly restarting: boolean
   readonly exited_at: string
   readonly error?: string
 }
@@ -31,8 +36,11 @@ export type EmulatedEvent = {
   readonly status: string
   readonly source: 'user' | 'flyd'
   readonly timestamp: number
-  readonly request: { readonly exit_event: ExitEvent } | null
+  readonly request: { readonly exit_event: ExitEvent; readonly restart_count?: number } | null
 }
+
+/** When flyd starts a machine again by itself. */
+export type RestartPolicy = 'no' | 'on-failure' | 'always'
 
 /** A machine's config as the API gives it back; fields that we do not know are kept as they came. */
 export type EmulatedConfig = {
@@ -42,7 +50,40 @@ export type EmulatedConfig = {
   readonly guest: { readonly cpu_kind: string; readonly cpus: number; readonly memory_mb: number }
   readonly auto_destroy: boolean
   readonly stop_config: { readonly signal: string; readonly timeout: string }
+  /** Absent is `on-failure`. */
+  readonly restart?:
+    | { readonly policy?: RestartPolicy | undefined; readonly max_retries?: number | undefined }
+    | undefined
+  readonly init?: { readonly swap_size_mb?: number | undefined } | undefined
+  readonly schedule?: string | undefined
   readonly [field: string]: unknown
+}
+
+/** A secret of an app: shown by its digest only. */
+export type EmulatedSecret = {
+  readonly name: string
+  readonly value: string
+  readonly digest: string
+  readonly createdAtMs: number
+  readonly updatedAtMs: number
+}
+
+/** An address of an app; `network` is the one that it can be reached from. */
+export type EmulatedAddress = {
+  readonly ip: string
+  readonly type: string
+  readonly region: string
+  readonly network?: string
+  readonly createdAtMs: number
+}
+
+/** A volume; its machine is the one that mounts it. */
+export type EmulatedVolume = {
+  readonly id: string
+  readonly name: string
+  readonly region: string
+  readonly sizeGb: number
+  readonly createdAtMs: number
 }
 
 /** An app; its name is unique among all. */
@@ -52,6 +93,17 @@ export type EmulatedApp = {
   readonly orgSlug: string
   readonly network: string
   readonly createdAtMs: number
+  /** Until then some nodes do not know it yet; they answer with this status. */
+  readonly unseen?: { readonly untilMs: number; readonly status: 401 | 404 }
+  /** Same key and same name give the same app again. */
+  readonly idempotencyKey?: string
+  readonly secrets?: readonly EmulatedSecret[]
+  readonly secretsVersion?: number
+  /** What a boot that asks for no version still gets until `untilMs`. */
+  readonly staleSecrets?: { readonly untilMs: number; readonly secrets: readonly EmulatedSecret[] }
+  readonly addresses?: readonly EmulatedAddress[]
+  readonly policies?: readonly { readonly id: string; readonly [field: string]: unknown }[]
+  readonly volumes?: readonly EmulatedVolume[]
 }
 
 /** What a runner gave for a process, so that it can be found again after a restart of the emulator. */
@@ -64,6 +116,17 @@ export type MachineHold = {
   readonly owner: string
   readonly description: string
 }
+
+/** How a process ended; all absent when nobody saw it. `oom`: the kernel killed it for want of memory. */
+export type ProcessExit = {
+  readonly code?: number
+  readonly signal?: number
+  readonly error?: string
+  readonly oom?: boolean
+}
+
+/** A config that the machine once had, or has. */
+export type EmulatedVersion = { readonly version: string; readonly user_config: EmulatedConfig }
 
 /** A machine with its config, its past and what is due. */
 export type EmulatedMachine = {
@@ -78,63 +141,54 @@ export type EmulatedMachine = {
   readonly updatedAtMs: number
   readonly config: EmulatedConfig
   readonly digest: string
+  /** What it runs on; machines of one host are lost together. */
+  readonly host?: string
   readonly hostStatus: 'ok' | 'unknown' | 'unreachable'
   readonly events: readonly EmulatedEvent[]
+  /** Newest first. */
+  readonly versions?: readonly EmulatedVersion[]
+  readonly cordoned?: boolean
+  readonly minSecretsVersion?: number
+  readonly skipsSecrets?: boolean
   /** Set while a process of it may live. */
   readonly run?: RunToken
   /** A stop through the API is under way, or was the last one. */
   readonly stopRequested: boolean
+  /** What follows when its process ends: it is started again, or stays down whatever its policy says. */
+  readonly afterExit?: 'start' | 'stop'
+  /** What the next end of its process is told as. */
+  readonly exitAs?: ProcessExit
+  /** Its process ended while its host could not be reached. */
+  readonly unseenExit?: ProcessExit
+  /** When flyd started it again by itself, newest last; older than the window are dropped. */
+  readonly restartsAtMs?: readonly number[]
   /** The change that comes by itself, and when. */
-  readonly due?: { readonly step: Step; readonly atMs: number }
+  readonly due?: { readonly step: Step; readonly atMs: number; readonly exit?: ProcessExit }
   /** When it was last seen to stop: start is refused for a while after. */
   readonly stoppedAtMs?: number
   readonly hold?: MachineHold
 }
 
 /**
- * What happens by the clock: launch (created → starting, its process is spawned), boot (starting → started),
- * reap (a destroyed machine is forgotten).
+ * What happens by the clock: launch (created → starting, its process is spawned), prepare (created → stopped), boot
+ * (starting → started), fail (it does not come up), respawn (its process is started again), suspend (suspending →
+ * suspended), replace (replacing → stopped), crash (its process is ended as `exit` says), abandon (launch_failed →
+ * destroyed), reap (a destroyed machine is forgotten).
  */
-export type Step = 'launch' | 'boot' | 'reap'
+export type Step =
+  | 'launch'
+  | 'prepare'
+  | 'boot'
+  | 'fail'
+  | 'respawn'
+  | 'suspend'
+  | 'replace'
+  | 'crash'
+  | 'abandon'
+  | 'reap'
 
 /** What the shell has to do with the machine's process. */
 export type Effect =
   | { readonly do: 'spawn' }
   | { readonly do: 'signal'; readonly signal: string; readonly killAfterMs: number }
   | { readonly do: 'kill' }
-
-/** How long things take, in ms; each is drawn evenly between `min` and `max`. */
-export type Range = { readonly min: number; readonly max: number }
-/** The pace of an emulator. */
-export type Latency = {
-  readonly launch: Range
-  readonly boot: Range
-  /** How long a destroyed machine can still be read. */
-  readonly destroyedReadableMs: number
-  /** For so long after a stop, start is refused ("machine still active"). */
-  readonly startRefusedMs: number
-}
-
-/** Everything at once: the embedded default. */
-const INSTANT: Latency = {
-  launch: { min: 0, max: 0 },
-  boot: { min: 0, max: 0 },
-  destroyedReadableMs: 30_000,
-  startRefusedMs: 0,
-}
-
-/** About what the live service shows: seconds in created, under a second to start, start refused after a stop. */
-const FLY: Latency = {
-  launch: { min: 1_000, max: 6_000 },
-  boot: { min: 200, max: 900 },
-  destroyedReadableMs: 60_000,
-  startRefusedMs: 3_000,
-}
-
-/** Paces by name. */
-export const LATENCIES = { instant: INSTANT, fly: FLY } as const
-/** A pace’s name. */
-export type LatencyProfile = keyof typeof LATENCIES
-
-/** How a process ended; all absent when nobody saw it. */
-export type ProcessExit = { readonly code?: number; readonly signal?: number; readonly error?: string }

@@ -122,6 +122,8 @@ class LocalProcesses implements ProcessRunner {
     for (const run of this.#runs.values()) {
       if (!run.child) this.#watch(run)
       this.signal(run.machineId, 'SIGTERM', this.#options.graceMs ?? 5_000)
+      // A suspended one hears nothing before it goes on.
+      signalGroup(run.token.pid, 'SIGCONT')
     }
     await empty
   }

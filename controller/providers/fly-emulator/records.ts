@@ -1,16 +1,21 @@
-/** Keeps the emulator's apps and machines in one SQLite file of its own, written before a reply is sent. */
+/** Keeps the emulator's apps, machines and tokens in one SQLite file of its own, written before a reply is sent. */
 import { chmodSync } from 'node:fs'
 import { DatabaseSync } from 'node:sqlite'
 import type { EmulatedApp, EmulatedMachine } from './model.ts'
 
 /** What is stored, with the same at hand in memory. */
 export interface EmulatorRecords {
-  readonly apps: Map<string, EmulatedApp>
-  readonly machines: Map<string, EmulatedMachine>
+  readonly apps: ReadonlyMap<string, EmulatedApp>
+  readonly machines: ReadonlyMap<string, EmulatedMachine>
+  /** Machines of an app, in the order in which they were made. */
+  machinesOf(app: string): readonly EmulatedMachine[]
   putApp(app: EmulatedApp): void
   removeApp(name: string): void
   putMachine(machine: EmulatedMachine): void
   removeMachine(id: string): void
+  /** What else is kept, by key. */
+  note(key: string): unknown
+  putNote(key: string, value: unknown): void
   close(): void
 }
 
@@ -40,44 +45,79 @@ function open(path: string | undefined): EmulatorRecords {
   }
 }
 
+const TABLES = ['app', 'machine', 'note'] as const
+
 function read(database: DatabaseSync, path: string | undefined): EmulatorRecords {
   // Machines' env holds the sprites' own tokens: nobody else reads the file (its WAL takes the same mode).
   if (path !== undefined) chmodSync(path, 0o600)
   database.exec('PRAGMA locking_mode = EXCLUSIVE; PRAGMA journal_mode = WAL; PRAGMA synchronous = NORMAL')
-  database.exec('CREATE TABLE IF NOT EXISTS app (name TEXT PRIMARY KEY, record TEXT NOT NULL) WITHOUT ROWID, STRICT')
-  database.exec('CREATE TABLE IF NOT EXISTS machine (id TEXT PRIMARY KEY, record TEXT NOT NULL) WITHOUT ROWID, STRICT')
-  const putApp = database.prepare('INSERT INTO app VALUES (?, ?) ON CONFLICT DO UPDATE SET record = excluded.record')
-  const putMachine = database.prepare(
-    'INSERT INTO machine VALUES (?, ?) ON CONFLICT DO UPDATE SET record = excluded.record',
-  )
-  const removeApp = database.prepare('DELETE FROM app WHERE name = ?')
-  const removeMachine = database.prepare('DELETE FROM machine WHERE id = ?')
-  const rows = <T>(table: 'app' | 'machine'): T[] =>
-    database
-      .prepare(`SELECT record FROM ${table}`)
-      .all()
-      .map((row) => JSON.parse(String(row['record'])) as T) // Written by us, in this shape.
-  const apps = new Map(rows<EmulatedApp>('app').map((app) => [app.name, app]))
-  const machines = new Map(rows<EmulatedMachine>('machine').map((machine) => [machine.id, machine]))
+  for (const name of TABLES)
+    database.exec(
+      `CREATE TABLE IF NOT EXISTS ${name} (${keyOf(name)} TEXT PRIMARY KEY, record TEXT NOT NULL) WITHOUT ROWID, STRICT`,
+    )
+  const apps = openTable<EmulatedApp>(database, 'app')
+  const machines = openTable<EmulatedMachine>(database, 'machine')
+  const notes = openTable<unknown>(database, 'note')
+  const byApp = indexOf(machines.rows.values())
   return {
-    apps,
-    machines,
-    putApp: (app) => {
-      putApp.run(app.name, JSON.stringify(app))
-      apps.set(app.name, app)
-    },
-    removeApp: (name) => {
-      removeApp.run(name)
-      apps.delete(name)
-    },
+    apps: apps.rows,
+    machines: machines.rows,
+    machinesOf: (app) => [...(byApp.get(app)?.values() ?? [])],
+    putApp: (app) => apps.put(app.name, app),
+    removeApp: (name) => apps.remove(name),
     putMachine: (machine) => {
-      putMachine.run(machine.id, JSON.stringify(machine))
-      machines.set(machine.id, machine)
+      machines.put(machine.id, machine)
+      enter(byApp, machine)
     },
     removeMachine: (id) => {
-      removeMachine.run(id)
-      machines.delete(id)
+      const app = machines.rows.get(id)?.app ?? ''
+      machines.remove(id)
+      byApp.get(app)?.delete(id)
+      if (byApp.get(app)?.size === 0) byApp.delete(app)
     },
+    note: (key) => notes.rows.get(key),
+    putNote: (key, value) => notes.put(key, value),
     close: () => database.close(),
   }
+}
+
+type Table<T> = {
+  readonly rows: ReadonlyMap<string, T>
+  readonly put: (key: string, value: T) => void
+  readonly remove: (key: string) => void
+}
+
+const keyOf = (name: (typeof TABLES)[number]): string => (name === 'machine' ? 'id' : 'name')
+
+function openTable<T>(database: DatabaseSync, name: (typeof TABLES)[number]): Table<T> {
+  const put = database.prepare(`INSERT INTO ${name} VALUES (?, ?) ON CONFLICT DO UPDATE SET record = excluded.record`)
+  const remove = database.prepare(`DELETE FROM ${name} WHERE ${keyOf(name)} = ?`)
+  const stored = database.prepare(`SELECT ${keyOf(name)} AS key, record FROM ${name}`).all()
+  // Written by us, in this shape.
+  const rows = new Map(stored.map((row) => [String(row['key']), JSON.parse(String(row['record'])) as T]))
+  return {
+    rows,
+    put: (key, value) => {
+      put.run(key, JSON.stringify(value))
+      rows.set(key, value)
+    },
+    remove: (key) => {
+      remove.run(key)
+      rows.delete(key)
+    },
+  }
+}
+
+type ByApp = Map<string, Map<string, EmulatedMachine>>
+
+function enter(byApp: ByApp, machine: EmulatedMachine): void {
+  const own = byApp.get(machine.app) ?? new Map<string, EmulatedMachine>()
+  own.set(machine.id, machine)
+  byApp.set(machine.app, own)
+}
+
+function indexOf(machines: Iterable<EmulatedMachine>): ByApp {
+  const byApp: ByApp = new Map()
+  for (const machine of [...machines].sort((a, b) => a.createdAtMs - b.createdAtMs)) enter(byApp, machine)
+  return byApp
 }

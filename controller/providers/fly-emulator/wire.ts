@@ -2,10 +2,11 @@
 import { microTimestamp } from '../../../system/timestamp.ts'
 import type { EmulatedApp, EmulatedMachine, MachineHold } from './model.ts'
 
-/** What a route answers; `body` undefined is an empty body. */
+/** What a route answers: JSON, else text, else an empty body. */
 export type Answer = {
   readonly status: number
   readonly body?: unknown
+  readonly text?: string
   readonly headers?: Readonly<Record<string, string>>
 }
 
@@ -18,8 +19,11 @@ export const refusalAnswer = (status: number, error: string, code?: string): Ans
   body: { error, ...(code === undefined ? {} : { status: code }) },
 })
 
-/** A machine; a `summary` leaves out config, events and host_status. */
-export function machineJson(machine: EmulatedMachine, options: { readonly summary?: boolean } = {}): object {
+/** A machine; a `summary` leaves out config, events and host_status; `nonce` is that of a machine that is born held. */
+export function machineJson(
+  machine: EmulatedMachine,
+  options: { readonly summary?: boolean; readonly nonce?: string | undefined } = {},
+): object {
   const isReachable = machine.hostStatus === 'ok'
   const full = {
     config: isReachable ? machine.config : null,
@@ -39,13 +43,14 @@ export function machineJson(machine: EmulatedMachine, options: { readonly summar
     created_at: microTimestamp(machine.createdAtMs),
     updated_at: microTimestamp(machine.updatedAtMs),
     image_ref: imageRef(machine),
-    cordoned: false,
+    cordoned: machine.cordoned ?? false,
+    ...(options.nonce === undefined ? {} : { nonce: options.nonce }),
     ...(options.summary ? {} : full),
   }
 }
 
-/** A row of the organization's feed. */
-export const feedRow = (machine: EmulatedMachine): object => ({
+/** A row of the organization's feed; a `summary` has no config. */
+export const feedRow = (machine: EmulatedMachine, options: { readonly summary?: boolean } = {}): object => ({
   id: machine.id,
   name: machine.name,
   app_name: machine.app,
@@ -55,7 +60,9 @@ export const feedRow = (machine: EmulatedMachine): object => ({
   private_ip: machine.privateIp,
   created_at: microTimestamp(machine.createdAtMs),
   updated_at: microTimestamp(machine.updatedAtMs),
-  config: { image: machine.config.image, guest: machine.config.guest, metadata: machine.config.metadata },
+  ...(options.summary
+    ? {}
+    : { config: { image: machine.config.image, guest: machine.config.guest, metadata: machine.config.metadata } }),
 })
 
 /** An app. */
@@ -65,7 +72,8 @@ export const appJson = (app: EmulatedApp, machineCount: number): object => ({
   status: machineCount === 0 ? 'pending' : 'deployed',
   network: app.network,
   machine_count: machineCount,
-  volume_count: 0,
+  volume_count: app.volumes?.length ?? 0,
+  internal_numeric_id: Number.parseInt(app.id.slice(0, 8), 16),
   organization: { name: app.orgSlug, slug: app.orgSlug, internal_numeric_id: 1 },
 })
 

@@ -2,9 +2,16 @@
 import type { CancelTimer, Clock } from '../../../system/clock.ts'
 import type { Entropy } from '../../../system/entropy.ts'
 import type { Log } from '../../../system/log.ts'
+import { createDueQueue } from './due-queue.ts'
+import { durationMs } from './durations.ts'
+import { exited } from './exits.ts'
+import { createScript, fitsMachine, type MachineRule, type MachineSubject, type Script } from './faults.ts'
 import { ulid } from './ids.ts'
-import { exited, stepDue, type Change, type Surroundings } from './life-cycle.ts'
-import type { EmulatedMachine, Effect, Latency, ProcessExit } from './model.ts'
+import { createLaggingView } from './lagging-view.ts'
+import { drawnMs, readLagOf, type Latency } from './latency.ts'
+import { stepDue } from './life-cycle.ts'
+import type { EmulatedMachine, EmulatedState, Effect, ProcessExit } from './model.ts'
+import type { Change, Surroundings } from './moves.ts'
 import type { EmulatorRecords } from './records.ts'
 import type { MachineRunner, Runnable } from './runner.ts'
 
@@ -16,71 +23,102 @@ export type WorldPorts = {
   readonly entropy: Entropy
   readonly log: Log
   readonly latency: Latency
+  /** What its process gets besides the config's env: secrets, the way to its own API. */
+  readonly environment: (machine: EmulatedMachine) => Readonly<Record<string, string>>
 }
 
 /** Sees every change of a machine after it is stored; `undefined` when the machine is forgotten. */
 export type MachineListener = (id: string, machine: EmulatedMachine | undefined) => void
 
+/** A machine that went from one state to another. */
+export type Transition = {
+  readonly atMs: number
+  readonly id: string
+  readonly app: string
+  readonly name: string
+  readonly from: EmulatedState | 'none'
+  readonly to: EmulatedState
+}
+
 /** Changes due at once that one pump performs; more would be a loop in the life cycle. */
 const DUE_STEPS_MAX = 100_000
+const TRANSITIONS_MAX = 10_000
 
 /** Machines with their processes and their clock. Everything in it is synchronous but close. */
 export class EmulatedWorld {
+  /** Every machine's changes of state, oldest first (at most 10,000). */
+  readonly transitions: Transition[] = []
+  /** What is still to go wrong with machines. */
+  readonly faults: Script<MachineRule, MachineSubject>
+  latency: Latency
   readonly #ports: WorldPorts
   readonly #listeners = new Set<MachineListener>()
+  readonly #due = createDueQueue()
+  readonly #view = createLaggingView()
   #cancel: CancelTimer | undefined
   #closed = false
 
-  constructor(ports: WorldPorts) {
+  constructor(ports: WorldPorts, rules: readonly MachineRule[] = []) {
     this.#ports = ports
+    this.latency = ports.latency
+    this.faults = createScript(rules, () => ports.entropy.random(), fitsMachine)
   }
 
   /** What a life-cycle function may look at now. */
   surroundings(): Surroundings {
-    const { clock, entropy, latency } = this.#ports
+    const { clock, entropy } = this.#ports
     return {
       nowMs: clock.now(),
-      latency,
+      latency: this.latency,
       draw: () => entropy.random(),
       eventId: () => ulid(clock.now(), entropy.bytes(16)),
+      fault: (phase, { app, name, region }) => this.faults.draw({ phase, app, name, region })?.fault,
     }
   }
 
+  /** The truth about a machine. */
   machine(id: string): EmulatedMachine | undefined {
     return this.#ports.records.machines.get(id)
   }
 
+  /** What is read of a machine: the truth of a while ago. */
+  seen(id: string): EmulatedMachine | undefined {
+    return this.#view.seen(id, this.machine(id), this.#ports.clock.now())
+  }
+
+  /** What is read of these machines, and of those that are gone and still seen. */
+  seenAmong(machines: readonly EmulatedMachine[], fits: (machine: EmulatedMachine) => boolean): EmulatedMachine[] {
+    const ghosts = this.#view.ghosts(this.#ports.clock.now(), (id) => this.machine(id) !== undefined)
+    const seen = machines.flatMap((machine) => this.seen(machine.id) ?? [])
+    return [...seen, ...ghosts.filter(fits)]
+  }
+
   /** Stores the machine and performs the effects; due steps wait for pump. */
   apply(change: Change): void {
-    const { records } = this.#ports
-    if (records.machines.get(change.machine.id) !== change.machine) {
-      records.putMachine(change.machine)
-      this.#tell(change.machine.id, change.machine)
-    }
+    const before = this.machine(change.machine.id)
+    if (before !== change.machine) this.#store(before, change.machine)
     for (const effect of change.effects) this.#perform(change.machine.id, effect)
   }
 
-  /** Performs every step that is due and sets the timer for the next one. */
+  /** Performs every step that is due and sets the timer for the next one; without one there is no timer. */
   pump(): void {
     if (this.#closed) return
+    const { clock } = this.#ports
     for (let count = 0; count < DUE_STEPS_MAX; count++) {
-      const next = this.#nextDue()
-      if (!next?.due || next.due.atMs > this.#ports.clock.now()) break
-      this.#step(next)
+      const next = this.#due.first()
+      if (!next || next.atMs > clock.now()) break
+      this.#step(next.id)
     }
     this.#cancel?.()
-    const next = this.#nextDue()
-    this.#cancel =
-      next?.due &&
-      this.#ports.clock.after(next.due.atMs - this.#ports.clock.now(), () => this.pump(), { background: true })
+    const next = this.#due.first()
+    this.#cancel = next && clock.after(next.atMs - clock.now(), () => this.pump(), { background: true })
   }
 
   /** After a restart: takes over the processes that live and reports the dead ones as ended. */
   recover(): void {
     for (const machine of this.#ports.records.machines.values()) {
-      if (machine.state === 'created' || machine.state === 'destroyed' || machine.state === 'failed') continue
-      if (machine.state === 'stopped' && !machine.run) continue
-      this.#recoverOne(machine)
+      this.#due.set(machine.id, dueOf(machine))
+      if (mayRun(machine)) this.#recoverOne(machine)
     }
     this.pump()
   }
@@ -92,9 +130,21 @@ export class EmulatedWorld {
 
   /** Forgets a machine without a trace; its process is ended. */
   forget(id: string): void {
-    if (this.machine(id)?.run) this.#ports.runner.kill(id)
+    const machine = this.machine(id)
+    if (!machine) return
+    if (machine.run) this.#ports.runner.kill(id)
+    this.#noteLag(machine)
+    this.#due.set(id, undefined)
     this.#ports.records.removeMachine(id)
     this.#tell(id, undefined)
+  }
+
+  /** Ends its process so, now; a machine without one is left alone. */
+  crash(id: string, exit: ProcessExit): void {
+    const machine = this.machine(id)
+    if (!machine?.run) return
+    this.apply({ machine: { ...machine, exitAs: exit }, effects: [{ do: 'kill' }] })
+    this.pump()
   }
 
   /** Stops the clock's part and lets go of the processes; with `kill` ends them and stores how they ended. */
@@ -106,20 +156,32 @@ export class EmulatedWorld {
     this.#closed = true
   }
 
-  #step(machine: EmulatedMachine): void {
-    if (machine.due?.step === 'reap') return this.forget(machine.id)
-    const change = stepDue(machine, this.surroundings())
-    if (change) return this.apply(change)
-    const { due: _, ...rest } = machine
-    this.apply({ machine: rest, effects: [] })
+  #store(before: EmulatedMachine | undefined, after: EmulatedMachine): void {
+    this.#ports.records.putMachine(after)
+    this.#due.set(after.id, dueOf(after))
+    this.#noteLag(after, before)
+    if (before?.state !== after.state) {
+      const { id, app, name, state: to } = after
+      this.transitions.push({ atMs: this.#ports.clock.now(), id, app, name, from: before?.state ?? 'none', to })
+      if (this.transitions.length > TRANSITIONS_MAX) this.transitions.splice(0, TRANSITIONS_MAX / 10)
+    }
+    this.#tell(after.id, after)
   }
 
-  #nextDue(): EmulatedMachine | undefined {
-    let first: EmulatedMachine | undefined
-    for (const machine of this.#ports.records.machines.values()) {
-      if (machine.due && (!first?.due || machine.due.atMs < first.due.atMs)) first = machine
-    }
-    return first
+  #noteLag(machine: EmulatedMachine, before: EmulatedMachine | undefined = machine): void {
+    const lag = readLagOf(this.latency, machine.region)
+    if (lag.max === 0) return
+    const nowMs = this.#ports.clock.now()
+    this.#view.note(machine.id, before, nowMs + drawnMs(lag, () => this.#ports.entropy.random()))
+  }
+
+  #step(id: string): void {
+    const machine = this.machine(id)
+    if (!machine) return this.#due.set(id, undefined)
+    if (machine.due?.step === 'reap') return this.forget(id)
+    const change = stepDue(machine, this.surroundings())
+    const { due: _, ...rest } = machine
+    this.apply(change ?? { machine: rest, effects: [] })
   }
 
   #perform(id: string, effect: Effect): void {
@@ -136,12 +198,19 @@ export class EmulatedWorld {
   #spawn(id: string): void {
     const machine = this.machine(id)
     if (!machine) return
-    const token = this.#ports.runner.spawn(runnable(machine), (exit) => this.#ended(id, exit))
+    const token = this.#ports.runner.spawn(this.#runnable(machine), (exit) => this.#ended(id, exit))
     if ('failed' in token) {
       this.#ports.log.warn({ machine: id, name: machine.name, error: token.failed }, 'machine process did not start')
       return this.apply(exited(machine, this.surroundings(), { code: 127, error: token.failed }))
     }
-    this.apply({ machine: { ...machine, run: token }, effects: [] })
+    this.#putRun(machine, token)
+  }
+
+  /** Readers see nothing of this. */
+  #putRun(machine: EmulatedMachine, run: NonNullable<EmulatedMachine['run']>): void {
+    const running = { ...machine, run }
+    this.#ports.records.putMachine(running)
+    this.#tell(machine.id, running)
   }
 
   #ended(id: string, exit: ProcessExit): void {
@@ -153,16 +222,16 @@ export class EmulatedWorld {
   }
 
   #recoverOne(machine: EmulatedMachine): void {
-    const token = this.#ports.runner.adopt(runnable(machine), machine.run, (exit) => this.#ended(machine.id, exit))
+    const onExit = (exit: ProcessExit): void => this.#ended(machine.id, exit)
+    const token = this.#ports.runner.adopt(this.#runnable(machine), machine.run, onExit)
     if (!token) return this.apply(exited(machine, this.surroundings(), {}))
-    const { signal, timeout } = machine.config.stop_config
-    const effects: Effect[] =
-      machine.state === 'destroying'
-        ? [{ do: 'kill' }]
-        : machine.state === 'stopping'
-          ? [{ do: 'signal', signal, killAfterMs: durationMs(timeout) ?? 0 }]
-          : []
-    this.apply({ machine: { ...machine, run: token }, effects })
+    this.#putRun(machine, token)
+    for (const effect of unfinished(machine)) this.#perform(machine.id, effect)
+  }
+
+  #runnable(machine: EmulatedMachine): Runnable {
+    const env = { ...machine.config.env, ...this.#ports.environment(machine) }
+    return { ...machine, config: { ...machine.config, env } }
   }
 
   #tell(id: string, machine: EmulatedMachine | undefined): void {
@@ -170,14 +239,18 @@ export class EmulatedWorld {
   }
 }
 
-const runnable = (machine: EmulatedMachine): Runnable => machine
+/** Nothing happens by itself to a machine whose host is away. */
+const dueOf = (machine: EmulatedMachine): number | undefined =>
+  machine.hostStatus === 'unreachable' ? undefined : machine.due?.atMs
 
-/** Ms of a Go duration such as "10s", "1m30s" or "500ms"; undefined for what is not one. */
-export function durationMs(text: string): number | undefined {
-  if (!/^(?:\d+(?:\.\d+)?(?:ms|s|m|h))+$/.test(text)) return undefined
-  const unitMs: Readonly<Record<string, number>> = { ms: 1, s: 1_000, m: 60_000, h: 3_600_000 }
-  let totalMs = 0
-  for (const [, count, unit] of text.matchAll(/(\d+(?:\.\d+)?)(ms|s|m|h)/g))
-    totalMs += Number(count) * (unitMs[unit ?? ''] ?? 0)
-  return Math.round(totalMs)
+/** Whether an earlier emulator may have left a process of it. */
+const mayRun = (machine: EmulatedMachine): boolean =>
+  machine.run !== undefined || ['starting', 'started', 'stopping', 'destroying'].includes(machine.state)
+
+/** What had been asked of its process and may not have reached it. */
+function unfinished(machine: EmulatedMachine): readonly Effect[] {
+  if (machine.state === 'destroying') return [{ do: 'kill' }]
+  if (machine.state !== 'stopping' && machine.afterExit === undefined) return []
+  const { signal, timeout } = machine.config.stop_config
+  return [{ do: 'signal', signal, killAfterMs: durationMs(timeout) ?? 0 }]
 }
