@@ -61,7 +61,14 @@ const rows: Record<string, Row> = {
     refused: [
       'Forbidden spec.config.maxConcurrentSprites: Cannot set maxConcurrentSprites to "5": plan "growth" allows 4 concurrent sprites; ask for at most 4, or plan "enterprise" would allow it',
       'Forbidden spec.config.monthlyTokenBudget: Cannot set monthlyTokenBudget to "10000001": plan "growth" allows 10000000 tokens a month; ask for at most 10000000, or plan "enterprise" would allow it',
-      'Forbidden spec.config.spriteIdleTimeoutSeconds: Cannot set spriteIdleTimeoutSeconds to "9999": plan "growth" allows 300 seconds of idle time; ask for at most 300, or no plan there is would allow it',
+      'Forbidden spec.config.spriteIdleTimeoutSeconds: Cannot set spriteIdleTimeoutSeconds to "9999": plan "growth" allows 300 seconds of idle time; ask for at most 300: no plan allows it',
+    ],
+  },
+  'AD6 a sprite in no tenant’s namespace says where it belongs': {
+    object: spriteOf('s', { metadata: { namespace: 'default' } }),
+    world: allPlans(),
+    refused: [
+      'Invalid metadata.namespace: Cannot create Sprite in namespace "default": name its tenant in metadata.namespace, or with -n',
     ],
   },
   'AD2 unlimited in the plan takes any budget': {

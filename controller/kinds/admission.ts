@@ -81,7 +81,11 @@ export function viewTenant(request: AdmissionRequest, related: Related): TenantV
   const tenant = related.get(tenantKind, key)
   const creates = request.operation === 'CREATE'
   if (tenant === undefined) {
-    const message = `Cannot create ${kind} in namespace "${key.name}": no Tenant has this name; apply Tenant "${key.name}" first`
+    const remedy =
+      key.name === 'default'
+        ? 'name its tenant in metadata.namespace, or with -n'
+        : `no Tenant has this name; apply Tenant "${key.name}" first`
+    const message = `Cannot create ${kind} in namespace "${key.name}": ${remedy}`
     return { refusal: creates ? [invalid('metadata.namespace', message)] : [] }
   }
   if (isDeleting(tenant)) {

@@ -94,7 +94,12 @@ export function agentTypeMessage(
   }
   const limit = world.agentTypesLimit ?? 0
   const allows = (one: Plan): boolean => one.spec.agentTypes === null || one.spec.agentTypes > inUse.length
-  return `${start} ${plan} allows ${limit} agent types and ${nameList(inUse)} are in use; use one of these, or ${allowingPlan(plans, allows)}`
+  return `${start} ${plan} allows ${limit} agent types and ${nameList(inUse)} are in use; ${orPlan('use one of these', plans, allows)}`
+}
+
+/** What would do within the plan, or else the plan that would allow it. */
+export function orPlan(remedy: string, plans: readonly Plan[], allows: (plan: Plan) => boolean): string {
+  return plans.some(allows) ? `${remedy}, or ${allowingPlan(plans, allows)}` : `${remedy}: no plan allows it`
 }
 
 /** Ends a refusal by a plan's limit: the least plan that would allow it, in order of weight, then name. */
@@ -102,5 +107,5 @@ export function allowingPlan(plans: readonly Plan[], allows: (plan: Plan) => boo
   const [least] = plans
     .filter(allows)
     .sort((a, b) => a.spec.priority - b.spec.priority || compare(a.metadata.name, b.metadata.name))
-  return least === undefined ? 'no plan there is would allow it' : `plan "${least.metadata.name}" would allow it`
+  return least === undefined ? 'no plan allows it' : `plan "${least.metadata.name}" would allow it`
 }

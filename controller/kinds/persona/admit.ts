@@ -1,7 +1,7 @@
 /** Decides whether a write of a Persona may go on. Pure. */
 import type { AdmissionRequest, Related, Violation } from '../../api/admission.ts'
 import { admissionOf, forbidden, invalid, tenantNeeds, viewTenant } from '../admission.ts'
-import { allowingPlan } from '../agent-types.ts'
+import { orPlan } from '../agent-types.ts'
 import { suggestion } from '../names.ts'
 import { personaKind, type PersonaObject } from './schema.ts'
 
@@ -12,8 +12,8 @@ export const personaAdmission = admissionOf<PersonaObject>({
     const view = viewTenant(request, related)
     if (view.tenant === undefined) return view.refusal
     if (!view.limits.customPersonas) {
-      const remedy = allowingPlan(view.plans, (plan) => plan.spec.customPersonas)
-      const message = `Cannot declare persona "${request.object.metadata.name}": plan "${view.tenant.spec.plan}" has no custom personas; use a built-in agent type, or ${remedy}`
+      const remedy = orPlan('use a built-in agent type', view.plans, (plan) => plan.spec.customPersonas)
+      const message = `Cannot declare persona "${request.object.metadata.name}": plan "${view.tenant.spec.plan}" has no custom personas; ${remedy}`
       return [forbidden('spec', message)]
     }
     return checkHandOffs(request, related)

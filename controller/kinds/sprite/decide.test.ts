@@ -36,6 +36,14 @@ const condition = (status: 'True' | 'False', reason: string) => ({
   conditions: [{ type: 'Ready', status, reason, message: 'As before', lastTransitionTime: ago(9_000) }],
 })
 
+test('SPR3 that is being deleted names the finalizers of others', () => {
+  const messageWith = (finalizers: readonly string[]): string | undefined =>
+    decideSprite(worldOf({ sprite: heldSprite({}, { metadata: { ...DELETING, finalizers } }) })).conditions[0]?.message
+  expect(messageWith(['example.com/stuck'])).toBe(
+    'Its machine is gone; whoever set finalizer example.com/stuck has to take it off',
+  )
+})
+
 describe('a sprite without a machine', () => {
   check({
     'SPR2 that holds no finalizer takes it and does nothing else': [

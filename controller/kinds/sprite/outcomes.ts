@@ -2,7 +2,8 @@
 import { isDeleting } from '../../api/object.ts'
 import { ready, reconciling, stalled, type ConditionPatch } from '../../api/conditions.ts'
 import { isWakePending } from './asks.ts'
-import type { SpriteMachine, SpritePhase } from './schema.ts'
+import { nameList } from '../names.ts'
+import { MACHINE_FINALIZER, type SpriteMachine, type SpritePhase } from './schema.ts'
 import type { Want } from './want.ts'
 import type { SpriteDecision, SpriteWorld } from './world.ts'
 
@@ -37,7 +38,7 @@ export function restReason(world: SpriteWorld, want: Want): Rest {
   const { sprite } = world
   switch (want.reason) {
     case 'Deleting':
-      return { phase: 'Draining', conditions: reconciling('Deleting', 'Its machine is gone; the last traces follow') }
+      return { phase: 'Draining', conditions: reconciling('Deleting', goingText(sprite)) }
     case 'TenantNotReady':
       return {
         phase: 'Pending',
@@ -64,6 +65,13 @@ export function restReason(world: SpriteWorld, want: Want): Rest {
     default:
       return asleep
   }
+}
+
+/** Once our own finalizer is off, whoever set the others has to take them off. */
+function goingText({ metadata: { finalizers = [] } }: SpriteWorld['sprite']): string {
+  const isOurs = finalizers.length === 0 || finalizers.includes(MACHINE_FINALIZER)
+  if (isOurs) return 'Its machine is gone; the last traces follow'
+  return `Its machine is gone; whoever set finalizer ${nameList(finalizers)} has to take it off`
 }
 
 type Rest = { readonly phase: SpritePhase; readonly conditions: readonly ConditionPatch[] }

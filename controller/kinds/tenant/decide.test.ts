@@ -52,6 +52,16 @@ const slot = (sprite: string) => ({ uid: sprite, sprite, since: TEST_NOW })
 const config = (over: Tenant['spec']['config']) => tenantOf({ metadata: HELD, spec: { config: over } })
 
 describe('a tenant', () => {
+  test('TN3 that runs more than a lowered limit says that the others stop', () => {
+    const slots = { holders: ['a', 'b', 'c', 'd', 'e'].map(slot) }
+    const { status } = decideTenant(worldOf({ slots }))
+    const ready = findCondition(status?.conditions, 'Ready')
+    expect([ready?.status, ready?.message]).toEqual([
+      'True',
+      '5 sprites run and 4 may: the others finish what they do, then stop',
+    ])
+  })
+
   const rows: Record<string, [Partial<TenantWorld>, { ready: string; blockers?: readonly string[] }]> = {
     'TN3 with its plan is active': [{}, { ready: 'True Active' }],
     'TN4 without its plan is stalled': [

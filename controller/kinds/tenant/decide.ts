@@ -48,7 +48,7 @@ function statusOf(world: TenantWorld, limits: EffectiveLimits | undefined, usage
           tokensText: tokensText(usage, limits.monthlyTokens),
         }),
     ...(blockers.length === 0 ? {} : { blockers }),
-    conditions: mergeConditions(tenant.status?.conditions, conditionsOf(world, problems), { generation, now }),
+    conditions: mergeConditions(tenant.status?.conditions, conditionsOf(world, limits, problems), { generation, now }),
   }
 }
 
@@ -116,21 +116,32 @@ function configIsAbovePlan({ tenant, plan }: TenantWorld): readonly Problem[] {
   return [...(above.includes('enabledAgents') ? [agentProblem] : []), ...(numbers.length > 0 ? [limitProblem] : [])]
 }
 
-function conditionsOf(world: TenantWorld, problems: readonly Problem[]): readonly ConditionPatch[] {
+function conditionsOf(
+  world: TenantWorld,
+  limits: EffectiveLimits | undefined,
+  problems: readonly Problem[],
+): readonly ConditionPatch[] {
   const exhausted = problems.find((problem) => problem.blocker.reason === 'BudgetExhausted')
   const own: readonly ConditionPatch[] =
     exhausted === undefined
       ? []
       : [{ type: 'BudgetExhausted', status: 'True', reason: 'BudgetExhausted', message: exhausted.message }]
-  return [...summaryOf(world, problems[0]), ...own]
+  return [...summaryOf(world, limits, problems[0]), ...own]
 }
 
-function summaryOf({ tenant, plan }: TenantWorld, gravest: Problem | undefined): readonly ConditionPatch[] {
+function summaryOf(
+  { tenant, plan, slots }: TenantWorld,
+  limits: EffectiveLimits | undefined,
+  gravest: Problem | undefined,
+): readonly ConditionPatch[] {
   if (plan !== undefined && tenant.spec.suspend) {
     return ready('Suspended', 'Machines are stopped and no work starts: set spec.suspend to false to go on')
   }
-  if (gravest === undefined) return ready('Active', 'Sprites run within the limits in status.limits')
-  return stalled(gravest.blocker.reason, gravest.message)
+  if (gravest !== undefined) return stalled(gravest.blocker.reason, gravest.message)
+  const running = slots.holders?.length ?? 0
+  const limit = limits?.concurrentSprites ?? null
+  if (limit === null || running <= limit) return ready('Active', 'Sprites run within the limits in status.limits')
+  return ready('Active', `${running} sprites run and ${limit} may: the others finish what they do, then stop`)
 }
 
 /** Sprites that wait for a slot, so that the tenant too answers why they do not run; it stays ready. */

@@ -13,7 +13,7 @@ import {
   tenantNeeds,
   viewTenant,
 } from '../admission.ts'
-import { allowingPlan } from '../agent-types.ts'
+import { orPlan } from '../agent-types.ts'
 import { isProtected } from '../marks.ts'
 import { suggestion } from '../names.ts'
 import { projectKind } from '../project/schema.ts'
@@ -83,15 +83,11 @@ function checkSelf(request: Request): readonly Violation[] {
   ]
 }
 
-function checkPriority(
-  request: Request,
-  plan: string,
-  plans: Parameters<typeof allowingPlan>[0],
-): readonly Violation[] {
+function checkPriority(request: Request, plan: string, plans: Parameters<typeof orPlan>[1]): readonly Violation[] {
   const { priority } = request.object.spec
   if (priority === 0 || priority === request.old?.spec.priority || inherits(request)) return []
-  const remedy = allowingPlan(plans, (one) => one.spec.priorityRouting)
-  const message = `Cannot set priority to "${priority}": plan "${plan}" has no priority routing; leave it out, or ${remedy}`
+  const remedy = orPlan('leave it out', plans, (one) => one.spec.priorityRouting)
+  const message = `Cannot set priority to "${priority}": plan "${plan}" has no priority routing; ${remedy}`
   return [forbidden('spec.priority', message)]
 }
 

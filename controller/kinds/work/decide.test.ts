@@ -360,6 +360,23 @@ describe('a work that is to be tried again', () => {
     expect(decideWork(worldOf({ work: spent })).change.phase).toBe('Failed')
   })
 
+  test('WRK3 says where sprites are that would do it, were it theirs', () => {
+    const messageOf = (over: Partial<WorkWorld>): string | undefined =>
+      decideWork(worldOf(over)).conditions.find(({ type }) => type === 'Ready')?.message
+    const of = (name: string, project: string, agentType = 'copywriter') =>
+      spriteOf(name, { spec: { agentType, project }, status: { phase: 'Idle' } })
+    expect(messageOf({ sprites: [of('a', 'launch'), of('b', 'other', 'editor')] })).toBe(
+      'No sprite of agent type "copywriter" is declared; those of project launch do its work alone: set spec.project, or declare one without',
+    )
+    expect(messageOf({ sprites: [of('b', 'other', 'editor')] })).toBe(
+      'No sprite of agent type "copywriter" is declared: declare one',
+    )
+    const work = workOf('w', { spec: { project: 'mine' }, status: { phase: 'Pending' } })
+    expect(messageOf({ work, sprites: [of('a', 'launch')] })).toBe(
+      'No sprite of agent type "copywriter" is declared for project "mine" or for any: declare one',
+    )
+  })
+
   test('WRK72 no sprite holds it any more, and what it wanted to hand on is forgotten', () => {
     const { status } = next(of(failed, { retries: 1 }))
     for (const field of ['assignedSprite', 'incarnation', 'attempt', 'completionTime', 'handOffs'])

@@ -9,6 +9,7 @@ import type { Sprite, SpriteMachine } from '../sprite/schema.ts'
 import { attemptsAreExhausted, closeAttempt, countedAttempts, isToBeRetried, lastAttempt } from './attempts.ts'
 import { hindranceOf, suits } from './dispatch.ts'
 import { waitOf, type EligibleWorld } from './eligible.ts'
+import { elsewhereText, nobodyText } from './nobody.ts'
 import { childOf, outboxOf, reviewOf } from './outbox.ts'
 import { isTerminal, workKind, type Attempt, type Work, type WorkSpec, type WorkStatus } from './schema.ts'
 
@@ -177,10 +178,8 @@ function waiting(world: WorkWorld): WorkDecision {
   const { work } = world
   const able = world.sprites.filter((sprite) => suits(sprite, work))
   if (able.length === 0) {
-    const wanted =
-      work.spec.sprite === undefined ? `of agent type "${work.spec.agentType ?? ''}"` : `named "${work.spec.sprite}"`
-    const scope = work.spec.project === undefined ? '' : ` for project "${work.spec.project}" or for any`
-    const message = `No sprite ${wanted} is declared${scope}: declare one`
+    const elsewhere = elsewhereText(work, world.sprites)
+    const message = `${nobodyText(work)}${elsewhere === '' ? ': declare one' : `${elsewhere}, or declare one without`}`
     return {
       actions: [],
       change: {},

@@ -7,6 +7,7 @@ import { shiftsBetween, type Shifts } from '../tenant/shifts.ts'
 import { shiftSentences } from '../tenant/shift-text.ts'
 import { hindranceOf, suits } from './dispatch.ts'
 import { waitOf } from './eligible.ts'
+import { elsewhereText, nobodyText } from './nobody.ts'
 import { isTerminal, type Work } from './schema.ts'
 
 /** Comparisons that the forecast of one new work may take: work comes by the thousand. */
@@ -35,7 +36,10 @@ function newWorkSentences(world: ForecastWorld, change: Foretold<Work>): readonl
   const able = after.sprites.filter((sprite) => suits(sprite, work) && !isDeleting(sprite))
   const wait = waitSentence(after, work)
   if (wait !== undefined) return [wait]
-  if (able.length === 0) return [nobodySentence(work)]
+  if (able.length === 0) {
+    const elsewhere = elsewhereText(work, after.sprites)
+    return [`${nobodyText(work)}${elsewhere === '' ? ': it waits until there is one' : `${elsewhere}, or it waits`}`]
+  }
   const hindrances = able.map((sprite) => ({ name: sprite.metadata.name, why: hindranceOf(sprite) }))
   if (hindrances.every(({ why }) => why !== undefined)) {
     const each = hindrances.map(({ name, why }) => `${quoted(name)} ${why ?? ''}`)
@@ -60,13 +64,6 @@ function waitSentence(scene: Scene, work: Work): string | undefined {
   if (wait !== undefined) return `It will wait: ${wait.message.slice(0, 1).toLowerCase()}${wait.message.slice(1)}`
   const isSpent = tenant.status?.conditions?.some(({ type, status }) => type === 'BudgetExhausted' && status === 'True')
   return isSpent === true ? 'It will wait: the tokens of its tenant are used up this month' : undefined
-}
-
-function nobodySentence({ spec }: Work): string {
-  const wanted =
-    spec.sprite === undefined ? `of agent type ${quoted(spec.agentType ?? '')}` : `named ${quoted(spec.sprite)}`
-  const where = spec.project === undefined ? '' : ` for project ${quoted(spec.project)} or for any`
-  return `No sprite ${wanted} is declared${where}: it waits until there is one`
 }
 
 /** The sprite that gets it, and what that means for machines; or who is busy. */
