@@ -1,7 +1,8 @@
 /** What of Users and AccessTokens counts for rights, and who of several holds. Pure. */
 import { isDeleting } from '../api/object.ts'
 import type { AccessToken } from '../kinds/accesstoken/schema.ts'
-import { PLATFORM_ADMIN_ROLE, SYSTEM_NAMESPACE } from '../kinds/accesstoken/schema.ts'
+import { SYSTEM_NAMESPACE } from '../api/namespaces.ts'
+import { PLATFORM_ADMIN_ROLE } from '../kinds/accesstoken/schema.ts'
 import type { User } from '../kinds/user/schema.ts'
 import { parseTimestamp } from '../../system/timestamp.ts'
 import type { TenantRole } from './roles.ts'

@@ -55,6 +55,8 @@ export type Violation = {
 
 /** The admission of one kind: what it has to see, and its verdict. */
 export type Admission<O extends KubeObject = KubeObject> = {
+  /** Whether it is also asked about writes of the status, and about updates that change nothing that is declared. */
+  readonly judgesStatus?: boolean
   /** What `admit` has to see; the registry reads it beforehand. */
   needs(object: O, old: O | undefined, operation: Operation): readonly Need[]
   /** Empty when the write may go on. */

@@ -1,7 +1,7 @@
 /** Assembles one whole control plane in this process, starts it in order and stops it in order. */
 import type { Client } from '../client/client.ts'
 import type { Manager } from '../engine/manager.ts'
-import { SYSTEM_NAMESPACE } from '../kinds/accesstoken/schema.ts'
+import { DEFAULT_NAMESPACE, SYSTEM_NAMESPACE } from '../api/namespaces.ts'
 import { ensureBuiltinPlans } from '../kinds/plan/builtin.ts'
 import { tenantKind } from '../kinds/tenant/schema.ts'
 import { createMachineFeed, type MachineFeed } from '../providers/machine-feed.ts'
@@ -109,7 +109,7 @@ async function begin(parts: ApiParts & { readonly feed: MachineFeed }, undo: Und
   undo.add(startResealing(store, log))
   undo.add(watchAnthropicKeys(store, manager))
   // Events of cluster-scoped objects lie there, as in every cluster.
-  await namespaces.ensure('default')
+  await namespaces.ensure(DEFAULT_NAMESPACE)
   // Tokens of platform admins lie there.
   await namespaces.ensure(SYSTEM_NAMESPACE)
   await ensureBuiltinPlans(client)

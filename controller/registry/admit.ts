@@ -26,7 +26,7 @@ export async function admit(
   request: AdmitRequest,
 ): Promise<void> {
   const { admission } = resource
-  if (admission === undefined || !concernsAdmission(request)) return
+  if (admission === undefined || !(admission.judgesStatus === true || concernsAdmission(request))) return
   const needs = admission.needs(request.object, request.old, request.operation)
   const related = (await Promise.all(needs.map((need) => readNeed(ports, need)))).flat()
   const violations = admission.admit(

@@ -29,7 +29,7 @@ export const configMapResource: ResourceDefinition = {
   shortNames: ['cm'],
   categories: [],
   scope: 'Namespaced',
-  description: 'ConfigMap holds settings, at most 1 MiB; confidences belong into a Secret.',
+  description: 'ConfigMap holds settings, at most 1 MiB; what is confidential belongs into a Secret.',
   shape: {
     type: 'object',
     properties: {

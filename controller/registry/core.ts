@@ -1,7 +1,18 @@
 /** The built-in Kubernetes resources that we serve: Namespace, Event and Lease, kept as they are sent, Secret, ConfigMap. Pure. */
+import type { Admission } from '../api/admission.ts'
+import { OWN_NAMESPACES } from '../api/namespaces.ts'
 import type { ResourceDefinition } from '../api/resource.ts'
 import { configMapResource } from './config-maps.ts'
 import { secretResource } from './secrets.ts'
+
+/** AD95: with those of its own the control plane would lose events and the tokens of its admins until its next start. */
+const namespaceAdmission: Admission = {
+  needs: () => [],
+  admit: ({ operation, object }) =>
+    operation === 'DELETE' && OWN_NAMESPACES.has(object.metadata.name)
+      ? [{ reason: 'Forbidden', field: 'metadata.name', message: 'this namespace may not be deleted' }]
+      : [],
+}
 
 /** core/v1 Namespace: one a tenant. Deleting it deletes what is in it. */
 export const namespaceResource: ResourceDefinition = {
@@ -25,6 +36,7 @@ export const namespaceResource: ResourceDefinition = {
     { name: 'Age', type: 'date', jsonPath: '.metadata.creationTimestamp', description: 'Time since creation.' },
   ],
   selectableFields: ['status.phase'],
+  admission: namespaceAdmission,
 }
 
 /** core/v1 Event: what has happened, for operators. */

@@ -59,6 +59,37 @@ describe('update', () => {
     expect(taken.spec).toEqual({ holderIdentity: 'b' })
   })
 
+  test('AD80 an admission that judges the status is asked about it, any other is not', async () => {
+    const refusing = (judgesStatus: boolean): Admission => ({
+      judgesStatus,
+      needs: () => [],
+      admit: ({ operation }) =>
+        operation === 'UPDATE' ? [{ reason: 'Forbidden', field: 'status', message: 'hands off' }] : [],
+    })
+    for (const judgesStatus of [true, false]) {
+      const { registry, widgets: resource } = await testRegistry({ admission: refusing(judgesStatus) })
+      await registry.create(resource, 'acme', widgetBody('a'), CONTEXT)
+      const told = registry.patch(resource, KEY, merge({ status: { note: 'x' } }), STATUS)
+      await (judgesStatus
+        ? expect(told).rejects.toMatchObject({ reason: 'Forbidden' })
+        : expect(told).resolves.toMatchObject({ status: { note: 'x' } }))
+    }
+  })
+
+  test('AD95 nobody deletes a namespace of the control plane’s own', async () => {
+    const { registry } = await testRegistry()
+    for (const name of ['default', 'sprites-system', 'acme-too']) {
+      await registry.create(namespaceResource, '', { metadata: { name } }, CONTEXT)
+      const gone = registry.delete(namespaceResource, { namespace: '', name }, {}, CONTEXT)
+      await (name === 'acme-too'
+        ? expect(gone).resolves.toMatchObject({ deleted: false })
+        : expect(gone).rejects.toMatchObject({
+            reason: 'Forbidden',
+            message: `namespaces "${name}" is forbidden: this namespace may not be deleted`,
+          }))
+    }
+  })
+
   test('RG12 the main endpoint ignores status, /status ignores all else', async () => {
     const { registry } = await withWidget()
     const told = await registry.patch(

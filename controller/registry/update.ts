@@ -129,7 +129,7 @@ export async function storeChange(
   const { name, resourceVersion } = live.metadata
   const causes = [...flaws, ...changeCauses(resource, object, live)]
   if (causes.length > 0) throw invalid(resource, name, causes)
-  if (context.subresource === undefined)
+  if (context.subresource === undefined || (context.subresource === 'status' && resource.admission?.judgesStatus))
     await admit(ports, resource, { operation: 'UPDATE', object, old: live, actor: context.actor })
   if (context.subresource === undefined) foretell(ports, context, { resource, operation: 'UPDATE', object, old: live })
   if (context.dryRun) return object

@@ -1,7 +1,8 @@
 /** Decides whether a write of an AccessToken may go on. Pure. */
 import type { AdmissionRequest, Related, Violation } from '../../api/admission.ts'
 import { admissionOf, forbidden, invalid, tenantNeeds, viewTenant } from '../admission.ts'
-import { accessTokenKind, PLATFORM_ADMIN_ROLE, SYSTEM_NAMESPACE, type AccessToken } from './schema.ts'
+import { SYSTEM_NAMESPACE } from '../../api/namespaces.ts'
+import { accessTokenKind, PLATFORM_ADMIN_ROLE, type AccessToken } from './schema.ts'
 
 const namespaceOf = ({ metadata }: AccessToken): string => metadata.namespace ?? ''
 

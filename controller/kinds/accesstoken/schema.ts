@@ -4,9 +4,6 @@ import { conditionsSchema } from '../../api/conditions.ts'
 import { defineKind, type ObjectOf } from '../../api/define-kind.ts'
 import { observedGenerationField, timeField } from '../fields.ts'
 
-/** The namespace of what belongs to the whole platform: no tenant has its name. */
-export const SYSTEM_NAMESPACE = 'sprites-system'
-
 /** The role that acts on every tenant; its tokens lie in the system's namespace alone. */
 export const PLATFORM_ADMIN_ROLE = 'platform-admin'
 

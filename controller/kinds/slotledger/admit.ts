@@ -5,6 +5,8 @@ import type { SlotLedger } from './schema.ts'
 
 /** AD80: the control plane alone writes slot ledgers; this holds for every operation and for updates without spec too. */
 export const slotLedgerAdmission: Admission<SlotLedger> = {
+  // All that it holds is status.
+  judgesStatus: true,
   needs: () => [],
   admit: (request) =>
     isController(request)

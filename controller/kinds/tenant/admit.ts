@@ -1,8 +1,8 @@
 /** Decides whether a write of a Tenant may go on. Pure. */
 import type { AdmissionRequest, Related, Violation } from '../../api/admission.ts'
 import { admissionOf, forbidden, invalid } from '../admission.ts'
-import { SYSTEM_NAMESPACE } from '../accesstoken/schema.ts'
-import { allowingPlan } from '../agent-types.ts'
+import { OWN_NAMESPACES } from '../../api/namespaces.ts'
+import { orPlan } from '../agent-types.ts'
 import { isProtected } from '../marks.ts'
 import { nameList, suggestion } from '../names.ts'
 import { sameJson } from '../status.ts'
@@ -62,11 +62,10 @@ export const tenantAdmission = admissionOf<Tenant>({
 
 /** Namespaces that every cluster has (events of cluster-scoped objects lie in `default`), and that of the platform. */
 const RESERVED_NAMES: ReadonlySet<string> = new Set([
-  'default',
+  ...OWN_NAMESPACES,
   'kube-system',
   'kube-public',
   'kube-node-lease',
-  SYSTEM_NAMESPACE,
 ])
 
 function checkWrite(request: AdmissionRequest<Tenant>, related: Related): readonly Violation[] {
@@ -105,15 +104,15 @@ export const isKeyAbovePlan = (config: Config, plan: PlanSpec): boolean =>
   config.anthropicKeySecretRef !== undefined && !plan.perTenantAnthropicKey
 
 function refuseKey(plan: Plan, plans: readonly Plan[]): Violation {
-  const remedy = allowingPlan(plans, (one) => one.spec.perTenantAnthropicKey)
-  const message = `Cannot set anthropicKeySecretRef: plan "${plan.metadata.name}" has no Anthropic key of the tenant’s own; leave it out, or ${remedy}`
+  const remedy = orPlan('leave it out', plans, (one) => one.spec.perTenantAnthropicKey)
+  const message = `Cannot set anthropicKeySecretRef: plan "${plan.metadata.name}" has no Anthropic key of the tenant’s own; ${remedy}`
   return forbidden('spec.config.anthropicKeySecretRef', message)
 }
 
 function refuse(capped: (typeof CAPPED)[number], asked: number, plan: Plan, plans: readonly Plan[]): Violation {
   const limit = capped.limit(plan.spec)
-  const remedy = allowingPlan(plans, (one) => !isAbove(asked, capped.limit(one.spec)))
-  const message = `Cannot set ${capped.field} to "${asked}": plan "${plan.metadata.name}" allows ${limit} ${capped.what}; ask for at most ${limit}, or ${remedy}`
+  const remedy = orPlan(`ask for at most ${limit}`, plans, (one) => !isAbove(asked, capped.limit(one.spec)))
+  const message = `Cannot set ${capped.field} to "${asked}": plan "${plan.metadata.name}" allows ${limit} ${capped.what}; ${remedy}`
   return forbidden(`spec.config.${capped.field}`, message)
 }
 
