@@ -14,6 +14,7 @@ import { spriteKind } from '../kinds/sprite/schema.ts'
 import { tenantKind } from '../kinds/tenant/schema.ts'
 import { userKind } from '../kinds/user/schema.ts'
 import { workKind } from '../kinds/work/schema.ts'
+import { namespaceResource } from '../registry/core.ts'
 import type { Forecast } from '../registry/forecast.ts'
 import type { Clock } from '../../system/clock.ts'
 import { timestamp } from '../../system/timestamp.ts'
@@ -35,7 +36,7 @@ export const machineDefaults = (environment: Environment): MachineDefaults => ({
 /** The forecast over what was last seen of all objects. */
 export function createForecast(ports: ForecastPorts): Forecast {
   return ({ resource, ...change }) => {
-    if (resource.group !== GROUP || !isForetold(resource.kind)) return []
+    if ((resource.group !== GROUP && resource !== namespaceResource) || !isForetold(resource.kind)) return []
     const manager = ports.manager()
     return manager.isSynced ? forecastIn(worldOf(ports, manager.cache), change) : []
   }

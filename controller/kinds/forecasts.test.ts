@@ -237,6 +237,21 @@ describe('FC6 a tenant', () => {
     ])
   })
 
+  it('FC7 says that a namespace takes the same with it, but not the tenant', () => {
+    const namespace = (name: string) => ({
+      ...tenant,
+      apiVersion: 'v1',
+      kind: 'Namespace',
+      metadata: { ...tenant.metadata, name },
+    })
+    expect(forecastIn(world, deleted(namespace('acme')))).toEqual([
+      'Everything of tenant "acme" will be deleted: 4 sprites, 1 user',
+      '4 machines will be destroyed (a, b, c and 1 more): the sprite is being deleted',
+      'Tenant "acme" stays, and has an empty namespace then: delete the Tenant to end it',
+    ])
+    expect(forecastIn(world, deleted(namespace('nobodys')))).toEqual([])
+  })
+
   it('FC8 a plan: says which machines of which tenants a lower limit takes', () => {
     expect(forecastIn(world, changed(growth, { concurrentSprites: 1 }))).toEqual([
       '3 machines of 1 tenant will be stopped ("acme": 3)',
@@ -260,6 +275,10 @@ describe('FC9 work', () => {
   it('FC9 says why nobody can', () => {
     expect(forecastIn(worldOf(), created(workOf('w')))).toEqual([
       'No sprite of agent type "copywriter" is declared: it waits until there is one',
+    ])
+    const owned = spriteOf('s', { spec: { project: 'launch' } })
+    expect(forecastIn(worldOf({ sprites: [owned] }), created(workOf('w')))).toEqual([
+      'No sprite of agent type "copywriter" is declared; those of project launch do its work alone: set spec.project, or it waits',
     ])
     const stopped = spriteOf('s', { spec: { runPolicy: 'Stopped' } })
     expect(forecastIn(worldOf({ sprites: [stopped] }), created(workOf('w')))).toEqual([

@@ -8,7 +8,7 @@ import { planForecast } from './plan/forecast.ts'
 import { projectForecast } from './project/forecast.ts'
 import { spriteForecast } from './sprite/forecast.ts'
 import { sameJson } from './status.ts'
-import { tenantForecast } from './tenant/forecast.ts'
+import { namespaceForecast, tenantForecast } from './tenant/forecast.ts'
 import { userForecast } from './user/forecast.ts'
 import { workForecast } from './work/forecast.ts'
 
@@ -19,6 +19,7 @@ const forecastOf = <O extends KubeObject>(forecast: KindForecast<O>): KindForeca
 const FORECASTS: ReadonlyMap<string, KindForecast> = new Map([
   ['Plan', forecastOf(planForecast)],
   ['Tenant', forecastOf(tenantForecast)],
+  ['Namespace', namespaceForecast],
   ['User', forecastOf(userForecast)],
   ['AccessToken', forecastOf(accessTokenForecast)],
   ['Persona', forecastOf(personaForecast)],

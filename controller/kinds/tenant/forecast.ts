@@ -35,6 +35,17 @@ const withoutAll = (scene: Scene): Scene => ({
   sprites: scene.sprites.map((sprite) => going(sprite, scene.now)),
 })
 
+/** FC7 what lies in a namespace goes with it; its tenant does not. */
+export function namespaceForecast(world: ForecastWorld, { object, operation }: Foretold): readonly string[] {
+  if (operation !== 'DELETE') return []
+  const scene = sceneOf(world, object.metadata.name)
+  if (scene === undefined) return []
+  const shifts = shiftsBetween(scene, withoutAll(scene))
+  const goes = goesSentence(scene)
+  const stays = `Tenant ${quoted(object.metadata.name)} stays, and has an empty namespace then: delete the Tenant to end it`
+  return [...goes, ...(shifts === undefined ? [] : shiftSentences(shifts, withoutAll(scene))), stays]
+}
+
 function goesSentence(scene: Scene): readonly string[] {
   const open = scene.work.filter((work) => !isTerminal(work.status?.phase)).length
   const parts = [
