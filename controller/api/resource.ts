@@ -48,6 +48,8 @@ export type ResourceDefinition = {
   readonly admission?: Admission
   /** What may be done with it; absent is everything. */
   readonly verbs?: readonly ResourceVerb[]
+  /** What whoever asks for a verb or subresource that is not served could do instead, as the end of a sentence. */
+  readonly instead?: string
   /** Where its number of replicas stands; absent where it has none. */
   readonly scale?: ScalePaths
   /** Subresources besides status. */

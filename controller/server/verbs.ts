@@ -32,6 +32,7 @@ import { present } from './present.ts'
 import type { ResourcePath } from './route.ts'
 import { listTextResponse, objectTextResponse } from './serialise.ts'
 import { partialMetadata, tableRenderer } from './table.ts'
+import { noSubresource, notOffered } from './unserved.ts'
 import { endingSignal, eventEncoder, watchLines } from './watch.ts'
 
 /** What the verbs need from the server. */
@@ -68,7 +69,8 @@ export function verbOf(
   resource: ResourceDefinition,
   path: ResourcePath,
 ): Verb {
-  if (path.subresource !== undefined && (path.subresource !== 'status' || !resource.hasStatus)) throw notServed()
+  if (path.subresource !== undefined && (path.subresource !== 'status' || !resource.hasStatus))
+    throw noSubresource(resource, path.subresource)
   const isCollection = path.name === undefined
   const verb = isCollection ? collectionVerb(request) : objectVerb(request.method)
   const isNamespaced = resource.scope === 'Namespaced'
@@ -79,13 +81,6 @@ export function verbOf(
   if (path.subresource !== undefined && verb === 'delete') throw methodNotAllowed()
   return verb
 }
-
-/** As kube-apiserver says it, and what there is instead. */
-const notOffered = ({ plural, group }: ResourceDefinition, verbs: readonly string[]): ApiError =>
-  new ApiError('MethodNotAllowed', `${methodNotAllowed().message}: ${plural} take ${verbs.join(', ')}`, {
-    ...(group === '' ? {} : { group }),
-    kind: plural,
-  })
 
 /** The verb of a method on a subresource besides status; NotFound where the scopes differ, MethodNotAllowed where it has no such method. */
 export function subresourceVerb(

@@ -5,6 +5,7 @@ import type { Sprite, SpriteMachine, SpriteStatus } from '../kinds/sprite/schema
 export type Terminated = {
   readonly exitCode: number
   readonly reason: 'Completed' | 'Error' | 'OOMKilled'
+  readonly startedAt?: string
   readonly finishedAt?: string
   readonly containerID?: string
 }
@@ -34,7 +35,7 @@ export function containerOf(sprite: Sprite, incarnation: number): ContainerStatu
   const state = stateOf(sprite, incarnation)
   const isRunning = 'running' in state
   const id = machine === undefined ? lastMachineId : machine.id
-  const image = machine?.image ?? sprite.spec.image ?? ''
+  const image = imageOf(sprite)
   return {
     name: 'sprite',
     image,
@@ -48,6 +49,10 @@ export function containerOf(sprite: Sprite, incarnation: number): ContainerStatu
       lastExit === undefined || lastExit.incarnation >= incarnation ? {} : { terminated: terminatedOf(lastExit) },
   }
 }
+
+/** The image of a sprite's machine, or of the one that it had last. */
+export const imageOf = ({ spec, status: { machine, lastExit } = {} }: Sprite): string =>
+  machine?.image ?? lastExit?.image ?? spec.image ?? ''
 
 /** In the form TYPE://ID that clients split. */
 const containerId = (machineId: string): string => `machine://${machineId}`
@@ -96,7 +101,10 @@ const OOM_CODE = 137
 const UNKNOWN_CODE = 255
 
 function terminatedOf(exit: NonNullable<SpriteStatus['lastExit']>): Terminated {
-  const finished = { finishedAt: exit.time }
+  const finished = {
+    ...(exit.startTime === undefined ? {} : { startedAt: exit.startTime }),
+    finishedAt: exit.time,
+  }
   if (exit.oomKilled === true) return { exitCode: exit.code ?? OOM_CODE, reason: 'OOMKilled', ...finished }
   // A stop that was asked for is no failure, whatever signal it took.
   if (exit.requested === true) return { exitCode: exit.code ?? 0, reason: 'Completed', ...finished }

@@ -120,6 +120,16 @@ describe('pod of a sprite', () => {
     expect(rowOf(pod)).toBe(`writer 0/1 ${reason} 2`)
   })
 
+  it('VW22 a machine that is gone still has its image, and when it began', () => {
+    const lastExit = { incarnation: 3, time: NOW, code: 0, startTime: '2026-01-15T11:00:00Z', image: 'sprites:7' }
+    const pod = podOf(spriteOf({ incarnation: 3, lastMachineId: 'm3', lastExit }))
+    expect(pod?.metadata.creationTimestamp).toBe('2026-01-15T11:00:00Z')
+    expect(pod?.spec?.containers).toMatchObject([{ image: 'sprites:7' }])
+    expect(pod?.status?.containerStatuses).toMatchObject([
+      { image: 'sprites:7', state: { terminated: { startedAt: '2026-01-15T11:00:00Z', finishedAt: NOW } } },
+    ])
+  })
+
   it('VW22 how the machine before ended is the last state, and not this one’s', () => {
     const lastExit = { incarnation: 2, time: NOW, oomKilled: true }
     const now = withMachine({}, { lastExit })?.status?.containerStatuses[0]

@@ -3,7 +3,7 @@ import { API_VERSION } from '../api/define-kind.ts'
 import type { KubeObject } from '../api/object.ts'
 import { spriteKind, type Sprite, type SpriteMachine } from '../kinds/sprite/schema.ts'
 import { derivedUid } from './derived-uid.ts'
-import { containerOf, type ContainerState, type ContainerStatus } from './pod-container.ts'
+import { containerOf, imageOf, type ContainerState, type ContainerStatus } from './pod-container.ts'
 
 /** The one container of each pod. */
 export const CONTAINER = 'sprite'
@@ -25,6 +25,8 @@ export type PodSpec = {
   readonly containers: readonly object[]
   readonly nodeName?: string
   readonly restartPolicy: 'Always'
+  /** Empty, as kube-apiserver defaults it: kubectl looks into it. */
+  readonly securityContext: Readonly<Record<string, never>>
 }
 
 /** What has become of a pod. */
@@ -90,7 +92,11 @@ function annotationsOf({ current, previous }: PodMachines): { readonly annotatio
 
 /** A machine that is gone has left no time but that of its end; a projection has none of its own. */
 const createdTimeOf = ({ metadata, status }: Sprite): string =>
-  status?.machine?.createdTime ?? status?.machine?.since ?? status?.lastExit?.time ?? metadata.creationTimestamp
+  status?.machine?.createdTime ??
+  status?.machine?.since ??
+  status?.lastExit?.startTime ??
+  status?.lastExit?.time ??
+  metadata.creationTimestamp
 
 /** Labels of a sprite's own win: tools such as Argo CD keep theirs there. Annotations speak of the sprite alone. */
 function metadataOf(
@@ -126,14 +132,12 @@ const RESTARTED = 'Always'
 
 function specOf(sprite: Sprite, machine: SpriteMachine | undefined): PodSpec {
   return {
-    containers: [{ name: CONTAINER, image: imageOf(sprite, machine), ...resourcesOf(sprite) }],
+    containers: [{ name: CONTAINER, image: imageOf(sprite), ...resourcesOf(sprite) }],
     ...(machine?.region === undefined ? {} : { nodeName: machine.region }),
     restartPolicy: RESTARTED,
+    securityContext: {},
   }
 }
-
-const imageOf = (sprite: Sprite, machine: SpriteMachine | undefined): string =>
-  machine?.image ?? sprite.spec.image ?? ''
 
 function resourcesOf({ spec: { guest } }: Sprite): object {
   if (guest === undefined) return {}

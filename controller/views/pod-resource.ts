@@ -34,9 +34,11 @@ const SPEC = object('The machine as it is declared; change the Sprite to change 
   }),
   nodeName: text('The region that the machine runs in.'),
   restartPolicy: text('Always: a machine that ends is followed by another while there is work.'),
+  securityContext: { type: 'object', description: 'Empty: whatever the image says.' },
 })
 
 const TERMINATED = object('How it ended.', {
+  startedAt: time('When it first reported.'),
   exitCode: count('Exit code; 137 when it ran out of memory, 255 when nothing is known.'),
   reason: text('Completed, Error or OOMKilled.'),
   finishedAt: time('When it ended.'),
@@ -136,6 +138,7 @@ export const podResource: ResourceDefinition = {
   ],
   selectableFields: ['spec.nodeName', 'spec.restartPolicy', 'status.phase'],
   verbs: ['get', 'list', 'watch'],
+  instead: 'nobody enters a sprite’s machine: read its log, and wake, drain, change or delete the Sprite',
   subresources: [podLog],
 }
 

@@ -231,6 +231,17 @@ describe('pods', () => {
     }
   })
 
+  it('VW25 exec, attach, port-forward and the like are refused in words', async () => {
+    const { server } = await serve()
+    for (const subresource of ['exec', 'attach', 'portforward', 'eviction', 'ephemeralcontainers']) {
+      const answer = await server.send('POST', `${PODS}/a/${subresource}`, { body: {} })
+      expect(answer).toMatchObject({ status: 404, body: { reason: 'NotFound' } })
+      expect((answer.body as { message: string }).message).toContain(
+        `there is no pods/${subresource}; nobody enters a sprite’s machine: read its log`,
+      )
+    }
+  })
+
   it('VW25 tables, metadata alone and watches of both are what k9s and Argo CD ask for', async () => {
     const { server, create, run } = await serve()
     await create('a')

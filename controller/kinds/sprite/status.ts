@@ -115,13 +115,15 @@ const replaceReady = (
 function lastExit(world: SpriteWorld): SpriteStatus['lastExit'] {
   const before = world.sprite.status?.lastExit
   const exit = world.observation.seen === 'present' ? world.observation.machine.exit : undefined
-  const incarnation = world.sprite.status?.machine?.incarnation
-  if (exit === undefined || incarnation === undefined) return before
+  const machine = world.sprite.status?.machine
+  if (exit === undefined || machine === undefined) return before
   return {
-    incarnation,
+    incarnation: machine.incarnation,
     ...(exit.code === undefined ? {} : { code: exit.code }),
     ...(exit.oomKilled === undefined ? {} : { oomKilled: exit.oomKilled }),
     ...(exit.requested === undefined ? {} : { requested: exit.requested }),
     time: timestamp(exit.atMs),
+    startTime: machine.readyTime ?? machine.createdTime ?? machine.since,
+    ...(machine.image === undefined ? {} : { image: machine.image }),
   }
 }
