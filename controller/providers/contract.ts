@@ -1,4 +1,4 @@
-/** The contract of MachineProvider (MP1 to MP7) as a test suite; every adapter runs it. */
+/** The contract of MachineProvider (MP1 to MP9) as a test suite; every adapter runs it. */
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import type { Machine, MachineProvider, MachineRef, MachineSpec, MachineState, OwnerStamp } from './machines.ts'
 
@@ -112,6 +112,25 @@ function readRules(given: () => ProviderWorld): void {
     const listed = await provider.list('acme')
     expect(listed.complete).toBe(true)
     expect(listed.machines.map((machine) => machine.owner?.tenant)).toEqual(['acme'])
+  })
+
+  it('MP9 the fleet, where it is offered, has the machines of all tenants', async () => {
+    const { provider, controlPlaneId } = given()
+    const made = [
+      await provider.create(spec(given())),
+      await provider.create(specFor('other', 'editor', { controlPlane: controlPlaneId })),
+    ]
+    for (const machine of made) await given().reach({ tenant: machine.owner?.tenant ?? '', id: machine.id }, 'started')
+    if (provider.listFleet === undefined) return
+    const seen: string[] = []
+    let cursor: string | undefined
+    do {
+      const page = await provider.listFleet(cursor === undefined ? {} : { cursor })
+      expect(page.complete).toBe(true)
+      seen.push(...page.rows.map(({ tenant, machine }) => `${tenant} ${machine.id} ${machine.owner?.tenant}`))
+      cursor = page.next
+    } while (cursor !== undefined && seen.length < 10)
+    expect(seen.toSorted()).toEqual(made.map(({ owner, id }) => `${owner?.tenant} ${id} ${owner?.tenant}`).toSorted())
   })
 
   it('MP6 a call ends at its own deadline, and at its signal', async () => {

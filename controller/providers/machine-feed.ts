@@ -1,12 +1,16 @@
-/** Keeps the last picture of every tenant's machines in memory: one list per tenant and interval, never two at a time. */
+/** Keeps the last picture of every tenant's machines: by the fleet's feed where the provider has one, else by a list for each. */
 import PQueue from 'p-queue'
 import type { CancelTimer, Clock } from '../../system/clock.ts'
 import type { Log } from '../../system/log.ts'
-import { ProviderError, type Machine, type MachineProvider } from './machines.ts'
+import { lookAtFleet, type FleetLook } from './fleet-look.ts'
+import { MachinePictures, type MachineListener, type MachinePicture } from './machine-pictures.ts'
+import { ProviderError, type MachineProvider } from './machines.ts'
+
+export type { MachinePicture } from './machine-pictures.ts'
 
 /** What a feed looks at, how often, and whom it tells. */
 export type MachineFeedOptions = {
-  readonly provider: Pick<MachineProvider, 'list'>
+  readonly provider: Pick<MachineProvider, 'list' | 'listFleet'>
   readonly clock: Clock
   readonly log: Log
   /** Tenants to look at; asked anew at every round. */
@@ -14,20 +18,11 @@ export type MachineFeedOptions = {
   /** Ms from the end of one round to the start of the next. */
   readonly intervalMs: number
   /** A machine is new, other than before, or (undefined) not in a complete picture any more. */
-  readonly onChange: (tenant: string, machine: Machine | undefined, previous: Machine | undefined) => void
+  readonly onChange: MachineListener
   /** Lists under way at once, over all tenants; default 8. */
   readonly concurrency?: number
-}
-
-/**
- * What is known of one tenant. `atMs` is the wall time of the last complete list (0: none yet). `complete` is false
- * when the newest list was partial, or failed with `error`: conclude no absence from it.
- */
-export type MachinePicture = {
-  readonly machines: readonly Machine[]
-  readonly atMs: number
-  readonly complete: boolean
-  readonly error?: ProviderError
+  /** Ms between two looks at the whole fleet, where a round else asks for what has changed; default 3 min. */
+  readonly wholeEveryMs?: number
 }
 
 /** The last picture of every tenant, kept fresh by polling. */
@@ -36,6 +31,8 @@ export interface MachineFeed {
   read(tenant: string): MachinePicture | undefined
   /** Looks now; joins a look that waits to start. Never rejects: failures are in read. */
   refresh(tenant: string): Promise<void>
+  /** Lists the tenant by itself in every round for a minute: somebody waits for a complete list of it. */
+  follow(tenant: string): void
   start(): void
   /** Resolves when no list is under way. */
   stop(): Promise<void>
@@ -44,14 +41,43 @@ export interface MachineFeed {
 /** A feed that does nothing until it is started or refreshed. */
 export const createMachineFeed = (options: MachineFeedOptions): MachineFeed => new PolledFeed(options)
 
+const WHOLE_EVERY_MS = 180_000
+/** After a look at the whole fleet that showed only a part of it. */
+const WHOLE_AGAIN_MS = 30_000
+/** Where the token may not read the fleet, it is asked again after so long. */
+const FLEET_AGAIN_MS = 600_000
+const FOLLOW_MS = 60_000
+
+/** How the fleet as a whole is known; undefined while each tenant is listed by itself. */
+type FleetState = {
+  /** Wall time of the last complete look at all of it; 0: none yet. */
+  readonly atMs: number
+  /** Whether the last look at all of it had every region. */
+  readonly complete: boolean
+  /** Whether the last look at what has changed missed a region. */
+  readonly isLagging: boolean
+  readonly error?: ProviderError
+  /** The latest change seen, by the provider's clock. */
+  readonly changedAtMs?: number
+  /** Monotonic; the next look is at all of it from then on. */
+  readonly wholeDueMs: number
+}
+
+const UNSEEN: FleetState = { atMs: 0, complete: false, isLagging: false, wholeDueMs: -Infinity }
+
 class PolledFeed implements MachineFeed {
   readonly #options: MachineFeedOptions
   readonly #queue: PQueue
-  readonly #pictures = new Map<string, MachinePicture>()
+  readonly #pictures: MachinePictures
+  /** Until when a tenant is listed by itself too. */
+  readonly #followed = new Map<string, number>()
   /** Looks that have not started yet, by tenant. */
   readonly #waiting = new Map<string, Promise<void>>()
   /** The look under way, by tenant. */
   readonly #running = new Map<string, Promise<void>>()
+  #fleet: FleetState | undefined
+  /** Monotonic; until then the fleet is not asked for. */
+  #noFleetUntilMs: number
   #abort = new AbortController()
   #cancel: CancelTimer | undefined
   #round: Promise<void> | undefined
@@ -59,10 +85,20 @@ class PolledFeed implements MachineFeed {
   constructor(options: MachineFeedOptions) {
     this.#options = options
     this.#queue = new PQueue({ concurrency: options.concurrency ?? 8 })
+    this.#pictures = new MachinePictures(options.onChange)
+    this.#noFleetUntilMs = options.provider.listFleet === undefined ? Infinity : -Infinity
   }
 
   read(tenant: string): MachinePicture | undefined {
-    return this.#pictures.get(tenant)
+    const own = this.#pictures.get(tenant)
+    const fleet = this.#fleet
+    if (fleet === undefined) return own
+    // A tenant that came after the last look at all had nothing then.
+    if (own === undefined) return fleet.atMs === 0 ? undefined : { machines: [], ...standing(fleet) }
+    const { complete, error = own.error } = standing(fleet)
+    // A complete list of its own that is newer than the last look at all stands by itself.
+    const isWhole = own.complete && (complete || own.atMs > fleet.atMs)
+    return { ...own, complete: isWhole, ...(error === undefined ? {} : { error }) }
   }
 
   refresh(tenant: string): Promise<void> {
@@ -79,6 +115,10 @@ class PolledFeed implements MachineFeed {
     )
     this.#waiting.set(tenant, look)
     return look
+  }
+
+  follow(tenant: string): void {
+    this.#followed.set(tenant, this.#options.clock.monotonic() + FOLLOW_MS)
   }
 
   start(): void {
@@ -108,53 +148,88 @@ class PolledFeed implements MachineFeed {
 
   async #lookAtAll(): Promise<void> {
     const tenants = new Set(this.#options.tenants())
-    for (const gone of this.#pictures.keys()) if (!tenants.has(gone)) this.#pictures.delete(gone)
-    await Promise.all([...tenants].map((tenant) => this.refresh(tenant)))
+    this.#pictures.keepOnly(tenants)
+    const nowMs = this.#options.clock.monotonic()
+    for (const [tenant, untilMs] of this.#followed)
+      if (untilMs < nowMs || !tenants.has(tenant)) this.#followed.delete(tenant)
+    const isByFleet = nowMs >= this.#noFleetUntilMs && (await this.#lookAtFleet(tenants))
+    const alone = isByFleet ? [...this.#followed.keys()] : [...tenants]
+    await Promise.all(alone.map((tenant) => this.refresh(tenant)))
+  }
+
+  /** False where the fleet may not be read: then each tenant is listed by itself. */
+  async #lookAtFleet(tenants: ReadonlySet<string>): Promise<boolean> {
+    const { provider, clock, wholeEveryMs = WHOLE_EVERY_MS } = this.#options
+    const before = this.#fleet ?? UNSEEN
+    const [startedMs, atMs] = [clock.monotonic(), clock.now()]
+    const isWhole = startedMs >= before.wholeDueMs || before.changedAtMs === undefined
+    const look = await lookAtFleet(provider, {
+      sinceMs: isWhole ? undefined : before.changedAtMs,
+      signal: this.#abort.signal,
+    })
+    if (this.#abort.signal.aborted) return true
+    if (look instanceof ProviderError) return this.#takeFleetError(before, look)
+    const changedAtMs = Math.max(look.changedAtMs ?? 0, before.changedAtMs ?? 0)
+    const seen = changedAtMs === 0 ? {} : { changedAtMs }
+    if (!isWhole) {
+      // What a silent region has changed is asked for again: the time stays where it was.
+      this.#fleet = { ...withoutError(before), isLagging: !look.complete, ...(look.complete ? seen : {}) }
+      this.#change(look, tenants)
+    } else if (look.complete) {
+      this.#fleet = { atMs, complete: true, isLagging: false, wholeDueMs: startedMs + wholeEveryMs, ...seen }
+      for (const tenant of tenants) this.#pictures.replace(tenant, look.byTenant.get(tenant) ?? [], atMs)
+    } else {
+      this.#fleet = { ...withoutError(before), complete: false, wholeDueMs: startedMs + WHOLE_AGAIN_MS, ...seen }
+      for (const [tenant, machines] of look.byTenant) if (tenants.has(tenant)) this.#pictures.merge(tenant, machines)
+    }
+    return true
+  }
+
+  #change(look: FleetLook, tenants: ReadonlySet<string>): void {
+    const { atMs, complete } = this.#fleet ?? UNSEEN
+    for (const [tenant, machines] of look.byTenant)
+      if (tenants.has(tenant)) this.#pictures.change(tenant, machines, { atMs, complete })
+  }
+
+  #takeFleetError(before: FleetState, error: ProviderError): boolean {
+    const { clock, log } = this.#options
+    const fields = { reason: error.reason, error: error.message }
+    if (error.reason !== 'CredentialsInvalid' && error.reason !== 'NotFound') {
+      log.warn(fields, 'machine list of the fleet failed')
+      this.#fleet = { ...before, error }
+      return true
+    }
+    log.warn(fields, 'the token may not read the whole organization: each tenant is listed by itself')
+    this.#fleet = undefined
+    this.#noFleetUntilMs = clock.monotonic() + FLEET_AGAIN_MS
+    return false
   }
 
   async #look(tenant: string): Promise<void> {
     if (this.#abort.signal.aborted) return
-    const before = this.#pictures.get(tenant)
-    const list = await this.#options.provider.list(tenant, this.#abort.signal).catch(asError)
+    const { provider, clock, log } = this.#options
+    const list = await provider.list(tenant, this.#abort.signal).catch(asError)
     if (this.#abort.signal.aborted) return
-    if (list instanceof ProviderError) this.#takeError(tenant, list, before)
-    else if (list.complete) this.#take(tenant, list.machines, before)
-    else this.#takePart(tenant, list.machines, before)
-  }
-
-  #takeError(tenant: string, error: ProviderError, before: MachinePicture | undefined): void {
-    const { machines, atMs } = before ?? { machines: [], atMs: 0 }
-    this.#pictures.set(tenant, { machines, atMs, complete: false, error })
-    this.#options.log.warn({ tenant, reason: error.reason, error: error.message }, 'machine list failed')
-  }
-
-  /** A complete picture replaces the last one; what is missing from it is told as gone. */
-  #take(tenant: string, machines: readonly Machine[], before: MachinePicture | undefined): void {
-    this.#pictures.set(tenant, { machines, atMs: this.#options.clock.now(), complete: true })
-    const previous = new Map(before?.machines.map((machine) => [machine.id, machine]))
-    for (const machine of machines) {
-      this.#tellIfChanged(tenant, machine, previous.get(machine.id))
-      previous.delete(machine.id)
+    if (!(list instanceof ProviderError)) {
+      if (list.complete) this.#pictures.replace(tenant, list.machines, clock.now())
+      else this.#pictures.merge(tenant, list.machines)
+      return
     }
-    for (const gone of previous.values()) this.#options.onChange(tenant, undefined, gone)
-  }
-
-  /** A partial list brings what it shows up to date and takes nothing away. */
-  #takePart(tenant: string, machines: readonly Machine[], before: MachinePicture | undefined): void {
-    const merged = new Map(before?.machines.map((machine) => [machine.id, machine]))
-    for (const machine of machines) merged.set(machine.id, machine)
-    this.#pictures.set(tenant, { machines: [...merged.values()], atMs: before?.atMs ?? 0, complete: false })
-    const previous = new Map(before?.machines.map((machine) => [machine.id, machine]))
-    for (const machine of machines) this.#tellIfChanged(tenant, machine, previous.get(machine.id))
-  }
-
-  #tellIfChanged(tenant: string, machine: Machine, previous: Machine | undefined): void {
-    if (!previous || !isSame(machine, previous)) this.#options.onChange(tenant, machine, previous)
+    // Where the fleet is known, what it shows of the tenant still stands.
+    if (this.#fleet === undefined) this.#pictures.fail(tenant, list)
+    log.warn({ tenant, reason: list.reason, error: list.message }, 'machine list failed')
   }
 }
 
-/** Equal in all that a reconciler looks at. */
-const isSame = (a: Machine, b: Machine): boolean => JSON.stringify(a) === JSON.stringify(b)
+function standing({ atMs, complete, isLagging, error }: FleetState): Omit<MachinePicture, 'machines'> {
+  const isKnown = complete && !isLagging && error === undefined
+  return { atMs, complete: isKnown, ...(error === undefined ? {} : { error }) }
+}
+
+function withoutError(fleet: FleetState): FleetState {
+  const { error: _over, ...rest } = fleet
+  return rest
+}
 
 const asError = (error: unknown): ProviderError =>
   error instanceof ProviderError

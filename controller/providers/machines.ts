@@ -14,6 +14,9 @@
  *  MP6 No call is retried inside the adapter, except reads; every call honours its signal and a deadline of its own.
  *      A read that failed on the way is Unavailable: it has no outcome that could be unknown.
  *  MP8 A call may say how urgent it is and by when it must be over; an adapter without rates and leases need not listen.
+ *  MP9 listFleet, where a provider has it, gives all tenants' machines page by page, or what has changed since a time, the
+ *      destroyed among it. Its rows are hints: they know neither host nor exit, and their stamp is metadata alone. Where
+ *      the token may not read so much it is CredentialsInvalid or NotFound.
  *  MP7 Nothing that does not carry our control plane's stamp is ever started, stopped or destroyed: NameConflict.
  */
 
@@ -98,6 +101,20 @@ export type MachineSpec = {
 /** A tenant's machines; when it is not complete, what is missing in it may exist. */
 export type MachineList = { readonly machines: readonly Machine[]; readonly complete: boolean }
 
+/** What of the fleet is asked for: all that lives, or what has changed since a time (ms, by the provider's clock). */
+export type FleetAsk = { readonly sinceMs?: number; readonly cursor?: string }
+
+/** One page of the fleet. */
+export type FleetPage = {
+  readonly rows: readonly { readonly tenant: string; readonly machine: Machine }[]
+  /** Where the next page begins, which may be empty and not the last; absent on the last one. */
+  readonly next?: string
+  /** False when a region did not answer or a row could not be read: conclude no absence. */
+  readonly complete: boolean
+  /** The latest change that the page knows of, by the provider's clock. */
+  readonly changedAtMs?: number
+}
+
 /** Every reason, so that tables over them have no hole. */
 export const PROVIDER_ERROR_REASONS = [
   /** The request may or may not have taken effect: 408, 5xx, reset, time-out. Repeat the same call. */
@@ -149,6 +166,7 @@ export type CallOptions = {
 /** The port to a machine API; its rules stand above. */
 export interface MachineProvider {
   list(tenant: string, signal?: AbortSignal, options?: CallOptions): Promise<MachineList>
+  listFleet?(ask: FleetAsk, signal?: AbortSignal): Promise<FleetPage>
   get(ref: MachineRef, signal?: AbortSignal, options?: CallOptions): Promise<Machine | undefined>
   create(spec: MachineSpec, signal?: AbortSignal, options?: CallOptions): Promise<Machine>
   start(ref: MachineRef, signal?: AbortSignal, options?: CallOptions): Promise<void>

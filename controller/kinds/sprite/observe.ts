@@ -18,6 +18,8 @@ import type { Observation, SlotView, SpriteDeadlines, SpriteWorld } from './worl
 /** The last picture of a tenant's machines, kept by the machine feed. */
 export type MachineFeed = {
   read(tenant: string): (MachineList & { readonly atMs: number }) | undefined
+  /** Somebody waits for a complete list of the tenant: it is to come soon. */
+  follow?(tenant: string): void
 }
 
 /** What observing a sprite needs of the process. */
@@ -107,9 +109,12 @@ async function observeMachine(ports: SpriteReadPorts, sprite: Sprite, question: 
   const tenant = sprite.metadata.namespace ?? ''
   if (machine === undefined) return { seen: 'none' }
   const picture = ports.feed.read(tenant)
-  if (machine.id === undefined) return unanswered(ports, sprite, picture)
+  if (machine.id === undefined) {
+    ports.feed.follow?.(tenant)
+    return unanswered(ports, sprite, picture)
+  }
   const known = picture?.machines.find((one) => one.id === machine.id)
-  if (known !== undefined && isSteady(machine, known, question.isSlotHeld))
+  if (known !== undefined && isSteady(machine, known, question.isSlotHeld) && !isSilent(ports, sprite, machine))
     return { seen: 'present', machine: known, isFresh: false }
   try {
     const fresh = await ports.provider.get({ tenant, id: machine.id }, question.signal)
@@ -118,6 +123,15 @@ async function observeMachine(ports: SpriteReadPorts, sprite: Sprite, question: 
     if (!(error instanceof ProviderError)) throw error
     return { seen: 'unknown', reason: error.reason, message: error.message }
   }
+}
+
+/** It should report and has not: the feed may not know that its host is lost. */
+function isSilent({ presence, clock, deadlines }: SpriteReadPorts, sprite: Sprite, machine: SpriteMachine): boolean {
+  if (machine.intent !== 'Run' || machine.readyTime === undefined) return false
+  const seen = presence.read(sprite.metadata.namespace ?? '', sprite.metadata.name)
+  const seenAtMs = seen?.incarnation === machine.incarnation ? seen.lastSeenAtMs : 0
+  const sinceMs = Math.max(seenAtMs, Date.parse(machine.readyTime), presence.listeningSinceMs)
+  return clock.now() - sinceMs >= deadlines.heartbeatLostMs
 }
 
 /** Up and ready, or stopped, kept and without a slot: nothing about it is about to change. */

@@ -8,6 +8,7 @@ import { createMachine } from './create.ts'
 import { createFlyHttp, flyError, isAbsent } from './http.ts'
 import { appName, isSharedApp } from './machine-config.ts'
 import { createPace, unpaced } from './pace.ts'
+import { listFleet } from './fleet.ts'
 import { getMachine, listMachines } from './reads.ts'
 import { startSchema } from './replies.ts'
 import { machineCall, remember, type Bounds, type FlyProviderOptions, type Room } from './room.ts'
@@ -20,6 +21,10 @@ const REQUEST_TIMEOUT_MS = 4_000
 export function createFlyProvider(options: FlyProviderOptions): MachineProvider {
   const room = openRoom(options)
   return {
+    // In a shared app rows prove nothing: their metadata is the workload's to write.
+    ...(isSharedApp(options.appTemplate)
+      ? {}
+      : { listFleet: (ask, signal) => within(room, { signal }, (bounds) => listFleet(room, ask, bounds)) }),
     list: (tenant, signal, how) => within(room, { signal, how }, (bounds) => listMachines(room, tenant, bounds)),
     get: (ref, signal, how) => within(room, { signal, how }, (bounds) => getMachine(room, ref, bounds)),
     create: (spec, signal, how) => within(room, { signal, how }, (bounds) => createMachine(room, spec, bounds)),

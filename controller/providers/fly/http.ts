@@ -259,7 +259,9 @@ export function flyError(
 }
 
 const verb = (call: FlyCall): string =>
-  `${call.action} ${call.machine === undefined ? `in app "${call.app}"` : `machine "${call.machine}"`}`
+  call.action === 'listFleet'
+    ? `list the machines of ${call.app}`
+    : `${call.action} ${call.machine === undefined ? `in app "${call.app}"` : `machine "${call.machine}"`}`
 
 const withId = (requestId: string | undefined): { readonly requestId?: string } =>
   requestId === undefined ? {} : { requestId }

@@ -106,5 +106,16 @@ export const hasNameShape = (name: string, owner: OwnerStamp): boolean =>
 /** The app of a tenant: the template with its name in it; a template without `{tenant}` is one shared app. */
 export const appName = (template: string, tenant: string): string => template.replaceAll('{tenant}', tenant)
 
+/** Whose app it is by the template; undefined for an app of somebody else's, and where all tenants share one. */
+export function tenantOf(template: string, app: string): string | undefined {
+  const [before, ...rest] = template.split('{tenant}')
+  const after = rest.at(-1)
+  if (before === undefined || after === undefined) return undefined
+  // With the placeholder given twice the name stands twice: the length tells it, the template proves it.
+  const nameChars = (app.length - template.length) / rest.length + '{tenant}'.length
+  const tenant = app.slice(before.length, before.length + nameChars)
+  return tenant !== '' && appName(template, tenant) === app ? tenant : undefined
+}
+
 /** True when all tenants share one app: nothing in it is ours by its place alone. */
 export const isSharedApp = (template: string): boolean => !template.includes('{tenant}')

@@ -48,6 +48,17 @@ export type FlyMachine = z.infer<typeof machineSchema>
 /** The list of an app's machines; rows are read one by one, so that a bad one costs only itself. */
 export const listSchema = z.array(z.unknown())
 
+/** A page of the organization's feed. The document calls the time of the last change by one name, answers by two. */
+export const fleetSchema = z.object({
+  machines: z.array(z.unknown()).nullish(),
+  next_cursor: z.string().nullish().catch(undefined),
+  last_updated_at: z.string().nullish().catch(undefined),
+  error_regions: z.array(z.unknown()).nullish(),
+})
+
+/** What of a row tells whose it is. */
+export const fleetRowSchema = z.object({ app_name: z.string() })
+
 /** An app; only its name is required. */
 export const appSchema = z.object({
   name: z.string(),
