@@ -40,14 +40,35 @@ export function collect(graph: OwnerGraph, node: GraphNode): CollectAction | und
 
 function collectDeleting(graph: OwnerGraph, node: GraphNode): CollectAction | undefined {
   if (isNamespace(node)) return graph.hasContents(node.key.name) ? undefined : { do: 'releaseNamespace', node }
-  const dependents = graph.dependentsOf(node.uid)
-  // Dependents cut themselves off from an owner that orphans them.
+  // Who names its uid from elsewhere is none of its dependents.
+  const dependents = graph.dependentsOf(node.uid).filter((dependent) => leadsTo(graph, dependent, node))
+  // Dependents cut themselves off from an owner that orphans them; what goes anyway need not.
   if (node.finalizers.includes(ORPHAN))
-    return dependents.length === 0 ? { do: 'release', node, finalizer: ORPHAN } : undefined
+    return dependents.every(({ isDeleting }) => isDeleting) ? { do: 'release', node, finalizer: ORPHAN } : undefined
   if (!node.finalizers.includes(FOREGROUND)) return undefined
-  const isBlocked = dependents.some((dependent) => blocks(graph, dependent, node))
+  const isBlocked = dependents.some((dependent) => mayHold(dependent, node) && blocks(graph, dependent, node))
   return isBlocked ? undefined : { do: 'release', node, finalizer: FOREGROUND }
 }
+
+/** Whether a reference of the dependent names this very owner, where it is. */
+const leadsTo = (graph: OwnerGraph, dependent: GraphNode, owner: GraphNode): boolean =>
+  dependent.owners.some((reference) => {
+    const place = reference.uid === owner.uid ? graph.ownerAt(dependent, reference) : undefined
+    return (
+      place?.resource === owner.resource &&
+      place.key.name === owner.key.name &&
+      place.key.namespace === owner.key.namespace
+    )
+  })
+
+/**
+ * Whether a dependent can make an owner wait for it. Of owners that are no namespace's, as plans are, everybody may know
+ * the uid: from a namespace only what stands for it, by its name, is held back.
+ */
+const mayHold = (dependent: GraphNode, owner: GraphNode): boolean =>
+  dependent.resource.scope === 'Cluster' ||
+  owner.resource.scope === 'Namespaced' ||
+  owner.key.name === dependent.key.namespace
 
 /** Whether an owner has to wait for a dependent: it asked for that, and is not itself what the dependent waits for. */
 const blocks = (graph: OwnerGraph, dependent: GraphNode, owner: GraphNode): boolean =>

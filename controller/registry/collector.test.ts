@@ -238,3 +238,52 @@ test('GC10 a sweep of what is in order writes nothing', async () => {
   await clock.advance(120_000)
   expect(commits()).toBe(before)
 })
+
+const HELD = { finalizers: ['example.com/held'] }
+
+async function withStrangers(policy: PropagationPolicy) {
+  const { registry, make, collect } = await world()
+  await registry.create(namespaceResource, '', { metadata: { name: 'beta' } }, CONTEXT)
+  await collect()
+  const owner = await make('owner')
+  const ownerReferences = [ownedBy(owner, BLOCKING)]
+  await registry.create(widgets, 'beta', widgetBody('stranger', {}, { ownerReferences, ...HELD }), CONTEXT)
+  await settle(30)
+  await registry.delete(widgets, { namespace: 'acme', name: 'owner' }, { propagationPolicy: policy }, CONTEXT)
+  await settle(30)
+  return (await registry.list(widgets, { namespace: 'acme' })).items
+}
+
+test.each(['Foreground', 'Orphan', 'Background'] as const)(
+  'GC11 nobody holds an object of another namespace back by naming its uid, under %s',
+  async (policy) => {
+    expect(await withStrangers(policy)).toEqual([])
+  },
+)
+
+test('GC12 from a namespace only the cluster-scoped owner of its name is held back', async () => {
+  const { registry, make, planet, remove, collect } = await world()
+  await collect()
+  const [plan, acme] = [await planet('plan'), await planet('acme')]
+  await make('a', [ownedBy(plan, BLOCKING)], HELD)
+  await make('b', [ownedBy(acme, BLOCKING)], HELD)
+  for (const name of ['plan', 'acme']) await remove(name, 'Foreground', planets)
+  await settle(30)
+  const left = async () => (await registry.list(planets)).items.map(({ metadata }) => metadata.name)
+  expect(await left()).toEqual(['acme'])
+  const key = { namespace: 'acme', name: 'b' }
+  await registry.patch(widgets, key, { type: 'merge', body: { metadata: { finalizers: null } } }, CONTEXT)
+  await settle(30)
+  expect(await left()).toEqual([])
+})
+
+test('GC12 an owner that orphans does not wait for what is going anyway', async () => {
+  const { registry, make, planet, remove, collect } = await world()
+  await collect()
+  const plan = await planet('plan')
+  await make('a', [ownedBy(plan, BLOCKING)], HELD)
+  await remove('a')
+  await remove('plan', 'Orphan', planets)
+  await settle(30)
+  expect((await registry.list(planets)).items).toEqual([])
+})
