@@ -67,7 +67,8 @@ export function statusOf(error: ApiError): object {
     status: 'Failure',
     message: error.message,
     reason: error.reason,
-    ...(Object.keys(error.details).length === 0 ? {} : { details: error.details }),
+    // An empty one too: kubectl looks into that of a path that is not served, and falls when there is none.
+    ...(Object.keys(error.details).length === 0 && error.reason !== 'NotFound' ? {} : { details: error.details }),
     code: error.code,
   }
 }
