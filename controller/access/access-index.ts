@@ -2,6 +2,7 @@
 import { timingSafeEqual } from 'node:crypto'
 import { PLATFORM_ADMINS, type Actor } from '../api/admission.ts'
 import { PLATFORM_ADMIN_ROLE } from '../kinds/accesstoken/schema.ts'
+import { TOKEN_EXTRA } from './authorizer.ts'
 import { eldest, emailKey, isAccepted, rolesOfUsers, type TokenFact, type UserFact } from './facts.ts'
 import { FactTable } from './fact-table.ts'
 import { AUTHENTICATED } from './oidc-claims.ts'
@@ -9,8 +10,6 @@ import type { TenantRole } from './roles.ts'
 
 /** Of an actor that came by an AccessToken: under this key of `extra` is the uid of it. */
 export const TOKEN_UID_EXTRA = 'sprites.highera.com/access-token-uid'
-/** And under this one `namespace/name` of it, for people. */
-export const TOKEN_EXTRA = 'sprites.highera.com/access-token'
 
 /** What an actor is: everything to the platform, or somebody in some tenants. */
 export type Standing = { readonly isPlatformAdmin: boolean; readonly roles: ReadonlyMap<string, TenantRole> }

@@ -1,5 +1,5 @@
 /**
- * The Authorizer port: who may do what, and what of it they may see. Pure: types and the one authorizer that allows all.
+ * The Authorizer port: who may do what, and what of it they may see. Pure: types, a name, and the one authorizer that allows all.
  *
  * Rules (tests in controller/access/):
  *  AZ1 A decision is made from what is known now, without I/O; whoever holds a long answer listens to `onChange` and
@@ -12,6 +12,9 @@
  */
 import type { Actor } from '../api/admission.ts'
 import type { Scope } from '../api/define-kind.ts'
+
+/** Of an actor that came by an AccessToken: under this key of `extra` stands `namespace/name` of it. */
+export const TOKEN_EXTRA = 'sprites.highera.com/access-token'
 
 /** What somebody wants to do with a resource. */
 export type AccessRequest = {

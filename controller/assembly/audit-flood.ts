@@ -23,21 +23,24 @@ export type FloodGate = {
 
 /** A gate with nothing counted. */
 export function createFloodGate(clock: Pick<Clock, 'monotonic'>): FloodGate {
-  const counts = new Map<string, number>()
+  const counts = new Map<string, Flood>()
   let endsAtMs = 0
   return {
     lets: (event) => {
       if (event.responseStatus.code < 400) return true
-      const { username } = event.user
-      const caller = counts.has(username) || counts.size < CALLERS_MAX ? username : OTHERS
+      const { username, uid = '' } = event.user
+      // By name alone, whoever is called as somebody else could push that one's refusals out.
+      const own = JSON.stringify([username, uid])
+      const isKept = counts.has(own) || counts.size < CALLERS_MAX
       if (counts.size === 0) endsAtMs = clock.monotonic() + WINDOW_MS
-      const count = (counts.get(caller) ?? 0) + 1
-      counts.set(caller, count)
+      const key = isKept ? own : OTHERS
+      const count = (counts.get(key)?.count ?? 0) + 1
+      counts.set(key, { username: isKept ? username : OTHERS, count })
       return count <= REFUSALS_MAX
     },
     take: (of) => {
       if (counts.size === 0 || (of === 'past' && clock.monotonic() < endsAtMs)) return []
-      const floods = [...counts].map(([username, count]) => ({ username, count: count - REFUSALS_MAX }))
+      const floods = [...counts.values()].map(({ username, count }) => ({ username, count: count - REFUSALS_MAX }))
       counts.clear()
       return floods.filter(({ count }) => count > 0)
     },

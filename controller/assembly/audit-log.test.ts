@@ -280,6 +280,14 @@ describe('a flood of refusals', () => {
     expect((await verdict()).broken).toBeUndefined()
   })
 
+  it('AU15 of somebody who is called as another pushes none of that one’s out', async () => {
+    const log = openLog()
+    const mallory = { ...refusalOf('ann@x.test'), user: { username: 'ann@x.test', groups: [], uid: 'a-user' } }
+    for (let index = 0; index < 500; index++) log.write(mallory)
+    log.write(refusalOf('ann@x.test'))
+    expect((await linesOf()).at(-1)?.user).toEqual({ username: 'ann@x.test', groups: [] })
+  })
+
   it('AU15 of very many callers is bounded too, and told at the close', async () => {
     const log = openLog()
     for (let index = 0; index < 3_000; index++) log.write(refusalOf(`user-${index}`))

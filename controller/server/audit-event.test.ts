@@ -107,6 +107,16 @@ describe('an event', () => {
     })
   })
 
+  it('AU4 tells by which credential somebody came: a token may be given any name', () => {
+    const extra = { 'sprites.highera.com/access-token': ['acme/ci'], ['k'.repeat(999)]: ['v'.repeat(999)] }
+    const { user } = auditEventOf(requestOf({ verb: 'create', actor: { name: 'ann@x.test', groups: [], extra } }))
+    expect(user.extra?.['sprites.highera.com/access-token']).toEqual(['acme/ci'])
+    expect(JSON.stringify(user).length).toBeLessThan(1_000)
+    const many = Object.fromEntries(Array.from({ length: 200 }, (_, index) => [`k${index}`, ['v']]))
+    const crowded = auditEventOf(requestOf({ verb: 'create', actor: { name: 'ann', groups: [], extra: many } }))
+    expect(Object.keys(crowded.user.extra ?? {})).toHaveLength(16)
+  })
+
   it('AU5 keeps no credential that stands in the URL', () => {
     const { requestURI } = auditEventOf(
       requestOf({ uri: '/v1/x?access_token=sprt_1&a=2&Token=3&api_key=4&continue=5' }),

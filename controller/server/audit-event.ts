@@ -94,11 +94,22 @@ export function auditEventOf(request: AuditedRequest): AuditEvent {
 
 const ANONYMOUS: Actor = { name: 'system:anonymous', groups: ['system:unauthenticated'] }
 
-const userOf = ({ name, groups, uid }: Actor): AuditUser => ({
+/** Keys and values of `extra` at most: one who impersonates chooses them. */
+const EXTRAS_MAX = 16
+
+const userOf = ({ name, groups, uid, extra }: Actor): AuditUser => ({
   username: cut(name),
   groups: groups.slice(0, GROUPS_MAX).map((group) => cut(group)),
   ...(uid === undefined ? {} : { uid: cut(uid) }),
+  ...(extra === undefined ? {} : { extra: extraOf(extra) }),
 })
+
+const extraOf = (extra: NonNullable<Actor['extra']>): NonNullable<AuditUser['extra']> =>
+  Object.fromEntries(
+    Object.entries(extra)
+      .slice(0, EXTRAS_MAX)
+      .map(([key, values]) => [cut(key), values.slice(0, EXTRAS_MAX).map((value) => cut(value))]),
+  )
 
 /** Parameters by which some clients send credentials: we take none, but they must not be kept either. */
 const SECRET_PARAMETERS = /^(?:.*token|.*password|.*secret|authorization|api[-_]?key)$/i

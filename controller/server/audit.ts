@@ -1,7 +1,13 @@
 /** The port of the audit log: every mutation and every refusal, in the shape of audit.k8s.io. Pure: types. */
 
 /** Who did something, as authentication.k8s.io UserInfo. */
-export type AuditUser = { readonly username: string; readonly groups: readonly string[]; readonly uid?: string }
+export type AuditUser = {
+  readonly username: string
+  readonly groups: readonly string[]
+  readonly uid?: string
+  /** Which credential it was, such as the access token: a name alone may be given to many. */
+  readonly extra?: Readonly<Record<string, readonly string[]>>
+}
 
 /** One request that has been answered: audit.k8s.io/v1 Event at level Metadata; no body and no token is in it. */
 export type AuditEvent = {

@@ -145,6 +145,39 @@ describe('fair seats', () => {
       expect.objectContaining({ reason: 'TooManyRequests' }),
     )
   })
+
+  it('FQ1 FQ6 nobody takes another’s turns or places by being called the same', async () => {
+    const { seats, come, seated } = hall({ standing: 2 })
+    const ann: Actor = { name: 'ann@x.test', groups: [], uid: 'sub-1' }
+    const mallory: Actor = { name: 'ann@x.test', groups: [], uid: 'uid-of-a-user' }
+    for (let index = 0; index < 2; index++) seats.stand({ actor: mallory })
+    expect(() => seats.stand({ actor: mallory })).toThrowError(expect.objectContaining({ code: 429 }))
+    expect(seats.stand({ actor: ann })).toBeTypeOf('function')
+    for (const name of ['m1', 'm2', 'm3']) come({ actor: mallory }, name)
+    come({ actor: ann }, 'ann')
+    for (let turn = 0; turn < 3; turn++) {
+      await settle()
+      seated.at(-1)?.leave()
+    }
+    expect(seated[2]?.name).toBe('ann')
+  })
+
+  it('FQ6 all of one tenant together may hold four times as many, and give them back', () => {
+    const { seats } = hall({ standing: 2 })
+    const token = (index: number): Actor => ({
+      name: `system:accesstoken:acme:${index}`,
+      groups: [],
+      extra: { 'sprites.highera.com/access-token': [`acme/${index}`] },
+    })
+    const leaves = Array.from({ length: 8 }, (_, index) => seats.stand({ actor: token(index) }))
+    expect(() => seats.stand({ actor: token(9) })).toThrowError(
+      expect.objectContaining({ code: 429, message: expect.stringContaining('everybody in "acme" has 8 open, 8') }),
+    )
+    expect(seats.stand({ actor: person('other'), namespace: 'beta' })).toBeTypeOf('function')
+    expect(seats.stand({ actor: CONTROLLER_ACTOR, namespace: 'acme' })).toBeTypeOf('function')
+    leaves[0]?.()
+    expect(seats.stand({ actor: token(9) })).toBeTypeOf('function')
+  })
 })
 
 const FLOWS = ['a', 'b', 'c', 'd']

@@ -1,6 +1,7 @@
 /** Fair queuing: a bounded number of seats, given in turns to the flows that wait, so that none can crowd out another. */
 import type { CancelTimer, Clock } from '../../system/clock.ts'
 import type { Metrics } from '../../system/metrics.ts'
+import { TOKEN_EXTRA } from '../access/authorizer.ts'
 import { PLATFORM_ADMINS, type Actor } from '../api/admission.ts'
 import { ApiError } from '../api/errors.ts'
 import type { Flow, Leave, Seats } from './seats.ts'
@@ -23,7 +24,10 @@ export type FairSeatsOptions = {
   readonly queueBytesTotal?: number
   /** A request waits so long at most. Default 15 s. */
   readonly waitMs?: number
-  /** Long answers, such as watches, that one actor has open. Default 1,000; platform admins ten times as many. */
+  /**
+   * Long answers, such as watches, that one actor has open. Default 1,000; platform admins ten times as many, and all of
+   * one tenant together four times.
+   */
   readonly standing?: number
 }
 
@@ -40,6 +44,8 @@ const DEFAULTS = {
 /** Clients that are refused come back after so long. */
 const RETRY_AFTER_SECONDS = 1
 const PRIVILEGED_STANDING_FACTOR = 10
+/** Of everybody in one tenant together: its admin makes as many tokens as it likes. */
+const TENANT_STANDING_FACTOR = 4
 
 type Waiter = {
   readonly flow: string
@@ -57,7 +63,14 @@ type Refusal = 'QueueFull' | 'WaitedTooLong' | 'TooManyOpen'
 
 /** Whose seat it is: the tenant that the request is about, else whoever asks. Platform admins have flows of their own. */
 const flowNameOf = ({ actor, namespace }: Flow): string =>
-  `${isPrivileged(actor) ? 'admin' : 'any'}/${namespace === undefined ? `user/${actor.name}` : `ns/${namespace}`}`
+  `${isPrivileged(actor) ? 'admin' : 'any'}/${namespace === undefined ? `user/${callerOf(actor)}` : `ns/${namespace}`}`
+
+/** By name and uid: the admin of a tenant may name a User, and so the holder of a token, as anybody is called. */
+const callerOf = ({ name, uid = '' }: Actor): string => JSON.stringify([name, uid])
+
+/** The tenant that a token is of, or else that the request is about. */
+const crowdOf = ({ actor, namespace }: Flow): string | undefined =>
+  actor.extra?.[TOKEN_EXTRA]?.[0]?.split('/')[0] ?? namespace
 
 const isPrivileged = (actor: Actor): boolean => actor.groups.includes(PLATFORM_ADMINS)
 
@@ -125,16 +138,29 @@ class Hall {
     })
   }
 
-  stand({ actor }: Flow): Leave {
-    const open = this.#standing.get(actor.name) ?? 0
-    const max = this.#limits.standing * (isPrivileged(actor) ? PRIVILEGED_STANDING_FACTOR : 1)
-    if (open >= max)
-      throw this.#refusal('TooManyOpen', `Close some watches: "${actor.name}" has ${open} open, ${max} are allowed`)
-    this.#standing.set(actor.name, open + 1)
+  stand(flow: Flow): Leave {
+    const { actor } = flow
+    const crowd = isPrivileged(actor) ? undefined : crowdOf(flow)
+    const { standing } = this.#limits
+    const own = { key: callerOf(actor), max: standing * (isPrivileged(actor) ? PRIVILEGED_STANDING_FACTOR : 1) }
+    const counts = [
+      { ...own, who: `"${actor.name}"` },
+      ...(crowd === undefined
+        ? []
+        : [{ key: `tenant/${crowd}`, max: standing * TENANT_STANDING_FACTOR, who: `everybody in "${crowd}"` }]),
+    ]
+    for (const { key, max, who } of counts) {
+      const open = this.#standing.get(key) ?? 0
+      if (open >= max)
+        throw this.#refusal('TooManyOpen', `Close some watches: ${who} has ${open} open, ${max} are allowed`)
+    }
+    for (const { key } of counts) this.#standing.set(key, (this.#standing.get(key) ?? 0) + 1)
     return once(() => {
-      const left = (this.#standing.get(actor.name) ?? 1) - 1
-      if (left === 0) this.#standing.delete(actor.name)
-      else this.#standing.set(actor.name, left)
+      for (const { key } of counts) {
+        const left = (this.#standing.get(key) ?? 1) - 1
+        if (left === 0) this.#standing.delete(key)
+        else this.#standing.set(key, left)
+      }
     })
   }
 
