@@ -7,6 +7,7 @@ import { createRequest } from '../fly/machine-config.ts'
 import type { MachineState } from '../machines.ts'
 import { createFakeRunner } from './fake-runner.ts'
 import { createFlyEmulator } from './fly-emulator.ts'
+import { createWatch } from './testing.ts'
 import type { LatencyProfile } from './latency.ts'
 
 type Setup = { readonly appTemplate: string; readonly latency: LatencyProfile; readonly overHttp: boolean }
@@ -20,7 +21,8 @@ const ACTIONS = {
 
 async function open({ appTemplate, latency, overHttp }: Setup): Promise<ProviderWorld> {
   const clock = new TestClock()
-  const emulator = createFlyEmulator({ clock, entropy: seededEntropy(5), runner: createFakeRunner(), latency })
+  const { observe, unexplained } = createWatch()
+  const emulator = createFlyEmulator({ clock, entropy: seededEntropy(5), runner: createFakeRunner(), latency, observe })
   const base = overHttp ? await emulator.listen() : 'http://emulator'
   const direct: typeof globalThis.fetch = (input, init) =>
     raceAbort(emulator.request(new Request(input as URL, init)), init?.signal ?? undefined)
@@ -73,7 +75,11 @@ async function open({ appTemplate, latency, overHttp }: Setup): Promise<Provider
       await clock.advance(4_000)
     },
     truth,
-    close: () => emulator.close(),
+    close: async () => {
+      await emulator.close()
+      // What the adapter sends, and what it gets, is what the official description says.
+      if (unexplained.length > 0) throw new Error(`Not as described: ${JSON.stringify(unexplained)}`)
+    },
   }
 }
 

@@ -7,15 +7,23 @@ import { seededEntropy } from '../../../system/entropy.ts'
 import { settle, TestClock } from '../../../system/test-clock.ts'
 import { createFakeRunner, type FakeRunner } from './fake-runner.ts'
 import { createFlyEmulator, type FlyEmulator, type FlyEmulatorOptions } from './fly-emulator.ts'
+import { createWatch } from './testing.ts'
 
 type Answer = { readonly status: number; readonly json: never; readonly headers: Headers }
 
 let clock: TestClock
 let runner: FakeRunner
 let emulator: FlyEmulator
+let watch: ReturnType<typeof createWatch>
 
 const open = (options: Partial<FlyEmulatorOptions> = {}): FlyEmulator =>
-  createFlyEmulator({ clock, entropy: seededEntropy(9), runner, ...options })
+  createFlyEmulator({
+    clock,
+    entropy: seededEntropy(9),
+    runner,
+    observe: (exchange) => watch.observe(exchange),
+    ...options,
+  })
 
 /** One request; the body of the answer is read as whatever the test expects of it. */
 async function call(
@@ -45,6 +53,7 @@ const shown = async (id: string): Promise<Shown> => (await call('GET', `/apps/a1
 
 beforeEach(async () => {
   clock = new TestClock()
+  watch = createWatch()
   runner = createFakeRunner()
   emulator = open()
   await call('POST', '/apps', { app_name: 'a1', org_slug: 'personal' })
@@ -52,6 +61,7 @@ beforeEach(async () => {
 afterEach(async () => {
   await emulator.close()
   expect(clock.pendingTimers).toBe(0)
+  expect(watch.unexplained).toEqual([])
 })
 
 describe('apps and tokens', () => {

@@ -60,6 +60,7 @@ export type Exchange = {
   readonly requestText: string
   readonly status: number
   readonly responseText: string
+  readonly contentType: string
 }
 
 /** One request as it came and went; `status` 0 is a connection that was cut. */
@@ -231,6 +232,7 @@ class Emulator implements FlyEmulator {
       const { headers, signal } = request
       const given = await answerTo({ found, url, headers, signal, body, caller }, this.#answering)
       entry.status = given.status
+      const response = toResponse(given, entry.requestId)
       this.#options.observe?.({
         method: request.method,
         path: url.pathname,
@@ -238,8 +240,9 @@ class Emulator implements FlyEmulator {
         requestText: body.text,
         status: given.status,
         responseText: textOf(given),
+        contentType: response.headers.get('content-type') ?? '',
       })
-      return toResponse(given, entry.requestId)
+      return response
     } catch (error) {
       if (error instanceof ConnectionCut) entry.status = 0
       throw error
