@@ -4,7 +4,7 @@ import type * as ApplyConfig from '../controller/api/apply/apply-config.ts'
 import type * as Managers from '../controller/api/apply/managers.ts'
 import type * as Ownership from '../controller/api/apply/ownership.ts'
 import type * as Prune from '../controller/api/apply/prune.ts'
-import { makeNamespace, testServer } from '../controller/server/testing.ts'
+import { makeNamespace, literalServer } from '../controller/server/testing.ts'
 import { runApplies, type ApplyReport } from './differential/apply-run.ts'
 import { planted } from './differential/faults.ts'
 import { ours, type Judged } from './differential/servers.ts'
@@ -31,8 +31,8 @@ afterEach(() => planted.clear())
 
 /** Our server with a fault, against ours without: both run the same code, so the fault comes and goes with the call. */
 async function runWith(fault: string): Promise<ApplyReport> {
-  const faulty = testServer()
-  const healthy = testServer()
+  const faulty = literalServer()
+  const healthy = literalServer()
   for (const server of [faulty, healthy]) await makeNamespace(server)
   const [subject] = SUBJECTS
   if (subject === undefined) throw new Error('There is no kind to draw')

@@ -1,6 +1,6 @@
 /** Random writes by several managers to our server and to a genuine Kubernetes one: what a client sees must be the same. */
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { makeNamespace, testServer, type TestServer } from '../controller/server/testing.ts'
+import { makeNamespace, literalServer, type TestServer } from '../controller/server/testing.ts'
 import { runApplies } from './differential/apply-run.ts'
 import { ours, theirs } from './differential/servers.ts'
 import { ALL_SUBJECTS } from './differential/subjects.ts'
@@ -24,7 +24,7 @@ describe.skipIf(absence !== undefined)(
 
     beforeAll(async () => {
       oracle = await startOracle()
-      server = testServer()
+      server = literalServer()
       await makeNamespace(server)
       await installKinds(
         oracle,

@@ -1,6 +1,6 @@
 /** Every sort of bad input to this server and to a genuine one: same code, reason, causes, field paths and warnings. */
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { makeNamespace, spriteBody, testServer, type TestServer } from '../controller/server/testing.ts'
+import { makeNamespace, spriteBody, literalServer, type TestServer } from '../controller/server/testing.ts'
 import { KINDS } from '../controller/kinds/kinds.ts'
 import { API_BASE, SPRITES, type ErrorCase } from './errors/case.ts'
 import { METADATA, NAMES, SCHEMAS } from './errors/objects.ts'
@@ -105,7 +105,7 @@ const absence = oracleAbsence()
 
 describe.skipIf(absence !== undefined)(`bad input${absence === undefined ? '' : ` (skipped: ${absence})`}`, () => {
   let oracle: Oracle
-  const server = testServer()
+  const server = literalServer()
   const us = askUs(server)
 
   beforeAll(async () => {

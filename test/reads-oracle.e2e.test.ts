@@ -1,6 +1,6 @@
 /** Watches and lists of our server and of a genuine Kubernetes one, under the same writes: the same events and pages. */
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { makeNamespace, testServer, type TestServer } from '../controller/server/testing.ts'
+import { makeNamespace, literalServer, type TestServer } from '../controller/server/testing.ts'
 import { realClock } from '../system/clock.ts'
 import { runReads } from './differential/reads-run.ts'
 import { ours, theirs } from './differential/servers.ts'
@@ -23,7 +23,7 @@ describe.skipIf(absence !== undefined)(
 
     beforeAll(async () => {
       oracle = await startOracle()
-      server = testServer()
+      server = literalServer()
       await makeNamespace(server)
       await installKinds(
         oracle,

@@ -26,6 +26,11 @@ export type RegistryOptions = {
   readonly makeNamespace?: (name: string) => Promise<boolean>
   /** Bounds how many objects there may be. Absent: as many as anybody makes. */
   readonly quota?: Quota
+  /**
+   * As kube-apiserver, to the letter: a status whose writer names no observedGeneration goes on saying that nobody has
+   * seen the object. Default false; the differential run against a genuine server sets it.
+   */
+  readonly keepsUnseenStatus?: boolean
   /** Foretells what a write sets off; its sentences go to the writer as warnings. Absent: nobody is warned. */
   readonly forecast?: Forecast
   readonly log?: Log

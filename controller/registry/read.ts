@@ -11,7 +11,7 @@ import { badRequest, futureRevision } from './refusals.ts'
 import { objectOf } from './records.ts'
 import type { RegistryList, RegistryListOptions } from './registry.ts'
 import { fromStore } from './store-errors.ts'
-import { EVERYWHERE, isIn, isWithin, placesOf, type Bounds } from './within.ts'
+import { EVERYWHERE, isIn, placesOf, visibilityOf, type Bounds } from './within.ts'
 
 /** Records that one read of the store asks for when a selector sorts most of them out. */
 const FILTERED_PAGE_RECORDS = 500
@@ -56,8 +56,8 @@ export function selectedWithin(
   options: Bounds & { readonly labelSelector?: string; readonly fieldSelector?: string },
 ): Predicate {
   const isSelected = predicateOf(resource, options)
-  const isVisible = isWithin(resource, options)
-  return options.within === undefined ? isSelected : (object) => isVisible(object) && isSelected(object)
+  const isVisible = visibilityOf(resource, options)
+  return isVisible === undefined ? isSelected : (object) => isVisible(object) && isSelected(object)
 }
 
 /** A resourceVersion of a request: undefined for '' and '0', which both mean any; throws BadRequest. */
@@ -122,7 +122,10 @@ async function collect(
     const found = await collectFrom(ports, resource, { place, items, limit, isSelected: from.isSelected, start })
     at = found.revision
     if (found.last === undefined) continue
-    const hasMore = found.remaining > 0 || (await isAnyIn(ports, resource, { places: places.slice(index + 1), at }))
+    const rest = { options: from.options, places: places.slice(index + 1), at }
+    const hasMore =
+      (found.remaining > 0 && (await isAnyIn(ports, resource, { ...rest, places: [place], after: found.last }))) ||
+      (await isAnyIn(ports, resource, rest))
     return { items, revision: at, remaining: found.remaining, ...(hasMore ? { after: found.last } : {}) }
   }
   return { items, revision: at ?? (await ports.store.revision()), remaining: 0 }
@@ -158,15 +161,34 @@ async function collectFrom(
   }
 }
 
-/** Whether any of the namespaces has an object: else a page that is full is the last one. */
+/**
+ * Whether any of the namespaces has an object, after the key if one is given: else a page that is full is the last one.
+ * What may not be seen does not count: a token would tell that it is there.
+ */
 async function isAnyIn(
   ports: RegistryOptions,
   resource: ResourceDefinition,
-  { places, at }: { readonly places: readonly string[]; readonly at: number },
+  from: {
+    readonly options: RegistryListOptions
+    readonly places: readonly string[]
+    readonly at: number
+    readonly after?: NonNullable<Start['after']>
+  },
 ): Promise<boolean> {
-  for (const place of places) {
-    const page = await pageOf(ports, resource, { at, limit: 1, ...inPlace(place) })
-    if (page.records.length > 0) return true
+  const isVisible = visibilityOf(resource, from.options)
+  const limit = isVisible === undefined ? 1 : FILTERED_PAGE_RECORDS
+  for (const place of from.places) {
+    let { after } = from
+    do {
+      const page = await pageOf(ports, resource, {
+        at: from.at,
+        limit,
+        ...(after === undefined ? {} : { after }),
+        ...inPlace(place),
+      })
+      if (page.records.some((record) => isVisible?.(objectOf(record)) ?? true)) return true
+      after = page.next
+    } while (after !== undefined)
   }
   return false
 }

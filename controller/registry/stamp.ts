@@ -50,6 +50,24 @@ export function statusObject(resource: ResourceDefinition, live: KubeObject, req
   return assemble(resource, metadata, { ...request, content: whole })
 }
 
+type Status = { readonly observedGeneration?: unknown; readonly conditions?: unknown }
+
+/** What the schema defaults observedGeneration to: nobody has looked at the object yet. */
+const UNSEEN = -1
+
+/**
+ * The same object, whose status says that its writer has seen it: conditions were written, and whoever wrote them has
+ * looked at the generation that there is. Else no client would believe them: `kubectl wait` heeds no condition of a
+ * status that speaks for an older generation.
+ */
+export function seenStatus(live: KubeObject, object: KubeObject): KubeObject {
+  // A stored status is a JSON object.
+  const [was, is] = [(live.status ?? {}) as Status, (object.status ?? {}) as Status]
+  if (is.observedGeneration !== UNSEEN || is.conditions === undefined) return object
+  if (jsonEqual(was.conditions, is.conditions)) return object
+  return { ...object, status: { ...is, observedGeneration: live.metadata.generation } }
+}
+
 /** The namespace that a write to /finalize would store: only spec.finalizers is taken. */
 export function finalizedObject(live: KubeObject, request: Request): KubeObject {
   const { spec } = request.content

@@ -130,6 +130,27 @@ describe('update', () => {
     expect(await registry.get(widgets, KEY)).toBe(live)
   })
 
+  test('RG32 whoever writes conditions has seen the object; a status that says more for itself is left alone', async () => {
+    const { registry } = await testRegistry()
+    await registry.create(widgets, 'acme', widgetBody('a'), CONTEXT)
+    const condition = (reason: string) => ({
+      type: 'Ready',
+      status: 'True',
+      reason,
+      message: '',
+      lastTransitionTime: '2026-01-01T00:00:00Z',
+    })
+    const write = async (status: object) =>
+      (await registry.patch(widgets, KEY, merge({ status }), STATUS)).status as { observedGeneration?: number }
+    expect(await write({ note: 'x' })).toMatchObject({ observedGeneration: -1 })
+    expect(await write({ conditions: [condition('A')] })).toMatchObject({ observedGeneration: 1 })
+    await registry.patch(widgets, KEY, merge({ spec: { color: 'blue' } }), CONTEXT)
+    expect(await write({ conditions: [condition('B')] })).toMatchObject({ observedGeneration: 1 })
+    expect(await write({ conditions: [condition('C')], observedGeneration: 2 })).toMatchObject({
+      observedGeneration: 2,
+    })
+  })
+
   test('RG14 what a newer schema would refuse can still get a status, lose a finalizer and go', async () => {
     const { registry, store } = await withWidget()
     const record = await store.read({ collection: 'widgets.sprites.highera.com', ...KEY })

@@ -12,7 +12,7 @@ import type { PatchType, Subresource, WriteContext } from './registry.ts'
 import { checkDepth, checkPath, readRequest, type Request } from './request.ts'
 import { isLostRace } from './store-errors.ts'
 import { entriesIn, ownedObject, withEntries } from './owners.ts'
-import { finalizedObject, isNoOp, statusObject, updatedObject } from './stamp.ts'
+import { finalizedObject, isNoOp, seenStatus, statusObject, updatedObject } from './stamp.ts'
 import { mayGo } from './strategy.ts'
 import { checkSeen, commitStep, countWrite, foretell, noteUnknown, readLive } from './write.ts'
 
@@ -142,7 +142,7 @@ export async function storeChange(
 
 function ownedChange(ports: RegistryOptions, resource: ResourceDefinition, change: Change): KubeObject {
   const { live, request, context, entries } = change
-  const object = changedObject(resource, { live, request, subresource: context.subresource })
+  const object = changedObject(ports, resource, { live, request, subresource: context.subresource })
   if ('managedFields' in entries) return withEntries(object, entries.managedFields)
   const { requested } = entries
   const asksNothing = requested === undefined || requested === live.metadata.managedFields
@@ -152,6 +152,7 @@ function ownedChange(ports: RegistryOptions, resource: ResourceDefinition, chang
 }
 
 function changedObject(
+  ports: RegistryOptions,
   resource: ResourceDefinition,
   change: { readonly live: KubeObject; readonly request: Request; readonly subresource: Subresource | undefined },
 ): KubeObject {
@@ -160,12 +161,15 @@ function changedObject(
       return updatedObject(resource, change.live, change.request)
     case 'status':
       if (!resource.hasStatus) throw badRequest(`Cannot write the status of ${resource.plural}: they have none`)
-      return statusObject(resource, change.live, change.request)
+      return takenStatus(ports, change.live, statusObject(resource, change.live, change.request))
     case 'finalize':
       if (resource.kind !== 'Namespace') throw badRequest(`Cannot finalize ${resource.plural}: only namespaces can be`)
       return finalizedObject(change.live, change.request)
   }
 }
+
+const takenStatus = (ports: RegistryOptions, live: KubeObject, object: KubeObject): KubeObject =>
+  ports.keepsUnseenStatus === true ? object : seenStatus(live, object)
 
 const nameTakenAway = (key: Key): ApiError =>
   badRequest(`the name of the object (${key.name} based on URL) was undeterminable: name must be provided`)

@@ -8,6 +8,7 @@ import { resourceOf } from '../api/resource-of.ts'
 import { KINDS } from '../kinds/kinds.ts'
 import { CORE_RESOURCES } from '../registry/core.ts'
 import { createRegistry } from '../registry/create-registry.ts'
+import type { RegistryOptions } from '../registry/ports.ts'
 import type { Registry } from '../registry/registry.ts'
 import { createMemoryStore } from '../store/memory.ts'
 import { createApiServer, type ApiServer, type ApiServerOptions } from './server.ts'
@@ -35,14 +36,26 @@ export type SendOptions = {
 export type Answer = { readonly response: ApiResponse; readonly status: number; readonly body: unknown }
 
 /** A registry with every kind of the product, without admission, over an empty memory store. */
-export const memoryRegistry = (clock: TestClock, store = createMemoryStore()): Registry =>
+export const memoryRegistry = (
+  clock: TestClock,
+  store = createMemoryStore(),
+  options: Pick<RegistryOptions, 'keepsUnseenStatus'> = {},
+): Registry =>
   createRegistry({
+    ...options,
     store,
     resources: [...CORE_RESOURCES, ...KINDS.map((kind) => resourceOf(kind))],
     clock,
     entropy: seededEntropy(1),
     builtinAgentTypes: new Set(['copywriter', 'editor']),
   })
+
+/** A server that does with a status what a genuine one does, for comparisons with one. */
+export function literalServer(): TestServer {
+  const clock = new TestClock()
+  const registry = memoryRegistry(clock, createMemoryStore(), { keepsUnseenStatus: true })
+  return { ...testServer({ registry, clock }), clock }
+}
 
 /** A server that nobody listens for; requests go through `send`. */
 export function testServer(over: Partial<ApiServerOptions> & { readonly log?: Log } = {}): TestServer {
