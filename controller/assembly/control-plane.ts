@@ -10,6 +10,7 @@ import { createEventExpiry } from '../registry/expiry.ts'
 import { createTokenSet } from '../server/tokens.ts'
 import { openAnthropicKeys, watchAnthropicKeys } from './anthropic-keys.ts'
 import { openAccess } from './access.ts'
+import { appTokenSecrets } from './app-token-secrets.ts'
 import { openCoordinator, openServer, type ApiParts } from './apis.ts'
 import { addControllers } from './controllers.ts'
 import { writeIdentity } from './data-folder.ts'
@@ -54,7 +55,8 @@ async function start(options: ControlPlaneOptions, undo: Undo): Promise<ControlP
   const base = await openFoundations(options, undo)
   const objects = openObjects(base)
   const { clock, entropy, log, paths, identity } = base
-  const machines = await openMachines({ ...base, controlPlaneId: identity.controlPlaneId })
+  const appTokens = appTokenSecrets(objects.registry)
+  const machines = await openMachines({ ...base, controlPlaneId: identity.controlPlaneId, appTokens })
   undo.add(() => machines.close())
   const coordinator = openCoordinator({ ...base, ...objects, machines })
   undo.add(() => coordinator.close())

@@ -3,7 +3,8 @@ import { fileURLToPath } from 'node:url'
 import type { Environment } from '../config.ts'
 import { createFlyEmulator, type FlyEmulator } from '../providers/fly-emulator/fly-emulator.ts'
 import { createProcessRunner } from '../providers/fly-emulator/process-runner.ts'
-import { createFlyProvider } from '../providers/fly/fly-provider.ts'
+import type { AppTokenStore } from '../providers/fly/app-tokens.ts'
+import { createFlyProvider, type FlyProviderOptions } from '../providers/fly/fly-provider.ts'
 import type { MachineProvider } from '../providers/machines.ts'
 import type { Clock } from '../../system/clock.ts'
 import { randomHex, type Entropy } from '../../system/entropy.ts'
@@ -34,6 +35,8 @@ export type MachinePorts = {
   readonly entropy: Entropy
   readonly log: Log
   readonly metrics: Metrics
+  /** Where the tokens of tenants' apps are kept. */
+  readonly appTokens: AppTokenStore
 }
 
 /** A person who stops the whole thing does not wait for long; what a sprite cannot finish by then it gives back. */
@@ -49,7 +52,11 @@ const spriteEntry = (): string => {
 export async function openMachines(ports: MachinePorts): Promise<Machines> {
   const { environment } = ports
   if (environment.FLY_API_TOKEN === undefined) return await openEmulated(ports)
-  const provider = providerOf(ports, environment.FLY_FLAPS_BASE_URL, environment.FLY_API_TOKEN)
+  const provider = providerOf(ports, {
+    baseUrl: environment.FLY_FLAPS_BASE_URL,
+    token: environment.FLY_API_TOKEN,
+    appTokens: ports.appTokens,
+  })
   return {
     provider,
     logPath: () => undefined,
@@ -82,7 +89,7 @@ async function openEmulated(ports: MachinePorts): Promise<Machines> {
   })
   const baseUrl = await emulator.listen(0)
   return {
-    provider: providerOf(ports, baseUrl, token),
+    provider: providerOf(ports, { baseUrl, token }),
     logPath: (machineId) => runner.logPath(machineId),
     onMove: (listener) => {
       emulator.onChange((_id, machine) => {
@@ -95,10 +102,12 @@ async function openEmulated(ports: MachinePorts): Promise<Machines> {
   }
 }
 
-const providerOf = (ports: MachinePorts, baseUrl: string, token: string): MachineProvider =>
+const providerOf = (
+  ports: MachinePorts,
+  at: Pick<FlyProviderOptions, 'baseUrl' | 'token' | 'appTokens'>,
+): MachineProvider =>
   createFlyProvider({
-    baseUrl,
-    token,
+    ...at,
     orgSlug: ports.environment.FLY_ORG,
     appTemplate: ports.environment.FLY_APP,
     controlPlaneId: ports.controlPlaneId,

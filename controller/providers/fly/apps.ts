@@ -1,6 +1,7 @@
 /** Makes sure that a tenant's app exists, and is ours, before a machine is made in it; removes it when it is empty. */
 import type { Clock } from '../../../system/clock.ts'
 import { ProviderError } from '../machines.ts'
+import type { AppTokens } from './app-tokens.ts'
 import { flyError, isAbsent, type FlyCall, type FlyHttp, type FlyReply } from './http.ts'
 import { appSchema } from './replies.ts'
 
@@ -47,20 +48,31 @@ export function createAppAges(clock: Clock): AppAges {
 }
 
 /** What the apps are asked through. */
-export type FlyAppsOptions = { readonly http: FlyHttp; readonly orgSlug: string; readonly ages: AppAges }
+export type FlyAppsOptions = {
+  readonly http: FlyHttp
+  readonly orgSlug: string
+  readonly ages: AppAges
+  readonly controlPlaneId: string
+  /** All tenants share one app, which is whoever's set it up: its network is theirs to choose. */
+  readonly isShared: boolean
+  /** Told of each app that is seen to be ours, and of each that is gone. */
+  readonly tokens: Pick<AppTokens, 'wanted' | 'removed'>
+}
 
 /** Apps of one organization; what it has seen to exist it does not ask again. */
-export function createFlyApps({ http, orgSlug, ages }: FlyAppsOptions): FlyApps {
+export function createFlyApps(options: FlyAppsOptions): FlyApps {
+  const { http, ages, tokens } = options
   const known = new Set<string>()
   const underWay = new Map<string, Promise<void>>()
 
   const establish = async (app: string, bounds: Bounds): Promise<void> => {
-    if (!(await exists({ http, app, orgSlug, bounds }))) {
-      const isNew = await create({ http, app, orgSlug, bounds })
+    if (!(await exists(options, app, bounds))) {
+      const isNew = await create(options, app, bounds)
       if (isNew) ages.made(app)
     }
     if (known.size >= KNOWN_APPS_MAX) known.clear()
     known.add(app)
+    tokens.wanted(app)
   }
   return {
     ensure: (app, bounds) => {
@@ -73,8 +85,11 @@ export function createFlyApps({ http, orgSlug, ages }: FlyAppsOptions): FlyApps 
     },
     remove: async (app, bounds) => {
       known.delete(app)
+      // An empty app of that name may be somebody else's.
+      if (await exists(options, app, bounds))
+        await http({ action: 'deleteApp', method: 'DELETE', path: appPath(app), app, tolerate: [404], ...bounds })
       ages.removed(app)
-      await http({ action: 'deleteApp', method: 'DELETE', path: appPath(app), app, tolerate: [404], ...bounds })
+      await tokens.removed(app)
     },
     forget: (app) => {
       known.delete(app)
@@ -86,40 +101,46 @@ export function createFlyApps({ http, orgSlug, ages }: FlyAppsOptions): FlyApps 
 /** Path of an app. */
 export const appPath = (app: string): string => `/v1/apps/${encodeURIComponent(app)}`
 
-type Ask = {
-  readonly http: FlyHttp
-  readonly app: string
-  readonly orgSlug: string
-  readonly bounds: Bounds
-}
-
-async function exists({ http, app, orgSlug, bounds }: Ask): Promise<boolean> {
+async function exists(options: FlyAppsOptions, app: string, bounds: Bounds): Promise<boolean> {
   const call: FlyCall = { action: 'getApp', method: 'GET', path: appPath(app), app, tolerate: [404], ...bounds }
-  const reply = await http(call)
+  const reply = await options.http(call)
   if (isAbsent(call, reply)) return false
-  assertOurs(call, reply, orgSlug)
+  assertOurs(options, call, reply)
   return true
 }
 
 /** False when the app was there after all: another of us was faster. */
-async function create(ask: Ask): Promise<boolean> {
-  const { http, app, orgSlug, bounds } = ask
-  // A network of its own: on the organization's default one, tenants could reach each other.
-  const body = { name: app, org_slug: orgSlug, network: app, enable_subdomains: false }
+async function create(options: FlyAppsOptions, app: string, bounds: Bounds): Promise<boolean> {
+  const { http, orgSlug, controlPlaneId } = options
+  const body = {
+    name: app,
+    org_slug: orgSlug,
+    // A network of its own: on the organization's default one, tenants could reach each other.
+    network: app,
+    enable_subdomains: false,
+    // An answer that was lost: the same key and name give the same app.
+    idempotency_key: `${controlPlaneId}-${app}`,
+  }
   try {
     await http({ action: 'createApp', method: 'POST', path: '/v1/apps', app, body, ...bounds })
     return true
   } catch (error) {
     const taken = error instanceof ProviderError && ['NameConflict', 'InvalidSpec', 'NotReady'].includes(error.reason)
-    if (!taken || !(await exists(ask))) throw error
+    if (!taken || !(await exists(options, app, bounds))) throw error
     return false
   }
 }
 
-function assertOurs(call: FlyCall, reply: FlyReply, orgSlug: string): void {
+function assertOurs({ orgSlug, isShared }: FlyAppsOptions, call: FlyCall, reply: FlyReply): void {
   const found = appSchema.safeParse(reply.json)
   if (!found.success) throw flyError(call, reply, { reason: 'Unexpected', why: reply.text })
-  const slug = found.data.organization?.slug
-  if (slug === undefined || slug === null || slug === orgSlug) return
-  throw new ProviderError('NameConflict', `App "${call.app}" belongs to organization "${slug}", not to "${orgSlug}"`)
+  const { organization, network } = found.data
+  const slug = organization?.slug ?? orgSlug
+  if (slug !== orgSlug)
+    throw new ProviderError('NameConflict', `App "${call.app}" belongs to organization "${slug}", not to "${orgSlug}"`)
+  if (!isShared && typeof network === 'string' && network !== call.app)
+    throw new ProviderError(
+      'NameConflict',
+      `App "${call.app}" is on network "${network}", not on one of its own: it was not made by this control plane`,
+    )
 }

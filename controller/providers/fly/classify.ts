@@ -13,6 +13,7 @@ export type FlyAction =
   | 'getApp'
   | 'createApp'
   | 'deleteApp'
+  | 'createToken'
 
 const READS: ReadonlySet<FlyAction> = new Set(['list', 'listFleet', 'get', 'getApp'])
 

@@ -103,7 +103,13 @@ describe('changes on the wire', () => {
 
   it('FW12 removeTenant deletes an empty app, and keeps one with machines in it', async () => {
     api().get(MACHINES).reply(200, [])
+    api().get('/v1/apps/highera-acme').reply(200, APP)
     api().delete('/v1/apps/highera-acme').reply(202)
+    await provider().removeTenant('acme')
+    api().get(MACHINES).reply(200, [])
+    api()
+      .get('/v1/apps/highera-acme')
+      .reply(200, { ...APP, network: 'default' })
     await provider().removeTenant('acme')
     api().get(MACHINES).reply(200, [flyMachine()])
     await expect(provider().removeTenant('acme')).rejects.toMatchObject({ reason: 'NotReady' })

@@ -30,6 +30,7 @@ describe('create on the wire', () => {
         org_slug: 'personal',
         network: 'highera-acme',
         enable_subdomains: false,
+        idempotency_key: 'cp-highera-acme',
       })
       .reply(201, { id: 'x' }, { 'set-cookie': 'fly_flaps_affinity=node1; Path=/v1/apps/highera-acme' })
     const stamp = {
@@ -95,6 +96,21 @@ describe('create on the wire', () => {
       .get('/v1/apps/highera-acme')
       .reply(200, { ...APP, organization: { slug: 'theirs' } })
     await expect(provider().create(SPEC)).rejects.toMatchObject({ reason: 'NameConflict' })
+  })
+
+  it('FW1 an app on another network than its own is not used, a shared one on any', async () => {
+    api()
+      .get('/v1/apps/highera-acme')
+      .reply(200, { ...APP, network: 'default' })
+    await expect(provider().create(SPEC)).rejects.toMatchObject({
+      reason: 'NameConflict',
+      message: expect.stringContaining('"default"') as string,
+    })
+    api()
+      .get('/v1/apps/one-app')
+      .reply(200, { ...APP, name: 'one-app', network: 'default' })
+    api().post('/v1/apps/one-app/machines').reply(200, flyMachine())
+    await provider({ appTemplate: 'one-app' }).create(SPEC)
   })
 
   it('FW1 an app that another of us made meanwhile is used', async () => {

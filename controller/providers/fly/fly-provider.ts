@@ -1,6 +1,7 @@
 /** The adapter of MachineProvider over the Fly Machines REST API; the emulator beside it speaks the same API. */
 import { silentLog } from '../../../system/log.ts'
 import { ProviderError, type CallOptions, type MachineProvider, type MachineRef } from '../machines.ts'
+import { createAppTokens, noAppTokens } from './app-tokens.ts'
 import { createAppAges, createFlyApps } from './apps.ts'
 import { createCircuitBreaker } from './breaker.ts'
 import { classifyStartError } from './classify.ts'
@@ -36,12 +37,14 @@ export function createFlyProvider(options: FlyProviderOptions): MachineProvider 
 }
 
 function openRoom(options: FlyProviderOptions): Room {
-  const { clock, lease, metrics } = options
+  const { clock, lease, metrics, orgSlug, controlPlaneId, appTemplate } = options
   const log = options.log ?? silentLog
   const ages = createAppAges(clock)
+  const isShared = isSharedApp(appTemplate)
   const http = createFlyHttp({
     baseUrl: options.baseUrl,
     token: options.token,
+    appTokens: () => tokens,
     clock,
     log,
     pace: options.paced === false ? unpaced : createPace(clock),
@@ -52,7 +55,9 @@ function openRoom(options: FlyProviderOptions): Room {
     ...(lease === undefined ? {} : { lease }),
     ...(metrics === undefined ? {} : { metrics }),
   })
-  const apps = createFlyApps({ http, orgSlug: options.orgSlug, ages })
+  const store = isShared ? undefined : options.appTokens
+  const tokens = store === undefined ? noAppTokens : createAppTokens({ http, store, clock, log })
+  const apps = createFlyApps({ http, orgSlug, ages, controlPlaneId, isShared, tokens })
   return { http, apps, options, log, ours: new Set(), full: new Map() }
 }
 
@@ -111,8 +116,16 @@ async function removeTenant(room: Room, tenant: string, bounds: Bounds): Promise
   const ours = left.machines.filter((machine) => machine.owner)
   if (ours.length > 0 || !left.complete)
     throw new ProviderError('NotReady', `Kept app "${app}": ${ours.length} machines of ours are in it`)
-  if (left.machines.length === 0) return room.apps.remove(app, bounds)
-  room.log.warn({ tenant, app, machines: left.machines.length }, 'app kept: machines that are not ours are in it')
+  if (left.machines.length > 0) {
+    room.log.warn({ tenant, app, machines: left.machines.length }, 'app kept: machines that are not ours are in it')
+    return
+  }
+  try {
+    await room.apps.remove(app, bounds)
+  } catch (error) {
+    if (!(error instanceof ProviderError) || error.reason !== 'NameConflict') throw error
+    room.log.warn({ tenant, app, error: error.message }, 'app kept: it is not ours')
+  }
 }
 
 const RUNNING: readonly string[] = ['starting', 'started']

@@ -4,6 +4,7 @@ import type { Log } from '../../../system/log.ts'
 import type { Metrics } from '../../../system/metrics.ts'
 import { ProviderError, type ProviderErrorReason } from '../machines.ts'
 import { classify, classifyTransport, isRead, retryAfterMs, type FlyAction } from './classify.ts'
+import type { AppTokens } from './app-tokens.ts'
 import type { CircuitBreaker } from './breaker.ts'
 import type { Pace } from './pace.ts'
 import { authorization, errorSchema } from './replies.ts'
@@ -11,7 +12,10 @@ import { authorization, errorSchema } from './replies.ts'
 /** What a sender needs: where, as whom, and within which bounds. */
 export type FlyHttpOptions = {
   readonly baseUrl: string
+  /** The organization's. */
   readonly token: string
+  /** Tokens of apps, which machine calls use where there are any; they may come later than this. */
+  readonly appTokens?: () => Pick<AppTokens, 'of' | 'refused'>
   readonly clock: Clock
   readonly log: Log
   readonly pace: Pace
@@ -63,6 +67,9 @@ export type FlyReply = {
 /** Sends one call; gives success and tolerated replies, throws ProviderError for all else. Never retries. */
 export type FlyHttp = (call: FlyCall) => Promise<FlyReply>
 
+/** What a token of one app is for. */
+const MACHINE_ACTIONS: ReadonlySet<FlyAction> = new Set(['list', 'get', 'create', 'start', 'stop', 'destroy'])
+
 const BODY_BYTES_MAX = 10 * 1024 * 1024
 const ERROR_TEXT_CHARS_MAX = 300
 const COOKIE_APPS_MAX = 10_000
@@ -81,10 +88,11 @@ export function createFlyHttp(options: FlyHttpOptions): FlyHttp {
     let outcome = 'error'
     try {
       await waitTurn(options, call, subject)
-      const reply = await send(options, call, cookies)
+      const own = MACHINE_ACTIONS.has(call.action) ? await options.appTokens?.().of(call.app) : undefined
+      const reply = await send(options, call, { cookies, token: own ?? options.token })
       outcome = String(reply.status)
       if (reply.status === 429) options.pace.slowDown({ ...call, subject }, retryAfterMs(reply.retryAfter))
-      const failure = failureOf(options, call, reply)
+      const failure = failureOf(options, call, { reply, own })
       if (failure === undefined) return reply
       if (call.tolerate?.includes(reply.status)) return { ...reply, failure }
       throw failure
@@ -99,11 +107,20 @@ export function createFlyHttp(options: FlyHttpOptions): FlyHttp {
 }
 
 /** The error of an answer that is not a success, with what the circuits make of it. */
-function failureOf(options: FlyHttpOptions, call: FlyCall, reply: FlyReply): ProviderError | undefined {
+function failureOf(
+  options: FlyHttpOptions,
+  call: FlyCall,
+  { reply, own }: { readonly reply: FlyReply; readonly own: string | undefined },
+): ProviderError | undefined {
   const failure = reply.status >= 200 && reply.status < 300 ? undefined : refusal(call, reply)
   const isEarly = failure?.reason === 'CredentialsInvalid' && options.isFresh(call.app)
   const isOfRegion = failure?.reason === 'QuotaExceeded' && reply.status === 403 && call.movesOn === true
-  if (!isEarly && !isOfRegion) return options.breaker.leave(call, failure)
+  // The organization's token is tried next: only its refusal opens the circuit.
+  const isOwnRefused = failure?.reason === 'CredentialsInvalid' && own !== undefined
+  if (isOwnRefused) options.appTokens?.().refused(call.app, own)
+  // That no token may be made says nothing about what the token at hand may do.
+  const isMint = call.action === 'createToken'
+  if (!isEarly && !isOfRegion && !isOwnRefused && !isMint) return options.breaker.leave(call, failure)
   options.breaker.leave(call, undefined)
   return failure
 }
@@ -121,7 +138,9 @@ async function waitTurn(options: FlyHttpOptions, call: FlyCall, subject: string)
   }
 }
 
-async function send(options: FlyHttpOptions, call: FlyCall, cookies: Map<string, string>): Promise<FlyReply> {
+type Sending = { readonly cookies: Map<string, string>; readonly token: string }
+
+async function send(options: FlyHttpOptions, call: FlyCall, sending: Sending): Promise<FlyReply> {
   const timeoutMs = timeoutOf(options, call)
   const deadline = new AbortController()
   const cancel = options.clock.after(timeoutMs, () => deadline.abort(), { background: true })
@@ -129,12 +148,12 @@ async function send(options: FlyHttpOptions, call: FlyCall, cookies: Map<string,
   try {
     const response = await options.fetch(new URL(call.path, options.baseUrl), {
       method: call.method,
-      headers: headersOf(options, call, cookies),
+      headers: headersOf(call, sending),
       ...(call.body === undefined ? {} : { body: JSON.stringify(call.body) }),
       redirect: 'manual',
       signal,
     })
-    keepCookie(cookies, call.app, response.headers)
+    keepCookie(sending.cookies, call.app, response.headers)
     return await readReply(response)
   } catch (error) {
     if (error instanceof ProviderError) throw withReason(error, call)
@@ -157,10 +176,10 @@ function timeoutOf({ lease, requestTimeoutMs }: FlyHttpOptions, call: FlyCall): 
   throw new ProviderError('Unavailable', `Did not ${verb(call)}: leadership ends in ${Math.max(0, leftMs)} ms`)
 }
 
-function headersOf(options: FlyHttpOptions, call: FlyCall, cookies: Map<string, string>): Record<string, string> {
+function headersOf(call: FlyCall, { cookies, token }: Sending): Record<string, string> {
   const cookie = cookies.get(call.app)
   return {
-    authorization: authorization(options.token),
+    authorization: authorization(token),
     accept: 'application/json',
     ...(call.body === undefined ? {} : { 'content-type': 'application/json' }),
     ...(cookie === undefined ? {} : { cookie }),

@@ -3,6 +3,7 @@ import type { Clock } from '../../../system/clock.ts'
 import type { Log } from '../../../system/log.ts'
 import type { Metrics } from '../../../system/metrics.ts'
 import { ProviderError, type CallOptions, type Machine, type MachineRef } from '../machines.ts'
+import type { AppTokenStore } from './app-tokens.ts'
 import { appPath, type FlyApps } from './apps.ts'
 import { flyError, type FlyCall, type FlyHttp, type FlyReply, type LeaseLeft } from './http.ts'
 import { appName, hasNameShape, isSharedApp } from './machine-config.ts'
@@ -27,6 +28,8 @@ export type FlyProviderOptions = {
   readonly callTimeoutMs?: number
   /** What is left of the leader's lease: no change is sent that could outlast it. Default: no lease. */
   readonly lease?: LeaseLeft
+  /** Keeps a token for each tenant's app; default: none is made, and the organization's token does it all. */
+  readonly appTokens?: AppTokenStore
   readonly fetch?: typeof globalThis.fetch
   /** Keep to Fly's documented rates (default); false for an emulator. */
   readonly paced?: boolean
