@@ -115,18 +115,21 @@ async function collect(
   const items: KubeObject[] = []
   const isAhead = (place: string): boolean => after === undefined || place === EVERYWHERE || place >= after.namespace
   const places = placesOf(resource, from.options).filter(isAhead)
+  const isVisible = visibilityOf(resource, from.options)
   let { at } = from.start
   for (const [index, place] of places.entries()) {
     const isBegun = after !== undefined && isIn(place, after.namespace)
     const start = { ...(at === undefined ? {} : { at }), ...(isBegun ? { after } : {}) }
     const found = await collectFrom(ports, resource, { place, items, limit, isSelected: from.isSelected, start })
     at = found.revision
-    if (found.last === undefined) continue
-    const rest = { options: from.options, places: places.slice(index + 1), at }
+    const { last } = found
+    if (last === undefined) continue
+    const rest = { isVisible, places: places.slice(index + 1), at }
+    const isAnyHere = (): Promise<boolean> => isAnyIn(ports, resource, { ...rest, places: [place], after: last })
     const hasMore =
-      (found.remaining > 0 && (await isAnyIn(ports, resource, { ...rest, places: [place], after: found.last }))) ||
+      (found.remaining > 0 && (isVisible === undefined || (await isAnyHere()))) ||
       (await isAnyIn(ports, resource, rest))
-    return { items, revision: at, remaining: found.remaining, ...(hasMore ? { after: found.last } : {}) }
+    return { items, revision: at, remaining: found.remaining, ...(hasMore ? { after: last } : {}) }
   }
   return { items, revision: at ?? (await ports.store.revision()), remaining: 0 }
 }
@@ -169,13 +172,13 @@ async function isAnyIn(
   ports: RegistryOptions,
   resource: ResourceDefinition,
   from: {
-    readonly options: RegistryListOptions
+    readonly isVisible: Predicate | undefined
     readonly places: readonly string[]
     readonly at: number
     readonly after?: NonNullable<Start['after']>
   },
 ): Promise<boolean> {
-  const isVisible = visibilityOf(resource, from.options)
+  const { isVisible } = from
   const limit = isVisible === undefined ? 1 : FILTERED_PAGE_RECORDS
   for (const place of from.places) {
     let { after } = from

@@ -3,7 +3,7 @@ import * as fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import { settle } from '../../system/test-clock.ts'
 import { encodeContinue } from './continue-token.ts'
-import { namespaceResource } from './core.ts'
+import { eventResource, namespaceResource } from './core.ts'
 import type { RegistryEvent, RegistryListOptions, RegistryWatchOptions } from './registry.ts'
 import { CONTEXT, planets, testRegistry, widgetBody, widgets, type TestRegistry } from './testing.ts'
 import type { ResourceDefinition } from '../api/resource.ts'
@@ -147,5 +147,75 @@ describe('a narrowed watch', () => {
     await settle()
     expect(none.said()).toEqual(['BOOKMARK'])
     await Promise.all([own.stop(), none.stop()])
+  })
+})
+
+describe('events about what stands for a namespace', () => {
+  async function told(): Promise<TestRegistry> {
+    const room = await filled()
+    const { registry } = room
+    await registry.create(namespaceResource, '', { metadata: { name: 'default' } }, CONTEXT)
+    const about = (namespace: string, name: string, involvedObject: object) =>
+      registry.create(eventResource, namespace, { metadata: { name }, involvedObject, reason: 'Said' }, CONTEXT)
+    const tenant = (name: string) => ({ apiVersion: 'sprites.highera.com/v1alpha1', kind: 'Tenant', name })
+    await about('acme', 'own', { apiVersion: 'v1', kind: 'Pod', name: 'p', namespace: 'acme' })
+    await about('beta', 'foreign', { apiVersion: 'v1', kind: 'Pod', name: 'p', namespace: 'beta' })
+    await about('default', 'acme.1', tenant('acme'))
+    await about('default', 'acme.2', { apiVersion: 'v1', kind: 'Namespace', name: 'acme' })
+    await about('default', 'beta.1', tenant('beta'))
+    // None of these stands for acme, though it is called so.
+    await about('default', 'acme.3', { ...tenant('acme'), kind: 'Plan' })
+    await about('default', 'acme.4', { ...tenant('acme'), apiVersion: 'example.com/v1' })
+    await about('default', 'acme.5', { ...tenant('acme'), namespace: 'beta' })
+    await about('default', 'acme.6', { ...tenant('acme'), name: ['acme'] })
+    return room
+  }
+  const within = new Set(['acme'])
+
+  test('AX13 are seen with it, and no others of where they lie', async () => {
+    const room = await told()
+    expect(await pagesOf(room, eventResource, { within })).toEqual([['acme/own', 'default/acme.1', 'default/acme.2']])
+    expect(await pagesOf(room, eventResource, { within, limit: 1 })).toEqual([
+      ['acme/own'],
+      ['default/acme.1'],
+      ['default/acme.2'],
+    ])
+    expect(await pagesOf(room, eventResource, { within: new Set() })).toEqual([[]])
+    expect(await pagesOf(room, eventResource, { within, namespace: 'default' })).toEqual([[]])
+    expect(await pagesOf(room, eventResource, { within: new Set(['default']) })).toMatchObject([{ length: 7 }])
+    expect(await pagesOf(room, widgets, { within: new Set() })).toEqual([[]])
+  })
+
+  test('AX13 are watched with it: at first, of the past, and from then on', async () => {
+    const room = await told()
+    const { resourceVersion } = await room.registry.list(eventResource)
+    const fresh = watching(room, eventResource, { within })
+    await settle()
+    expect(fresh.said()).toEqual(['ADDED acme/own', 'ADDED default/acme.1', 'ADDED default/acme.2'])
+    for (const name of ['acme.1', 'beta.1', 'acme.3'])
+      await room.registry.delete(eventResource, { namespace: 'default', name }, {}, CONTEXT)
+    const late = watching(room, eventResource, { within, resourceVersion })
+    await settle()
+    expect(fresh.said().slice(3)).toEqual(['DELETED default/acme.1'])
+    expect(late.said()).toEqual(['DELETED default/acme.1'])
+    await Promise.all([fresh.stop(), late.stop()])
+  })
+})
+
+describe('the end of a narrowed list', () => {
+  test('AX14 no continue token tells that there is more which may not be seen', async () => {
+    const room = await filled()
+    for (const [name, resource] of [
+      ['acme', planets],
+      ['beta', planets],
+      ['beta', widgets],
+    ] as const) {
+      const limit = resource === planets ? 1 : 3
+      const page = await room.registry.list(resource, { within: new Set([name]), limit })
+      expect(page.items).toHaveLength(limit)
+      expect(page.continue, `${name} ${resource.plural}`).toBeUndefined()
+    }
+    const both = await room.registry.list(planets, { within: new Set(['acme', 'zeta']), limit: 1 })
+    expect(both.continue).toBeDefined()
   })
 })
