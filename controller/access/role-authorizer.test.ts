@@ -190,6 +190,29 @@ describe('who may', () => {
   })
 })
 
+describe('services', () => {
+  const services = (verb: string, namespace?: string): AccessRequest => ({
+    actor: { name: 'nobody@x.test', groups: [] },
+    verb,
+    group: '',
+    resource: 'services',
+    scope: 'Namespaced',
+    ...(namespace === undefined ? {} : { namespace }),
+  })
+
+  test('AX36 are looked for by everybody everywhere, since there are none; nothing else is done with them', () => {
+    for (const namespace of [undefined, 'kube-system', 'acme', 'ghosts'])
+      for (const verb of ['get', 'list', 'watch'])
+        expect(authorizer.decide(services(verb, namespace))).toEqual({ isAllowed: true, reason: 'everybody may' })
+    for (const verb of ['create', 'update', 'patch', 'delete', 'deletecollection'])
+      expect(authorizer.decide(services(verb, 'kube-system'))).toMatchObject({ isAllowed: false, isHidden: true })
+    for (const subresource of ['proxy', 'status'])
+      expect(authorizer.decide({ ...services('get', 'kube-system'), subresource }).isAllowed).toBe(false)
+    for (const group of ['apps', 'sprites.highera.com'])
+      expect(authorizer.decide({ ...services('get', 'kube-system'), group }).isAllowed).toBe(false)
+  })
+})
+
 describe('paths', () => {
   const paths = ['/', '/api', '/apis/x', '/openapi/v2', '/version', '/healthz', '/metrics', '/logs', '*', '/*', 'api']
   test('AX29 everybody reads discovery, OpenAPI, version and health; the rest is for platform admins', () => {

@@ -20,6 +20,7 @@ export function roleAuthorizer(index: Pick<AccessIndex, 'standingOf' | 'onChange
     decide: (request) => {
       const standing = index.standingOf(request.actor)
       if (standing.isPlatformAdmin) return allowed('platform admin')
+      if (allows(EVERYBODY, request)) return allowed('everybody may')
       if (request.scope === 'Cluster') return decideCluster(standing, request)
       return request.namespace === undefined
         ? decideAcross(standing, request)
@@ -51,7 +52,6 @@ function decideAcross({ roles }: Standing, request: AccessRequest): AccessDecisi
 const mayIn = (role: TenantRole, request: AccessRequest): boolean => allows(RULES_OF_ROLE[role], request)
 
 function decideCluster({ roles }: Standing, request: AccessRequest): AccessDecision {
-  if (allows(EVERYBODY, request)) return allowed('everybody may')
   if (!standsForTenant(request)) return refused('only platform admins may')
   const { name } = request
   if (name !== undefined && !roles.has(name)) return hidden(`no role in tenant ${name}`)

@@ -76,6 +76,8 @@ export const EVERYBODY: readonly AccessRule[] = [
   rule(GROUP, ['plans/status'], ['get']),
   rule('apiextensions.k8s.io', ['customresourcedefinitions'], READ),
   rule('apiextensions.k8s.io', ['customresourcedefinitions/status'], ['get']),
+  // There never is one; kubectl cluster-info looks for some in kube-system.
+  rule('', ['services'], READ),
   rule('authorization.k8s.io', ['selfsubjectaccessreviews', 'selfsubjectrulesreviews'], ['create']),
   rule('authentication.k8s.io', ['selfsubjectreviews'], ['create']),
 ]
