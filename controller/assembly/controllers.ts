@@ -54,6 +54,9 @@ export type ControllerPorts = {
   readonly lookForAnthropicKey: LookForAnthropicKey
 }
 
+/** What this control plane has lost sight of for good ends by itself after so long; what it has not is made anew. */
+const SPRITE_LIFE_MS = 14 * 86_400_000
+
 /** Adds every controller to the manager. */
 export function addControllers(manager: Manager, ports: ControllerPorts): void {
   const { cache, recorder } = manager
@@ -73,6 +76,7 @@ export function addControllers(manager: Manager, ports: ControllerPorts): void {
     SPRITE_UID: identity.uid,
     SPRITE_INCARNATION: String(identity.incarnation),
     SPRITE_TOKEN: mintToken(ports.masterKey, identity),
+    SPRITE_DEADLINE_MS: String(ports.clock.now() + SPRITE_LIFE_MS),
     SPRITE_STOP_TIMEOUT_MS: String(ports.stopTimeoutSeconds * 1_000),
   })
   manager.add(planController(common))

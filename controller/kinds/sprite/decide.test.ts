@@ -635,6 +635,14 @@ describe('a machine that should run', () => {
       { ...at(machineOf(), 'Idle'), observation: seen('stopped'), presence: alive({ state: 'gone' }) },
       'destroy | Draining | Destroy | False Replacing',
     ],
+    'SPR17 that reached its hard deadline is replaced without blame': [
+      {
+        ...at(machineOf(), 'Idle'),
+        observation: seen('stopped', { exit: { atMs: TEST_NOW_MS, code: 5 } }),
+        config: configOf({ autoDestroy: false }),
+      },
+      'destroy | Draining | Destroy | False Replacing',
+    ],
     'SPR14 whose spec has changed stops first': [
       { ...at(machineOf(), 'Idle'), observation: seen('started'), config: configOf({ specHash: 'h2' }) },
       'stop | Draining | Stop | False Replacing',

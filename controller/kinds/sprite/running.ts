@@ -49,8 +49,14 @@ export function running(world: SpriteWorld, want: Want, machine: KnownMachine): 
     return lost(world, machine, 'StartTimeout', `Machine ${machine.name} was "${state}" for too long`)
   if (ENDED.has(state) && machine.readyTime !== undefined && (endedCleanly(world, want, machine) || leftIdle(world)))
     return slept(world, want, machine)
+  if (ENDED.has(state) && machine.readyTime !== undefined && exitCode(world) === SPRITE_EXIT.deadline)
+    return destroying(world, want, { ...machine, intent: 'Destroy', since: world.now })
   return exited(world, machine, state)
 }
+
+/** Past its hard deadline it ends by itself, as designed, and can never run again. */
+const exitCode = ({ observation }: SpriteWorld): number | undefined =>
+  observation.seen === 'present' ? observation.machine.exit?.code : undefined
 
 const ENDED: ReadonlySet<string> = new Set(['stopped', 'destroying', 'destroyed'])
 

@@ -6,15 +6,21 @@ import { mayTakeElsewhere, nameHolderId } from './classify.ts'
 import { errorWords, refusal, type FlyCall, type FlyReply } from './http.ts'
 import { appName, createRequest } from './machine-config.ts'
 import { getMachine } from './reads.ts'
+import { isPinned, specFaults } from './spec-check.ts'
 import { readMachine, remember, retold, type Bounds, type Room } from './room.ts'
 
 /** More requests than that for one machine would use up the creates of its whole app. */
 const REGIONS_TRIED_MAX = 3
+const IMAGES_WARNED_MAX = 1_000
 const FULL_MS = 60_000
 const FULL_REGIONS_MAX = 1_000
 
 /** The machine of that name with that stamp, made or found. */
 export async function createMachine(room: Room, spec: MachineSpec, bounds: Bounds): Promise<Machine> {
+  const faults = specFaults(spec)
+  if (faults.length > 0)
+    throw new ProviderError('InvalidSpec', `Cannot create machine "${spec.name}": ${faults.join('; ')}`)
+  warnOfTag(room, spec.image)
   const app = appName(room.options.appTemplate, spec.owner.tenant)
   await room.apps.ensure(app, bounds)
   const { call, reply } = await postWhereThereIsRoom(room, { spec, app, bounds })
@@ -30,6 +36,14 @@ export async function createMachine(room: Room, spec: MachineSpec, bounds: Bound
   const id = nameHolderId(errorWords(reply).text)
   if (id === undefined) throw error
   return adopt(room, { spec, id, error, bounds })
+}
+
+/** What a tag names may change under a fleet; what the provider took is recorded with its digest. */
+function warnOfTag({ log, warnedOf }: Room, image: string): void {
+  if (isPinned(image) || warnedOf.has(image)) return
+  if (warnedOf.size >= IMAGES_WARNED_MAX) warnedOf.clear()
+  warnedOf.add(image)
+  log.warn({ image }, 'the image is not pinned: name it by digest, so that all machines of it are the same')
 }
 
 type Posting = { readonly spec: MachineSpec; readonly app: string; readonly bounds: Bounds }

@@ -38,6 +38,7 @@ export const machineSchema = z.object({
   created_at: z.string().optional().catch(undefined),
   updated_at: z.string().optional().catch(undefined),
   host_status: z.string().nullish().catch(undefined),
+  image_ref: z.object({ digest: z.string().nullish() }).nullish().catch(undefined),
   config: configSchema.nullish().catch(undefined),
   incomplete_config: configSchema.nullish().catch(undefined),
   events: z.array(z.unknown()).nullish().catch(undefined),
@@ -97,7 +98,7 @@ export function toMachine(fly: FlyMachine, at: { readonly app: string; readonly 
     app: at.app,
     region: fly.region,
     state: machineState(fly.state),
-    ...(config?.image === undefined ? {} : { image: config.image }),
+    ...(config?.image === undefined ? {} : { image: pinned(config.image, fly.image_ref?.digest) }),
     createdAtMs,
     updatedAtMs: parseTimestamp(fly.updated_at) ?? createdAtMs,
     ...(stamp?.controlPlane === at.controlPlaneId ? { owner: stamp } : {}),
@@ -105,6 +106,10 @@ export function toMachine(fly: FlyMachine, at: { readonly app: string; readonly 
     hostReachable: fly.host_status !== 'unreachable',
   }
 }
+
+/** The image with the digest that Fly resolved its tag to. */
+const pinned = (image: string, digest: string | null | undefined): string =>
+  image.includes('@') || !/^sha256:[0-9a-f]{64}$/.test(digest ?? '') ? image : `${image}@${digest}`
 
 /** The exit with the greatest time, whatever its place in the list; undefined when none is told. */
 export function lastExit(events: readonly unknown[]): MachineExit | undefined {

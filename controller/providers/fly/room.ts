@@ -45,6 +45,8 @@ export type Room = {
   readonly ours: Set<string>
   /** Until when (monotonic ms) a region is asked last, since it had no room lately. */
   readonly full: Map<string, number>
+  /** Images of which it was said that they are not pinned. */
+  readonly warnedOf: Set<string>
 }
 
 /** How one call goes: until when, and for whom. */
