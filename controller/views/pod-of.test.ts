@@ -121,12 +121,14 @@ describe('pod of a sprite', () => {
   })
 
   it('VW22 a machine that is gone still has its image, and when it began', () => {
-    const lastExit = { incarnation: 3, time: NOW, code: 0, startTime: '2026-01-15T11:00:00Z', image: 'sprites:7' }
+    const startTime = '2026-01-15T11:00:00Z'
+    const createdTime = '2026-01-15T10:00:00Z'
+    const lastExit = { incarnation: 3, time: NOW, code: 0, createdTime, startTime, image: 'sprites:7' }
     const pod = podOf(spriteOf({ incarnation: 3, lastMachineId: 'm3', lastExit }))
-    expect(pod?.metadata.creationTimestamp).toBe('2026-01-15T11:00:00Z')
+    expect(pod?.metadata.creationTimestamp).toBe(createdTime)
     expect(pod?.spec?.containers).toMatchObject([{ image: 'sprites:7' }])
     expect(pod?.status?.containerStatuses).toMatchObject([
-      { image: 'sprites:7', state: { terminated: { startedAt: '2026-01-15T11:00:00Z', finishedAt: NOW } } },
+      { image: 'sprites:7', state: { terminated: { startedAt: startTime, finishedAt: NOW } } },
     ])
   })
 

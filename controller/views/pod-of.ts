@@ -94,7 +94,7 @@ function annotationsOf({ current, previous }: PodMachines): { readonly annotatio
 const createdTimeOf = ({ metadata, status }: Sprite): string =>
   status?.machine?.createdTime ??
   status?.machine?.since ??
-  status?.lastExit?.startTime ??
+  status?.lastExit?.createdTime ??
   status?.lastExit?.time ??
   metadata.creationTimestamp
 

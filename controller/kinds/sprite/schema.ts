@@ -117,7 +117,8 @@ const status = z.object({
       oomKilled: z.boolean().optional().describe('Whether it ran out of memory.'),
       requested: z.boolean().optional().describe('Whether the control plane had asked for the stop.'),
       time: timeField('When it ended.'),
-      startTime: timeField('When it first reported, or else was made.').optional(),
+      createdTime: timeField('When it was made.').optional(),
+      startTime: timeField('When it first reported after its last start, or else was made.').optional(),
       image: z.string().max(500).optional().describe('Image that it ran.'),
     })
     .optional()

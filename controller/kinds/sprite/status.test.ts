@@ -125,6 +125,11 @@ test('SPR42 the end of a machine is kept', () => {
   })
 })
 
+test('SPR42 what the machine ran, and when it began, is kept with its end', () => {
+  const { image, since, readyTime } = machineOf()
+  expect(after(lostWorld()).lastExit).toMatchObject({ image, createdTime: since, startTime: readyTime })
+})
+
 const idleWorld = (status: object, over: Partial<SpriteWorld> = {}): SpriteWorld =>
   worldOf({
     sprite: heldSprite({ phase: 'Idle', incarnation: 1, machine: machineOf(), ...status }),

@@ -123,6 +123,7 @@ function lastExit(world: SpriteWorld): SpriteStatus['lastExit'] {
     ...(exit.oomKilled === undefined ? {} : { oomKilled: exit.oomKilled }),
     ...(exit.requested === undefined ? {} : { requested: exit.requested }),
     time: timestamp(exit.atMs),
+    createdTime: machine.createdTime ?? machine.since,
     startTime: machine.readyTime ?? machine.createdTime ?? machine.since,
     ...(machine.image === undefined ? {} : { image: machine.image }),
   }
