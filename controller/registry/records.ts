@@ -8,6 +8,17 @@ const texts = new WeakMap<object, string>()
 /** The text that an object of `objectOf` was read from: it need not be serialised again to be sent. */
 export const storedTextOf = (object: KubeObject): string | undefined => texts.get(object)
 
+const asciiTexts = new WeakMap<object, boolean>()
+
+/** Whether the stored text of an object is ASCII alone, and so as many bytes as characters; found once an object. */
+export function isAsciiText(object: KubeObject, text: string): boolean {
+  const known = asciiTexts.get(object)
+  if (known !== undefined) return known
+  const isAscii = Buffer.byteLength(text) === text.length
+  asciiTexts.set(object, isAscii)
+  return isAscii
+}
+
 /** The object of a record: the same frozen value for the same record, so that reads and watches share it. */
 export function objectOf(record: StoreRecord): KubeObject {
   const known = parsed.get(record)
