@@ -112,6 +112,16 @@ describe('product API', () => {
     })
   })
 
+  it('CP2 work that is there is found although no more may be made', async () => {
+    const keyed = { ...WORK, idempotencyKey: 'order-8' }
+    const first = await send('acme/work', 'member', keyed)
+    client.failNext('create', new ApiError('Forbidden', 'exceeded quota'))
+    expect(await send('acme/work', 'member', keyed)).toMatchObject({ status: 202, body: { name: first.body['name'] } })
+    client.failNext('create', new ApiError('Forbidden', 'exceeded quota'))
+    const other = await send('acme/work', 'member', { ...keyed, idempotencyKey: 'order-9' })
+    expect(other).toMatchObject({ status: 403, body: { error: { message: 'exceeded quota' } } })
+  })
+
   it('CP5 lists the sprites of the tenant alone', async () => {
     for (const namespace of ['acme', 'other'])
       client.seed({ kind: 'Sprite', metadata: { name: `s-${namespace}`, namespace }, spec: { agentType: 'editor' } })

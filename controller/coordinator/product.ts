@@ -141,8 +141,11 @@ async function createOnce(
   try {
     return await ports.client.create(workKind, { metadata: { namespace, name }, spec }, signal)
   } catch (error) {
-    if (!hasReason(error, 'AlreadyExists')) throw error
-    return ports.client.get(workKind, { namespace, name }, signal)
+    // A tenant that may have no more work has what it has: it is found, before it is taken for more.
+    if (!hasReason(error, 'AlreadyExists', 'Forbidden')) throw error
+    const known = await getOrNothing(ports.client, { kind: workKind, key: { namespace, name }, signal })
+    if (known === undefined) throw error
+    return known
   }
 }
 
