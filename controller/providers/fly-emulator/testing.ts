@@ -77,7 +77,7 @@ export type Shown = {
   }[]
 }
 
-/** Opens one. `org` names the organization of a1. */
+/** Opens one. */
 export async function openHouse(
   options: Partial<FlyEmulatorOptions> & { readonly seed?: number } = {},
 ): Promise<House> {
@@ -106,7 +106,10 @@ export async function openHouse(
       headers: response.headers,
     }
   }
-  await call('POST', '/apps', { name: 'a1', org_slug: 'personal' })
+  const made = call('POST', '/apps', { name: 'a1', org_slug: 'personal' })
+  // The way there takes its time.
+  if (rest.latency === 'fly-lagging') await clock.advance(100)
+  await made
   const create: House['create'] = async (change = {}, config = {}) =>
     (await call('POST', '/apps/a1/machines', { name: 'm', config: { image: 'x/y:1', ...config }, ...change })).json
   const shown: House['shown'] = async (id) => (await call('GET', `/apps/a1/machines/${id}`)).json

@@ -133,7 +133,7 @@ export class EmulatedWorld {
     const machine = this.machine(id)
     if (!machine) return
     if (machine.run) this.#ports.runner.kill(id)
-    this.#noteLag(machine)
+    this.#noteLag(machine, machine)
     this.#due.set(id, undefined)
     this.#ports.records.removeMachine(id)
     this.#tell(id, undefined)
@@ -168,7 +168,7 @@ export class EmulatedWorld {
     this.#tell(after.id, after)
   }
 
-  #noteLag(machine: EmulatedMachine, before: EmulatedMachine | undefined = machine): void {
+  #noteLag(machine: EmulatedMachine, before: EmulatedMachine | undefined): void {
     const lag = readLagOf(this.latency, machine.region)
     if (lag.max === 0) return
     const nowMs = this.#ports.clock.now()

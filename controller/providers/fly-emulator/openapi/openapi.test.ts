@@ -143,7 +143,7 @@ async function rest({ call, create, emulator }: House): Promise<void> {
   await call('GET', '/tokens/current')
   const inside = { method: 'POST', body: JSON.stringify({ aud: 'me' }) }
   await emulator.machineRequest(id, new Request('http://emulator/v1/tokens/oidc', inside))
-  await call('DELETE', '/apps/a1')
+  await call('DELETE', '/apps/a1?force=true')
 }
 
 /** Whether this operation of a known difference is what explains a finding. */
