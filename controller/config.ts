@@ -25,6 +25,10 @@ const environmentSchema = z.object({
     .string()
     .refine(areEncryptionKeys, 'give id:base64 of 32 bytes each, separated by commas, every id once and none "derived"')
     .optional(),
+  /** "true": no machine of any tenant is created, started, stopped or destroyed until the next start without it. */
+  FREEZE: z.enum(['true', 'false']).default('false'),
+  /** "true": machines that belong to no sprite are told of, not destroyed. */
+  COLLECT_DRY_RUN: z.enum(['true', 'false']).default('false'),
   /** Where sprites reach this Coordinator; needed when machines run at Fly.io. */
   COORDINATOR_URL: z.url().optional(),
   /** With it, ID tokens of this OIDC issuer are taken for the API. */

@@ -6,7 +6,7 @@ import { spriteKind, type Sprite } from '../controller/kinds/sprite/schema.ts'
 import { slotLedgerKind } from '../controller/kinds/slotledger/schema.ts'
 import { isTerminal, workKind, type Work } from '../controller/kinds/work/schema.ts'
 import { microTimestamp } from '../system/timestamp.ts'
-import { Fleet } from './simulation/fleet.ts'
+import { CONTROL_PLANE, Fleet } from './simulation/fleet.ts'
 
 let fleet: Fleet | undefined
 afterEach(async () => {
@@ -145,6 +145,57 @@ describe('stories', () => {
 })
 
 describe('what people ask for', () => {
+  const orphan = (tenant: string) => ({
+    name: 'stray-0a1b2c3d-1',
+    owner: { controlPlane: CONTROL_PLANE, tenant, sprite: 'stray', spriteUid: 'nobody', incarnation: 1, specHash: 'h' },
+    image: 'sprite:1',
+    guest: { cpuKind: 'shared' as const, cpus: 1, memoryMb: 512 },
+    regions: ['local'],
+    env: {},
+    autoDestroy: false,
+    stopTimeoutSeconds: 5,
+  })
+
+  test('FL23 in a frozen tenant nothing is created, started, stopped or destroyed, and it is said; a thaw makes up for it', async () => {
+    const it = await fleetOf({ seed: 23, limit: 5, tenants: ['acme', 'other'] })
+    for (const name of ['stays', 'goes']) await it.addSprite('acme', name, { runPolicy: 'Always' })
+    await it.run(30)
+    const stray = await it.machines.create(orphan('acme'))
+    await it.freeze('acme', true)
+    await it.run(10)
+    const before = it.machines.calls.length
+    await it.client.delete(spriteKind, { namespace: 'acme', name: 'goes' })
+    await it.addSprite('acme', 'new', { runPolicy: 'Always' })
+    await it.addSprite('other', 'free', { runPolicy: 'Always' })
+    await it.run(300)
+    const changes = it.machines.calls.slice(before).filter(({ call }) => call !== 'list' && call !== 'get')
+    expect(changes.filter(({ tenant }) => tenant === 'acme')).toEqual([])
+    expect(phases(it, 'other')).toEqual({ free: 'Idle' })
+    for (const sprite of it.sprites().filter(({ metadata }) => metadata.namespace === 'acme'))
+      expect(sprite.status?.conditions?.find(({ type }) => type === 'Ready')).toMatchObject({ reason: 'Frozen' })
+    await it.freeze('acme', false)
+    await it.run(300)
+    expect(phases(it)).toEqual({ stays: 'Idle', new: 'Idle' })
+    expect(it.machines.machines().some(({ id }) => id === stray.id)).toBe(false)
+  })
+
+  test('FL24 a collector that only tells destroys no stray machine, and says which', async () => {
+    const it = new Fleet({ seed: 24, limit: 2, tenants: ['acme'] })
+    fleet = it
+    it.isDryRun = true
+    await it.start()
+    await it.addSprite('acme', 'a', { runPolicy: 'Always' })
+    const stray = await it.machines.create(orphan('acme'))
+    await it.run(600)
+    expect(it.machines.machines().map(({ id }) => id)).toContain(stray.id)
+    expect(it.machines.calls.filter(({ call }) => call === 'destroy')).toEqual([])
+    await it.crash()
+    it.isDryRun = false
+    await it.start()
+    await it.run(600)
+    expect(it.machines.machines().map(({ id }) => id)).not.toContain(stray.id)
+  })
+
   test('FL9 a woken sprite has a machine without work, queues for it as any other, and sleeps after its idle time', async () => {
     const it = await fleetOf({ seed: 9, limit: 1, tenants: ['acme'] })
     for (const name of ['a', 'b']) await it.addSprite('acme', name)

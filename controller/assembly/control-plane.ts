@@ -15,6 +15,7 @@ import { openCoordinator, openServer, type ApiParts } from './apis.ts'
 import { addControllers } from './controllers.ts'
 import { writeIdentity } from './data-folder.ts'
 import { openDoor, type DoorOptions } from './door.ts'
+import { freezing, openFreeze, type Freeze } from './freeze.ts'
 import { openFoundations, openObjects, type FoundationOptions } from './foundations.ts'
 import { openMachines } from './machines.ts'
 import { startResealing } from './secrets-at-rest.ts'
@@ -66,16 +67,19 @@ async function start(options: ControlPlaneOptions, undo: Undo): Promise<ControlP
   undo.add(() => server.close())
   const door = await openDoor({ server, tokens, paths, clock, entropy, options, lastHttpPort: identity.httpPort })
   if (door.httpPort !== identity.httpPort) await writeIdentity(paths, { ...identity, httpPort: door.httpPort })
-  const feed = wireControllers({ ...base, ...objects, machines }, () => environment.COORDINATOR_URL ?? door.httpUrl)
-  await begin({ ...base, ...objects, machines, feed }, undo)
+  const freeze = openFreeze({ ...base, ...objects })
+  undo.add(freeze.close)
+  const thawing = { ...base, ...objects, machines, freeze }
+  const feed = wireControllers(thawing, () => environment.COORDINATOR_URL ?? door.httpUrl)
+  await begin({ ...thawing, feed }, undo)
   log.info({ httpsUrl: door.httpsUrl, httpUrl: door.httpUrl }, 'control plane is up')
   const isRehearsal = environment.ANTHROPIC_API_KEY === undefined
   return { client: objects.client, manager: objects.manager, ...door, isRehearsal, stop: undo.run }
 }
 
 /** Adds the controllers and what wakes them: the machines' feed, sprites that come and go, the emulator's own word. */
-function wireControllers(parts: ApiParts, coordinatorUrl: () => string): MachineFeed {
-  const { clock, log, manager, machines, environment, presence } = parts
+function wireControllers(parts: ApiParts & { readonly freeze: Freeze }, coordinatorUrl: () => string): MachineFeed {
+  const { clock, log, manager, machines, environment, presence, freeze } = parts
   const feed = createMachineFeed({
     provider: machines.provider,
     clock,
@@ -90,7 +94,9 @@ function wireControllers(parts: ApiParts, coordinatorUrl: () => string): Machine
   })
   addControllers(manager, {
     ...parts,
-    provider: machines.provider,
+    provider: freezing(machines.provider, freeze.frozenBy),
+    frozenBy: freeze.frozenBy,
+    isDryRun: environment.COLLECT_DRY_RUN === 'true',
     feed,
     defaults: { image: environment.SPRITE_IMAGE, regions: environment.FLY_REGIONS.split(',') },
     controlPlaneId: parts.identity.controlPlaneId,
@@ -106,7 +112,10 @@ function wireControllers(parts: ApiParts, coordinatorUrl: () => string): Machine
 }
 
 /** Starts what runs by itself, in the order in which each needs the others. */
-async function begin(parts: ApiParts & { readonly feed: MachineFeed }, undo: Undo): Promise<void> {
+async function begin(
+  parts: ApiParts & { readonly feed: MachineFeed; readonly freeze: Freeze },
+  undo: Undo,
+): Promise<void> {
   const { registry, store, client, namespaces, manager, machines, feed, clock, log } = parts
   undo.add(startResealing(store, log))
   undo.add(watchAnthropicKeys(store, manager))
@@ -114,6 +123,7 @@ async function begin(parts: ApiParts & { readonly feed: MachineFeed }, undo: Und
   await namespaces.ensure(DEFAULT_NAMESPACE)
   // Tokens of platform admins lie there.
   await namespaces.ensure(SYSTEM_NAMESPACE)
+  await parts.freeze.load()
   await ensureBuiltinPlans(client)
   const collector = createGarbageCollector({ registry, store, clock, log })
   await collector.start()

@@ -52,6 +52,10 @@ export type ControllerPorts = {
   /** Where machines reach the Coordinator; known once it listens. */
   readonly coordinatorUrl: () => string
   readonly lookForAnthropicKey: LookForAnthropicKey
+  /** Who has frozen a tenant's machines, in words; undefined when nobody has. */
+  readonly frozenBy?: (tenant: string) => string | undefined
+  /** The collector of stray machines only tells what it would destroy. */
+  readonly isDryRun?: boolean
 }
 
 /** What this control plane has lost sight of for good ends by itself after so long; what it has not is made anew. */

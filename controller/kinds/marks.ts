@@ -10,6 +10,11 @@ export const AGENT_TYPE_LABEL = `${GROUP}/agent-type`
 export const MANAGED_BY_LABEL = `${GROUP}/managed-by`
 /** Annotation: "true" means hands off; nothing is created, changed or deleted for the object. */
 export const PAUSED_ANNOTATION = `${GROUP}/paused`
+/**
+ * Annotation of a Tenant, or of our own namespace for everything: "true" means that no machine is created, started,
+ * stopped or destroyed.
+ */
+export const FROZEN_ANNOTATION = `${GROUP}/frozen`
 /** Annotation: "true" means that deletion is refused while work is in progress. */
 export const PROTECTED_ANNOTATION = `${GROUP}/protected`
 /** Annotation: when the machine of a sprite was asked to start, or to stay, although there is no work. */
@@ -26,6 +31,9 @@ const says = (object: Marked, annotation: string): boolean => object.metadata.an
 
 /** Whether somebody asked for hands off. */
 export const isPaused = (object: Marked): boolean => says(object, PAUSED_ANNOTATION)
+
+/** Whether machines are to stay as they are. */
+export const isFrozen = (object: Marked): boolean => says(object, FROZEN_ANNOTATION)
 
 /** Whether deletion is to be refused while work is in progress. */
 export const isProtected = (object: Marked): boolean => says(object, PROTECTED_ANNOTATION)

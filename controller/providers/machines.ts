@@ -130,6 +130,8 @@ export const PROVIDER_ERROR_REASONS = [
   /** The machine's state forbids it now: try again shortly. */
   'NotReady',
   'NotFound',
+  /** Somebody has frozen the tenant, or everything: nothing was sent. */
+  'Frozen',
   /** The provider answered what we do not understand. */
   'Unexpected',
 ] as const

@@ -4,6 +4,7 @@ import type { PresenceRecord } from '../../controller/bus/presence.ts'
 import { createFakeClient, type FakeClient } from '../../controller/engine/fake-client.ts'
 import { createManager, type Manager } from '../../controller/engine/manager.ts'
 import { createDestroyBrake } from '../../controller/kinds/sprite/brake.ts'
+import { FROZEN_ANNOTATION, isFrozen } from '../../controller/kinds/marks.ts'
 import { collectorController } from '../../controller/kinds/sprite/collect-reconcile.ts'
 import { spriteController } from '../../controller/kinds/sprite/reconcile.ts'
 import { spriteKind, type Sprite } from '../../controller/kinds/sprite/schema.ts'
@@ -34,7 +35,8 @@ export type FleetOptions = {
   readonly unknownAgentType?: string
 }
 
-const CONTROL_PLANE = 'cp-test'
+/** Id of the control plane of every fleet here. */
+export const CONTROL_PLANE = 'cp-test'
 
 /** Longer than any planned `delayEffect` takes. */
 const LATE_EFFECT_MS_MAX = 6_000
@@ -127,6 +129,15 @@ export class Fleet {
     })
   }
 
+  /** Whether the collector only tells; read at start. */
+  isDryRun = false
+
+  /** Freezes the tenant's machines, or thaws them. */
+  async freeze(tenant: string, isFrozen: boolean): Promise<void> {
+    const annotations = { [FROZEN_ANNOTATION]: isFrozen ? 'true' : null }
+    await this.client.patchMetadata(tenantKind, { namespace: '', name: tenant }, { annotations })
+  }
+
   /** Changes a tenant's limit, as a new plan does. */
   async setLimit(tenant: string, limit: number): Promise<void> {
     const key = { namespace: '', name: tenant }
@@ -168,6 +179,11 @@ export class Fleet {
       provider,
       feed,
       machines: feed,
+      frozenBy: (name: string) => {
+        const tenant = manager.cache.get(tenantKind, { namespace: '', name })
+        return tenant !== undefined && isFrozen(tenant) ? 'the test' : undefined
+      },
+      isDryRun: this.isDryRun,
     }
     const brake = createDestroyBrake()
     manager.add(

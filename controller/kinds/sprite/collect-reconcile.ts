@@ -19,6 +19,10 @@ export type CollectorPorts = {
   readonly brake: DestroyBrake
   readonly controlPlaneId: string
   readonly log: Log
+  /** Who has frozen the tenant's machines, in words; undefined when nobody has. */
+  readonly frozenBy?: (tenant: string) => string | undefined
+  /** Only tells what it would destroy. */
+  readonly isDryRun?: boolean
 }
 
 /** Between two looks at one tenant. */
@@ -51,7 +55,7 @@ async function collect(
   }
   const picture = ports.feed.read(look.tenant)
   const again: Outcome = { requeueAfterMs: LOOK_EVERY_MS, requeueReason: 'next-look' }
-  if (picture?.complete !== true) return again
+  if (picture?.complete !== true || ports.frozenBy?.(look.tenant) !== undefined) return again
   const decision = decideCollect({
     nowMs: ports.clock.now(),
     tenant: look.tenant,
@@ -76,9 +80,15 @@ async function destroyOrphan(ports: CollectorPorts, { tenant, machine, signal }:
   const now = await ports.provider.get({ tenant, id: machine.id }, signal)
   if (now === undefined || now.owner?.spriteUid !== machine.owner?.spriteUid) return
   const owner = ports.cache.get(tenantKind, { namespace: '', name: tenant })
+  const fields = { tenant, machine: machine.id, name: machine.name }
+  if (ports.isDryRun === true) {
+    const message = `Would destroy machine ${machine.id} (${machine.name}): it belongs to no sprite, and the collector only tells`
+    ports.log.warn(fields, 'dry run: would destroy a machine that belongs to no sprite')
+    if (owner !== undefined) ports.recorder.event(owner, 'Warning', 'OrphanFound', message)
+    return
+  }
   if (!ports.brake.allow(ports.clock.now(), ports.cache.list(spriteKind).length)) return
   await ports.provider.destroy({ tenant, id: machine.id }, signal)
-  const fields = { tenant, machine: machine.id, name: machine.name }
   ports.log.warn(fields, 'destroyed a machine that belonged to no sprite')
   if (owner !== undefined)
     ports.recorder.event(

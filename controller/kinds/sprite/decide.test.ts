@@ -60,6 +60,10 @@ describe('a sprite without a machine', () => {
       },
       '- | Idle | - | True Paused',
     ],
+    'SPR85 that is frozen is left alone, also when it is being deleted': [
+      { sprite: heldSprite({ phase: 'Idle' }, { metadata: DELETING }), slot: HELD, frozenBy: 'the setting FREEZE' },
+      '- | Idle | - | True Frozen',
+    ],
     'SPR3 and without work is asleep': [{}, `- | ${RESTING} | - | True Asleep`],
     'SPR3 that holds a slot it has no use for gives it back': [
       { slot: HELD },

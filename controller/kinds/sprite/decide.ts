@@ -31,6 +31,7 @@ export function decideSprite(seen: SpriteWorld): SpriteDecision {
   const { sprite } = world
   const machine = sprite.status?.machine
   if (isPaused(sprite)) return paused(world)
+  if (world.frozenBy !== undefined) return frozen(world, world.frozenBy)
   if (!isDeleting(sprite) && !isHeld(world)) return holdFinalizer(world)
   const want = wantsMachine({ ...world, isRevoked: isRevoked(world) })
   if (machine === undefined) return withoutMachine(world, want)
@@ -47,14 +48,24 @@ function withWakeServed(world: SpriteWorld): SpriteWorld {
 }
 
 function paused(world: SpriteWorld): SpriteDecision {
-  const status = world.sprite.status
   const waits = isDeleting(world.sprite) ? 'its deletion waits until it is removed' : 'remove it to go on'
-  const message = `Paused by the annotation ${PAUSED_ANNOTATION}: ${waits}`
+  return asItIs(world, 'Paused', `Paused by the annotation ${PAUSED_ANNOTATION}: ${waits}`)
+}
+
+/** What runs runs on and what does not does not; it is only said that nothing will be done about it. */
+function frozen(world: SpriteWorld, by: string): SpriteDecision {
+  const waits = isDeleting(world.sprite) ? '; its deletion waits for the thaw' : ''
+  return asItIs(world, 'Frozen', `No machine is created, started, stopped or destroyed: frozen by ${by}${waits}`)
+}
+
+function asItIs(world: SpriteWorld, reason: string, message: string): SpriteDecision {
+  const { status } = world.sprite
   return {
     actions: [],
     phase: status?.phase ?? 'Pending',
     machine: status?.machine,
-    conditions: ready('Paused', message),
+    conditions: ready(reason, message),
+    ...(status?.retryTime === undefined ? {} : { retryTime: status.retryTime }),
   }
 }
 

@@ -1,5 +1,5 @@
 /** Decides what becomes of one sprite's machine, and says why. Pure. */
-import { isPaused } from '../marks.ts'
+import { isFrozen, isPaused } from '../marks.ts'
 import type { Project } from '../project/schema.ts'
 import type { SlotLedgerStatus } from '../slotledger/schema.ts'
 import { isWakePending } from './asks.ts'
@@ -57,6 +57,7 @@ export function fateOf(world: MachineWorld): Fate {
   const { sprite, ledger, tasks } = world
   const { uid } = sprite.metadata
   if (isPaused(sprite)) return { action: 'none', why: 'the sprite is paused' }
+  if (isFrozen(world.tenant)) return { action: 'none', why: 'its tenant is frozen' }
   const holder = ledger.holders?.find((one) => one.uid === uid)
   const isRevoked = holder?.revoke === 'LimitLowered' || (holder?.revoke === 'Yield' && tasks.length === 0)
   const want = wantsMachine({ ...world, assignedWork: tasks.length, isRevoked })

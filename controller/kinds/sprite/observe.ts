@@ -36,6 +36,8 @@ export type SpriteReadPorts = {
   readonly controlPlaneId: string
   /** Whether an agent type has a persona: built in, or the tenant's own. */
   readonly personaExists: (tenant: string, agentType: string) => boolean
+  /** Who has frozen the tenant's machines, in words; undefined when nobody has. */
+  readonly frozenBy?: (tenant: string) => string | undefined
 }
 
 /** The world of one sprite; undefined when the sprite is gone. */
@@ -52,7 +54,9 @@ export async function observeSprite(
   const observation = await observeMachine(ports, sprite, { signal, isSlotHeld: slot.holder !== undefined })
   const limits = tenant?.status?.limits
   const nowMs = ports.clock.now()
+  const frozenBy = ports.frozenBy?.(key.namespace)
   return {
+    ...(frozenBy === undefined ? {} : { frozenBy }),
     nowMs,
     now: timestamp(nowMs),
     sprite,

@@ -13,6 +13,7 @@ const REASONS: Readonly<Record<ProviderErrorReason, string>> = {
   NameConflict: 'NameConflict',
   NotReady: 'Starting',
   NotFound: 'ProviderRefused',
+  Frozen: 'Frozen',
   Unexpected: 'ProviderRefused',
 }
 

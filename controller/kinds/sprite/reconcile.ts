@@ -6,6 +6,7 @@ import { DONE, watchOf, type ControllerOptions, type Outcome, type Recorder } fr
 import { ProviderError, type CallOptions, type MachineSpec } from '../../providers/machines.ts'
 import { spriteInbox } from '../../../protocol/channels.ts'
 import { unreachable } from '../../../system/assert.ts'
+import { isFrozen } from '../marks.ts'
 import { personaKind } from '../persona/schema.ts'
 import { projectKind } from '../project/schema.ts'
 import { maySetUp, releaseSlot } from '../slotledger/reconcile.ts'
@@ -101,6 +102,7 @@ function placesOf(ledger: SlotLedger): Map<string, string> {
 
 const tenantMoved = (tenant: Tenant, before: Tenant | undefined): boolean =>
   before === undefined ||
+  isFrozen(tenant) !== isFrozen(before) ||
   tenant.metadata.generation !== before.metadata.generation ||
   JSON.stringify(tenant.status?.limits) !== JSON.stringify(before.status?.limits)
 

@@ -240,6 +240,7 @@ export const spriteKind = defineKind({
     Deleting: 'It is being deleted; the message says what is awaited.',
     DestroyBrake: 'Many machines seem lost at once; none is destroyed until that is clear.',
     Paused: 'Annotation paused: hands off.',
+    Frozen: 'Its tenant, or everything, is frozen: no machine is created, started, stopped or destroyed.',
     Fenced: 'A late incarnation of its machine reported and was refused.',
   },
 })

@@ -41,6 +41,7 @@ describe('the provider’s errors', () => {
     NameConflict: 'False NameConflict Stalled',
     NotReady: 'False Starting',
     NotFound: 'False ProviderRefused',
+    Frozen: 'False Frozen',
     Unexpected: 'False ProviderRefused',
   }
   test.each(PROVIDER_ERROR_REASONS)('SPR40 %s is told as a condition of the catalogue', (reason) => {

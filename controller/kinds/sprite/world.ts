@@ -83,6 +83,8 @@ export type SpriteWorld = {
   readonly deadlines: SpriteDeadlines
   /** Tokens of all its finished work. */
   readonly tokensUsed: number
+  /** Who has frozen it, in words; absent when nobody has. */
+  readonly frozenBy?: string
   /** 0…1, for the jitter of retries. */
   readonly random: number
 }

@@ -1,0 +1,96 @@
+/** Holds all machines as they are while somebody has frozen them: a tenant's by its annotation, everything by ours or by FREEZE. */
+import { resourceName } from '../api/define-kind.ts'
+import { SYSTEM_NAMESPACE } from '../api/namespaces.ts'
+import type { Environment } from '../config.ts'
+import type { Manager } from '../engine/manager.ts'
+import { FROZEN_ANNOTATION, isFrozen } from '../kinds/marks.ts'
+import { spriteKind } from '../kinds/sprite/schema.ts'
+import { tenantKind } from '../kinds/tenant/schema.ts'
+import { ProviderError, type MachineProvider } from '../providers/machines.ts'
+import { namespaceResource } from '../registry/core.ts'
+import type { Registry } from '../registry/registry.ts'
+import type { Store } from '../store/store.ts'
+import type { Log } from '../../system/log.ts'
+
+/** Who has frozen what. */
+export type Freeze = {
+  /** Who has frozen the tenant's machines, in words; undefined when nobody has. */
+  readonly frozenBy: (tenant: string) => string | undefined
+  /** Reads whether everything is frozen, and goes on watching; before that only FREEZE and tenants count. */
+  readonly load: () => Promise<void>
+  readonly close: () => void
+}
+
+/** What the freeze is read from. */
+export type FreezePorts = {
+  readonly environment: Pick<Environment, 'FREEZE'>
+  readonly registry: Pick<Registry, 'get'>
+  readonly store: Pick<Store, 'subscribe'>
+  readonly manager: Pick<Manager, 'cache' | 'trigger'>
+  readonly log: Log
+}
+
+/** The freeze of a control plane; a change of it wakes every sprite that it is about. */
+export function openFreeze(ports: FreezePorts): Freeze {
+  const { environment, registry, store, manager, log } = ports
+  const namespaces = resourceName(namespaceResource)
+  let isAllFrozen = false
+  const read = async (): Promise<void> => {
+    const before = isAllFrozen
+    isAllFrozen = isFrozen(await registry.get(namespaceResource, { namespace: '', name: SYSTEM_NAMESPACE }))
+    if (isAllFrozen === before) return
+    log.warn({ frozen: isAllFrozen }, isAllFrozen ? 'all machines are frozen' : 'machines are frozen no more')
+    for (const { metadata } of manager.cache.list(spriteKind))
+      manager.trigger('sprite', { namespace: metadata.namespace ?? '', name: metadata.name })
+  }
+  const close = store.subscribe((changes) => {
+    const isOurs = changes.some(({ record }) => record.collection === namespaces && record.name === SYSTEM_NAMESPACE)
+    if (isOurs) void read().catch((error: unknown) => log.warn({ error: String(error) }, 'cannot read the freeze'))
+  })
+  return {
+    load: read,
+    close,
+    frozenBy: (name) => {
+      if (environment.FREEZE === 'true') return 'the setting FREEZE'
+      if (isAllFrozen) return `the annotation ${FROZEN_ANNOTATION} of namespace "${SYSTEM_NAMESPACE}"`
+      const tenant = manager.cache.get(tenantKind, { namespace: '', name })
+      return tenant !== undefined && isFrozen(tenant) ? `the annotation ${FROZEN_ANNOTATION} of its tenant` : undefined
+    },
+  }
+}
+
+const noFleet = (): Promise<never> =>
+  Promise.reject(new ProviderError('NotFound', 'The provider has no feed of the fleet'))
+
+/** The provider, past which nothing gets that a freeze forbids, whoever decided it a moment before. */
+export function freezing(provider: MachineProvider, frozenBy: Freeze['frozenBy']): MachineProvider {
+  const assertThawed = (tenant: string): void => {
+    const by = frozenBy(tenant)
+    if (by !== undefined) throw new ProviderError('Frozen', `Did nothing to machines of "${tenant}": frozen by ${by}`)
+  }
+  return {
+    list: (...ask) => provider.list(...ask),
+    get: (...ask) => provider.get(...ask),
+    ...(provider.listFleet === undefined ? {} : { listFleet: (...ask) => provider.listFleet?.(...ask) ?? noFleet() }),
+    create: async (spec, ...how) => {
+      assertThawed(spec.owner.tenant)
+      return await provider.create(spec, ...how)
+    },
+    start: async (ref, ...how) => {
+      assertThawed(ref.tenant)
+      await provider.start(ref, ...how)
+    },
+    stop: async (ref, ...how) => {
+      assertThawed(ref.tenant)
+      await provider.stop(ref, ...how)
+    },
+    destroy: async (ref, ...how) => {
+      assertThawed(ref.tenant)
+      await provider.destroy(ref, ...how)
+    },
+    removeTenant: async (tenant, signal) => {
+      assertThawed(tenant)
+      await provider.removeTenant(tenant, signal)
+    },
+  }
+}
