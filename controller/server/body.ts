@@ -5,6 +5,7 @@ import { readManifests } from '../manifest/read.ts'
 import type { FieldValidation } from '../registry/registry.ts'
 import { parseMediaTypes } from './accept.ts'
 import { duplicatesIn, fieldPath } from './duplicates.ts'
+import { refuseCrowded, refuseCrowdedValue } from './members.ts'
 import { decodeProtobuf, PROTOBUF_TYPE } from './protobuf.ts'
 
 /** The largest request body, as kube-apiserver's: 3 MiB. Objects of more than 1 MiB are the registry's to refuse. */
@@ -41,10 +42,11 @@ export function nestsDeeperThan(bytes: Uint8Array, depthMax: number): boolean {
 /** What a body says, and what `fieldValidation` is to judge: a sentence for each key that stands twice. */
 export type ReadBody = { readonly value: unknown; readonly duplicates: readonly string[] }
 
-/** The value of a JSON body; BadRequest when it is not UTF-8 JSON within the depth limit. */
+/** The value of a JSON body; BadRequest when it is not UTF-8 JSON within the depth limit, RequestEntityTooLarge for too many members. */
 export function parseJson(bytes: Uint8Array): unknown {
   if (nestsDeeperThan(bytes, JSON_DEPTH_MAX))
     throw new ApiError('BadRequest', `The request body nests deeper than ${JSON_DEPTH_MAX} levels; flatten it`)
+  refuseCrowded(bytes)
   try {
     return JSON.parse(new TextDecoder('utf-8', { fatal: true }).decode(bytes))
   } catch (error) {
@@ -101,7 +103,10 @@ export function parseYaml(bytes: Uint8Array): ReadBody {
   const text = yamlText(bytes)
   // Braces in a text block are no nesting; the YAML reader has a bound of its own.
   const json = nestsDeeperThan(bytes, JSON_DEPTH_MAX) ? undefined : jsonOf(text)
-  if (json !== undefined) return { value: json.value, duplicates: duplicatesIn(bytes).map(lineSentence) }
+  if (json !== undefined) {
+    refuseCrowded(bytes)
+    return { value: json.value, duplicates: duplicatesIn(bytes).map(lineSentence) }
+  }
   const { documents, problems } = readManifests(text, { file: 'body', tellsDuplicates: true })
   const [problem] = problems
   if (problem !== undefined) throw unreadable(`line ${problem.line}: ${problem.message}`)
@@ -147,7 +152,11 @@ export function readTyped(bytes: Uint8Array, { contentType, isBuiltIn, validatio
     const isTold = validation === 'Strict' && duplicates.length > 0
     return { value, duplicates: isTold ? [unmarshalErrors(duplicates)] : duplicates }
   }
-  if (isBuiltIn && contentType === PROTOBUF_TYPE) return { value: decodeProtobuf(bytes), duplicates: [] }
+  if (isBuiltIn && contentType === PROTOBUF_TYPE) {
+    const value = decodeProtobuf(bytes)
+    refuseCrowdedValue(value)
+    return { value, duplicates: [] }
+  }
   throw unsupportedMediaType([JSON_TYPE, YAML_TYPE, ...(isBuiltIn ? [PROTOBUF_TYPE] : [])])
 }
 

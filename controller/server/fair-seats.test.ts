@@ -180,6 +180,51 @@ describe('fair seats', () => {
   })
 })
 
+describe('large bodies', () => {
+  const large = (namespace: string): Flow => ({ ...of(namespace), sizeBytes: 64 * 1024 + 1 })
+  const admin: Flow = { actor: CONTROLLER_ACTOR, namespace: 'a', sizeBytes: 1_000_000 }
+
+  it('FQ9 run one at a time, in turns, beside all that are small', async () => {
+    const { come, seated } = hall({ seats: 100 })
+    for (let index = 0; index < 50; index++) come(large('loud'), 'loud')
+    for (let index = 0; index < 20; index++) come(of('loud'), 'small')
+    come(large('quiet'), 'quiet')
+    await settle()
+    expect(seated.map(({ name }) => name).toSorted()).toEqual(['loud', ...Array.from({ length: 20 }, () => 'small')])
+    const leaveLoud = (): void => seated.findLast(({ name }) => name === 'loud')?.leave()
+    leaveLoud()
+    await settle()
+    leaveLoud()
+    await settle()
+    expect(seated.filter(({ name }) => name !== 'small').map(({ name }) => name)).toEqual(['loud', 'loud', 'quiet'])
+  })
+
+  it('FQ9 of an admin wait for none of somebody else', async () => {
+    const { come, seated } = hall({ seats: 100 })
+    for (let index = 0; index < 3; index++) come(large('loud'), 'loud')
+    come(admin, 'admin')
+    await settle()
+    expect(seated.map(({ name }) => name).toSorted()).toEqual(['admin', 'loud'])
+  })
+
+  it('FQ9 let whoever has come meanwhile go first, and give their seat back when they are refused', async () => {
+    const { come, seated, refused } = hall({ seats: 2, reserved: 0, queueLength: 1 })
+    come(of('a'), 'small')
+    come(large('a'), 'large')
+    come(of('b'), 'small')
+    come(of('a'), 'waits')
+    await settle()
+    expect(seated.map(({ name }) => name)).toEqual(['small', 'small'])
+    expect(refused).toHaveLength(1)
+    for (const { leave } of seated.splice(0)) leave()
+    await settle()
+    expect(seated.map(({ name }) => name)).toEqual(['waits'])
+    come(large('a'), 'next')
+    await settle()
+    expect(seated.map(({ name }) => name)).toEqual(['waits', 'next'])
+  })
+})
+
 const FLOWS = ['a', 'b', 'c', 'd']
 type Step =
   | { readonly type: 'come'; readonly flow: number; readonly isAdmin: boolean }

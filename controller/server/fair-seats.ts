@@ -1,4 +1,5 @@
 /** Fair queuing: a bounded number of seats, given in turns to the flows that wait, so that none can crowd out another. */
+import { setImmediate as nextTurn } from 'node:timers/promises'
 import type { CancelTimer, Clock } from '../../system/clock.ts'
 import type { Metrics } from '../../system/metrics.ts'
 import { TOKEN_EXTRA } from '../access/authorizer.ts'
@@ -74,11 +75,35 @@ const crowdOf = ({ actor, namespace }: Flow): string | undefined =>
 
 const isPrivileged = (actor: Actor): boolean => actor.groups.includes(PLATFORM_ADMINS)
 
+/** A body of so many bytes may take long to work on, and while it is worked on nobody else is answered. */
+const LARGE_BYTES = 64 * 1024
+
 /** Builds the seats; it holds one timer while somebody waits, and none otherwise. */
 export function createFairSeats(options: FairSeatsOptions): Seats {
-  const hall = new Hall(options)
+  const hall = new Hall(options, 'apiserver_seats')
+  const { clock, metrics } = options
+  // One for everybody, and one for platform admins.
+  const bench = new Hall({ clock, metrics, seats: 2, reserved: 1 }, 'apiserver_large_seats')
+
+  async function enterLarge(...[flow, client]: Parameters<Seats['enter']>): Promise<Leave> {
+    const rise = await bench.enter(flow, client)
+    try {
+      // Whoever has come while the one before was worked on goes first.
+      await nextTurn()
+      const leave = await hall.enter(flow, client)
+      return () => {
+        leave()
+        rise()
+      }
+    } catch (error) {
+      rise()
+      throw error
+    }
+  }
+
   return {
-    enter: (flow, client) => hall.enter(flow, client),
+    enter: (flow, client) =>
+      (flow.sizeBytes ?? 0) > LARGE_BYTES ? enterLarge(flow, client) : hall.enter(flow, client),
     stand: (flow) => hall.stand(flow),
   }
 }
@@ -99,12 +124,12 @@ class Hall {
   #wasPrivilegedTurn = false
   #cancelTimer: CancelTimer | undefined
 
-  constructor({ clock, metrics, ...given }: FairSeatsOptions) {
+  constructor({ clock, metrics, ...given }: FairSeatsOptions, metricsPrefix: string) {
     const seats = given.seats ?? DEFAULTS.seats
     const reserved = Math.min(given.reserved ?? Math.floor(seats / 10), seats - 1)
     this.#clock = clock
     this.#limits = { ...DEFAULTS, ...given, seats, reserved }
-    this.#gauges = instruments(metrics)
+    this.#gauges = instruments(metrics, metricsPrefix)
   }
 
   async enter(flow: Flow, client: { readonly signal: AbortSignal }): Promise<Leave> {
@@ -267,11 +292,11 @@ class Hall {
 /** Nobody hears it: the client that it answers has gone. */
 const goneError = (): ApiError => new ApiError('Timeout', 'The client went while the request waited for its turn')
 
-function instruments(metrics: Metrics) {
+function instruments(metrics: Metrics, prefix: string) {
   return {
-    inUse: metrics.gauge('apiserver_seats_in_use', 'Requests that run now.'),
-    waiting: metrics.gauge('apiserver_seats_waiting', 'Requests that wait for a seat.'),
-    rejected: metrics.counter('apiserver_seats_rejected_total', 'Requests refused with 429, by reason.', ['reason']),
+    inUse: metrics.gauge(`${prefix}_in_use`, 'Requests that run now.'),
+    waiting: metrics.gauge(`${prefix}_waiting`, 'Requests that wait for a seat.'),
+    rejected: metrics.counter(`${prefix}_rejected_total`, 'Requests refused with 429, by reason.', ['reason']),
   }
 }
 
