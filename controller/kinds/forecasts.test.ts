@@ -305,7 +305,7 @@ describe('FC9 work', () => {
     }
     const world = worldOf({ sprites: [web1] }, activeTenant(starter, { status: { conditions: [condition] } }))
     expect(forecastIn(world, created(workOf('w')))).toEqual([
-      'It will wait: the tokens of its tenant are used up this month',
+      'It will wait: the tenant’s tokens of this month are used up: raise its monthlyTokenBudget or plan, or wait for next month',
     ])
   })
 

@@ -85,7 +85,10 @@ describe('a waiting work', () => {
       { work: workOf('w', failed({ outcome: 'Blocked', reason: 'BudgetExhausted' })) },
       'BudgetExhausted 29000 ms stalled',
     ],
-    'WRK24 that never asked for tokens is tried although the budget is exhausted': [{ tenant: exhausted }, 'nothing'],
+    'WRK24 that never asked for tokens waits too: a machine would be woken in vain': [
+      { tenant: exhausted },
+      'BudgetExhausted stalled',
+    ],
     'WRK25 that failed is tried again after its back-off': [{ work: workOf('w', failed()) }, 'AttemptFailed 4000 ms'],
     'WRK25 whose back-off is over goes on': [{ work: workOf('w', failed({ endTime: ago(5_000) })) }, 'nothing'],
     'WRK25 whose agent is blocked is tried again later': [

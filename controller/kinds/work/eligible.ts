@@ -49,7 +49,7 @@ export function waitOf(world: EligibleWorld): Wait | undefined {
       reason: 'Suspended',
       message: `Project "${world.project.metadata.name}" is suspended: set its spec.suspend to false`,
     }
-  return dependencyWait(world) ?? agentTypeWait(work, tenant) ?? budgetWait(work, tenant) ?? retryWait(world, tenant)
+  return dependencyWait(world) ?? agentTypeWait(work, tenant) ?? budgetWait(tenant) ?? retryWait(world, tenant)
 }
 
 function dependencyWait(world: EligibleWorld): Wait | undefined {
@@ -96,8 +96,8 @@ function agentTypeWait(work: Work, tenant: Tenant): Wait | undefined {
   return { reason: 'AgentTypeNotAllowed', message, isStalled: true }
 }
 
-function budgetWait(work: Work, tenant: Tenant): Wait | undefined {
-  if (lastAttempt(work)?.reason !== 'BudgetExhausted') return undefined
+/** No call would be granted: an attempt would only wake a machine. */
+function budgetWait(tenant: Tenant): Wait | undefined {
   const isExhausted =
     isTrue(tenant.status?.conditions, 'BudgetExhausted') ||
     tenant.status?.blockers?.some((blocker) => blocker.reason === 'BudgetExhausted') === true

@@ -61,9 +61,7 @@ function waitSentence(scene: Scene, work: Work): string | undefined {
   const dependencies = new Map(found.map((one) => [one.metadata.name, one]))
   const project = scene.projects.find(({ metadata }) => metadata.name === work.spec.project)
   const wait = waitOf({ nowMs, work, tenant, project, dependencies })
-  if (wait !== undefined) return `It will wait: ${wait.message.slice(0, 1).toLowerCase()}${wait.message.slice(1)}`
-  const isSpent = tenant.status?.conditions?.some(({ type, status }) => type === 'BudgetExhausted' && status === 'True')
-  return isSpent === true ? 'It will wait: the tokens of its tenant are used up this month' : undefined
+  return wait && `It will wait: ${wait.message.slice(0, 1).toLowerCase()}${wait.message.slice(1)}`
 }
 
 /** The sprite that gets it, and what that means for machines; or who is busy. */
