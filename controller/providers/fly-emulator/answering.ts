@@ -140,7 +140,7 @@ const INSIDE: ReadonlySet<string> = new Set([
 ])
 
 /** The refusal of a caller whom this is not open to, or of an app that this node does not know yet. */
-function scopeRefusal({ caller, records, clock }: RouteContext, found: FoundRoute): Answer | undefined {
+function scopeRefusal({ caller, records, clock, quirks }: RouteContext, found: FoundRoute): Answer | undefined {
   const { app: name, machine, action } = subjectOf(found)
   const forbidden = refusalAnswer(403, 'unauthorized: the token does not allow this')
   if (caller.readOnly === true && found.route.method !== 'GET') return forbidden
@@ -149,9 +149,10 @@ function scopeRefusal({ caller, records, clock }: RouteContext, found: FoundRout
   if (caller.apps && (action === 'createApp' || action === 'createDeployToken' || action === 'deleteApp'))
     return forbidden
   if (name === undefined) return undefined
-  if (caller.apps && !caller.apps.includes(name)) return forbidden
+  const foreign = { ...forbidden, status: quirks.foreignApp }
+  if (caller.apps && !caller.apps.includes(name)) return foreign
   const app = records.apps.get(name)
-  if (app && caller.orgSlug !== undefined && caller.orgSlug !== app.orgSlug) return forbidden
+  if (app && caller.orgSlug !== undefined && caller.orgSlug !== app.orgSlug) return foreign
   if (!app?.unseen || app.unseen.untilMs <= clock.now()) return undefined
   return refusalAnswer(app.unseen.status, app.unseen.status === 401 ? 'unauthorized' : 'not_found: app not found')
 }

@@ -28,7 +28,8 @@ function createApp(context: RouteContext, request: RouteRequest): Answer {
     return refusalAnswer(422, `Validation failed: Name "${name}" is invalid`)
   const other = records.apps.get(name)
   if (other && idempotencyKey !== undefined && other.idempotencyKey === idempotencyKey) return created(other)
-  if (other) return refusalAnswer(422, 'Validation failed: Name has already been taken', 'name_taken')
+  if (other)
+    return refusalAnswer(context.quirks.appNameTaken, 'Validation failed: Name has already been taken', 'name_taken')
   const isKeyUsed =
     idempotencyKey !== undefined && [...records.apps.values()].some((app) => app.idempotencyKey === idempotencyKey)
   if (isKeyUsed) return refusalAnswer(422, 'Validation failed: idempotency_key was used for another app')

@@ -96,6 +96,34 @@ describe('tokens', () => {
   })
 })
 
+describe('quirks', () => {
+  it('EA47 what is not known for sure of the service can be switched', async () => {
+    await reopen({
+      tokens: ['t', { token: 'theirs', orgSlug: 'other' }],
+      script: {
+        quirks: {
+          foreignApp: 401,
+          nameTaken: 422,
+          appNameTaken: 409,
+          destroyingHasName: false,
+          refusesStartOfStarted: true,
+        },
+        machines: [{ on: 'destroy', fault: { kind: 'stuck' } }],
+      },
+    })
+    expect((await house.call('GET', '/apps/a1', undefined, { authorization: 'Bearer theirs' })).status).toBe(401)
+    expect((await house.call('POST', '/apps', { name: 'a1', org_slug: 'personal' })).status).toBe(409)
+    const one = await house.create()
+    const again = (): ReturnType<House['call']> =>
+      house.call('POST', '/apps/a1/machines', { name: 'm', config: { image: 'x' } })
+    expect((await again()).status).toBe(422)
+    expect((await house.call('POST', `/apps/a1/machines/${one.id}/start`)).status).toBe(412)
+    await house.call('DELETE', `/apps/a1/machines/${one.id}?force=true`)
+    expect((await house.shown(one.id)).state).toBe('destroying')
+    expect((await again()).status).toBe(200)
+  })
+})
+
 describe('secrets', () => {
   it('EA36 secrets are shown by digest, change the version, and reach a machine when it starts', async () => {
     const set = await house.call('POST', '/apps/a1/secrets', { values: { A: 'one', B: 'two' } })

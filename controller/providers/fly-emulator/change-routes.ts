@@ -43,6 +43,8 @@ function startMachine(context: RouteContext, request: RouteRequest): Answer {
     const { app, region, config } = machine
     const isDown = machine.state !== 'started' && machine.state !== 'starting'
     const refusal = isDown ? context.placement.refusal('start', { app, region, image: config.image }) : undefined
+    if (machine.state === 'started' && context.quirks.refusesStartOfStarted)
+      return { outcome: refuse(412, `unable to start machine from current state: 'started'`), body: {} }
     return {
       outcome: refusal ?? startRequested(machine, context.world.surroundings()),
       body: { previous_state: machine.state, migrated: false, new_host: '' },

@@ -121,7 +121,7 @@ function readFaults({ emulator, world, feed }: ControlParts): Answer {
 
 /** Adds to what is there; hosts are counted from now, and a feed takes the place of the one before. */
 function addFaults({ emulator, world, feed }: ControlParts, { body }: ControlRequest): Answer {
-  const script = readBody(emulatorScriptSchema.omit({ seed: true, rates: true }), body)
+  const script = readBody(emulatorScriptSchema.omit({ seed: true, rates: true, quirks: true }), body)
   if (!script.ok) return script.refusal
   for (const rule of script.value.requests) emulator.faults.add(rule)
   for (const rule of script.value.machines) world.faults.add(rule)

@@ -4,6 +4,7 @@ import { faultRuleSchema, machineRuleSchema } from './faults.ts'
 import { feedOdditiesSchema } from './feed.ts'
 import { hostLossSchema } from './hosts-plan.ts'
 import { placementRuleSchema } from './placement.ts'
+import { quirksSchema } from './quirks.ts'
 import { rateLimitsSchema } from './rate-limits.ts'
 
 const RULES_MAX = 10_000
@@ -17,6 +18,7 @@ export const emulatorScriptSchema = z.strictObject({
   placement: z.array(placementRuleSchema).max(RULES_MAX).default([]),
   hosts: z.array(hostLossSchema).max(RULES_MAX).default([]),
   feed: feedOdditiesSchema.prefault({}),
+  quirks: quirksSchema.prefault({}),
   /** In place of the documented rates. */
   rates: rateLimitsSchema.optional(),
 })

@@ -13,6 +13,7 @@ import { createMachineSockets, type MachineSockets } from './machine-sockets.ts'
 import type { EmulatedMachine } from './model.ts'
 import { createMachineIssuer, issuerAnswer, type MachineIssuer } from './oidc.ts'
 import { createPlacement, type CountMachines, type Placement } from './placement.ts'
+import type { Quirks } from './quirks.ts'
 import { createRateBuckets, type RateLimits } from './rate-limits.ts'
 import { openRecords, type EmulatorRecords } from './records.ts'
 import type { FoundRoute, RouteContext } from './routes.ts'
@@ -127,6 +128,7 @@ class Emulator implements FlyEmulator {
   readonly #sockets: MachineSockets
   readonly #answering: Answering
   readonly #control: ControlParts
+  readonly #quirks: Quirks
   readonly #closing = new AbortController()
   readonly #listener = createListener((request) => this.request(request))
   #baseUrl = 'http://emulator'
@@ -137,6 +139,7 @@ class Emulator implements FlyEmulator {
     const random = (): number => entropy.random()
     this.#options = options
     this.#records = records
+    this.#quirks = script.quirks
     this.#sockets = createMachineSockets(options.socketFolder, log, (id, request) => this.machineRequest(id, request))
     this.#world = new EmulatedWorld(
       {
@@ -297,6 +300,7 @@ class Emulator implements FlyEmulator {
       tokens: this.#tokens,
       issuer: this.#issuer,
       feed: this.#control.feed,
+      quirks: this.#quirks,
     }
   }
 }

@@ -41,12 +41,10 @@ function createMachine(context: RouteContext, request: RouteRequest): Answer {
   const config = normalConfig(body.value.config)
   if ('refused' in config) return refusalAnswer(400, `invalid_argument: ${String(config.refused)}`)
   const name = body.value.name ?? `machine-${context.entropy.uuid().slice(0, 8)}`
-  const holder = context.records
-    .machinesOf(app.name)
-    .find((other) => other.name === name && other.state !== 'destroyed')
+  const holder = context.records.machinesOf(app.name).find((other) => other.name === name && hasName(context, other))
   if (holder) {
     const words = `machine ID ${holder.id} already exists with name "${name}"`
-    return refusalAnswer(409, `already_exists: unique machine name violation, ${words}`)
+    return refusalAnswer(context.quirks.nameTaken, `already_exists: unique machine name violation, ${words}`)
   }
   const secrets = secretsRefusal(app, body.value.min_secrets_version)
   if (secrets) return secrets
@@ -61,6 +59,9 @@ function createMachine(context: RouteContext, request: RouteRequest): Answer {
     return refusalAnswer(422, `could not find a candidate host in region ${place}`, 'insufficient_capacity')
   return launch(context, newMachine(context, { app, name, config, region: place, host }), body.value)
 }
+
+const hasName = ({ quirks }: RouteContext, { state }: EmulatedMachine): boolean =>
+  state !== 'destroyed' && (state !== 'destroying' || quirks.destroyingHasName)
 
 function newMachine(
   { clock, entropy }: RouteContext,

@@ -3,7 +3,7 @@ import { z } from 'zod'
 import { microTimestamp, parseTimestamp } from '../../../system/timestamp.ts'
 import { feedKey, feedPage } from './feed.ts'
 import { isTrue, isWanted } from './machine-routes.ts'
-import { REGIONS, regionsOf } from './regions.ts'
+import { NEAREST, REGIONS, regionsOf } from './regions.ts'
 import { readBody } from './request-body.ts'
 import type { Route, RouteContext, RouteRequest } from './routes.ts'
 import { answer, feedRow, refusalAnswer, type Answer } from './wire.ts'
@@ -58,7 +58,7 @@ function listRegions(): Answer {
     requires_paid_plan: false,
     deprecated: false,
   }))
-  return answer({ Regions: rows, Nearest: REGIONS[0]?.code ?? '' })
+  return answer({ Regions: rows, Nearest: NEAREST })
 }
 
 const placementsSchema = z.object({

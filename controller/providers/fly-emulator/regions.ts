@@ -9,7 +9,7 @@ export type Region = {
   readonly longitude: number
 }
 
-/** Some of Fly's; the first is the nearest. */
+/** Some of Fly's. */
 export const REGIONS: readonly Region[] = [
   { code: 'iad', name: 'Ashburn, Virginia (US)', geo_region: 'north_america', latitude: 39.02, longitude: -77.53 },
   { code: 'ord', name: 'Chicago, Illinois (US)', geo_region: 'north_america', latitude: 41.9, longitude: -87.91 },
@@ -24,6 +24,9 @@ export const REGIONS: readonly Region[] = [
   { code: 'syd', name: 'Sydney, Australia', geo_region: 'oceania', latitude: -33.87, longitude: 151.2 },
   { code: 'jnb', name: 'Johannesburg, South Africa', geo_region: 'africa', latitude: -26.2, longitude: 28.04 },
 ]
+
+/** Where a machine goes that names no region. */
+export const NEAREST = 'iad'
 
 const within = (geo: string): readonly string[] =>
   REGIONS.filter((region) => region.geo_region === geo).map((region) => region.code)

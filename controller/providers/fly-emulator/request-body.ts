@@ -2,6 +2,7 @@
 import { z } from 'zod'
 import { refusalAnswer, type Answer } from './wire.ts'
 import { configSchema } from './machine-config.ts'
+import { NEAREST } from './regions.ts'
 
 const name = z
   .string()
@@ -17,8 +18,15 @@ const launchFields = {
   lease_ttl: z.int().min(0).max(3_600).optional(),
 }
 
+/** Absent is the nearest. */
+export const regionField = z
+  .string()
+  .max(256)
+  .nullish()
+  .transform((list) => list || NEAREST)
+
 /** Body of the create call. */
-export const createSchema = z.object({ name, region: z.string().min(1).max(256).default('local'), ...launchFields })
+export const createSchema = z.object({ name, region: regionField, ...launchFields })
 
 /** Body of the update call. */
 export const updateSchema = z.object({

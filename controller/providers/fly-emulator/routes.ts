@@ -6,6 +6,7 @@ import type { Hosts } from './hosts.ts'
 import type { EmulatedApp, EmulatedMachine } from './model.ts'
 import type { MachineIssuer } from './oidc.ts'
 import type { Placement } from './placement.ts'
+import type { Quirks } from './quirks.ts'
 import type { EmulatorRecords } from './records.ts'
 import type { Caller, TokenDesk } from './tokens.ts'
 import type { Answer } from './wire.ts'
@@ -26,6 +27,7 @@ export type RouteContext = {
   readonly tokens: TokenDesk
   readonly issuer: MachineIssuer
   readonly feed: FeedOddities
+  readonly quirks: Quirks
 }
 
 /** A request as a route sees it: parts of the path that it has not are "". */

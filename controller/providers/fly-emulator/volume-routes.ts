@@ -3,8 +3,8 @@ import { z } from 'zod'
 import { randomHex } from '../../../system/entropy.ts'
 import { microTimestamp } from '../../../system/timestamp.ts'
 import type { EmulatedApp, EmulatedMachine, EmulatedVolume } from './model.ts'
-import { regionsOf } from './regions.ts'
-import { readBody } from './request-body.ts'
+import { NEAREST, regionsOf } from './regions.ts'
+import { readBody, regionField } from './request-body.ts'
 import { APP_NOT_FOUND, appOf, type Route, type RouteContext, type RouteRequest } from './routes.ts'
 import { answer, refusalAnswer, type Answer } from './wire.ts'
 
@@ -19,7 +19,7 @@ export const VOLUME_ROUTES: readonly Route[] = [
 const VOLUMES_MAX = 1_000
 const volumeSchema = z.object({
   name: z.string().regex(/^[a-z0-9_]{1,30}$/, 'invalid volume name'),
-  region: z.string().min(1).max(256).default('local'),
+  region: regionField,
   size_gb: z.int().min(1).max(500).nullish(),
 })
 
@@ -30,7 +30,7 @@ function createVolume(context: RouteContext, request: RouteRequest): Answer {
   if (!app) return APP_NOT_FOUND
   const body = readBody(volumeSchema, request.body)
   if (!body.ok) return body.refusal
-  const region = regionsOf(body.value.region)[0] ?? 'local'
+  const region = regionsOf(body.value.region)[0] ?? NEAREST
   const refusal = context.placement.refusal('volume', { app: app.name, region, image: '' })
   if (refusal) return refusalAnswer(refusal.status, refusal.text, refusal.code)
   const volumes = app.volumes ?? []
