@@ -72,6 +72,14 @@ describe('tokens', () => {
     expect((await house.call('POST', '/apps/a1/deploy_token', { expiry: 'soon' })).status).toBe(400)
   })
 
+  it('EA35 a deploy token ends with its app: another app of that name is another one', async () => {
+    const { token }: { token: string } = (await house.call('POST', '/apps/a1/deploy_token', {})).json
+    await house.call('DELETE', '/apps/a1')
+    await house.call('POST', '/apps', { name: 'a1', org_slug: 'personal' })
+    // Any token that was never minted here is accepted by this house; this one is known to be over.
+    expect((await house.call('GET', '/apps/a1', undefined, bearing(token))).status).toBe(401)
+  })
+
   it('EA35 a token can be bound to an organization, to reading, and to a time; macaroons come together, others do not', async () => {
     await reopen({
       tokens: [

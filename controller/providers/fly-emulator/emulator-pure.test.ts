@@ -1,4 +1,6 @@
 /** The emulator's pure parts against plain models: the queue of due steps, rates, the feed, profiles and scripts. */
+import { readdirSync, readFileSync } from 'node:fs'
+import { join } from 'node:path'
 import * as fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { createDueQueue } from './due-queue.ts'
@@ -107,6 +109,25 @@ describe('the lagging view', () => {
     expect(view.ghosts(250, () => false)).toEqual([second])
     expect(view.ghosts(250, () => true)).toEqual([])
     expect(view.ghosts(300, () => false)).toEqual([])
+  })
+})
+
+describe('README', () => {
+  const folder = import.meta.dirname
+  const text = readFileSync(join(folder, 'README.md'), 'utf8')
+
+  it('FS11 its documents are good ones', () => {
+    const documents = [...text.matchAll(/```json\n([\s\S]*?)```/g)].map(([, json = '']) => JSON.parse(json) as object)
+    const [times, faults] = documents
+    expect(latencyFileSchema.safeParse(times).error).toBeUndefined()
+    expect(emulatorScriptSchema.safeParse(faults).error).toBeUndefined()
+    expect(Object.keys(faults ?? {}).sort()).toEqual(Object.keys(emulatorScriptSchema.shape).sort())
+  })
+
+  it('FS11 its table names every file, and no other', () => {
+    const own = readdirSync(folder).filter((name) => name.endsWith('.ts') && !name.endsWith('.test.ts'))
+    const named = [...text.slice(text.indexOf('## Files')).matchAll(/`([a-z-]+\.ts)`/g)].map(([, name = '']) => name)
+    expect([...named].sort()).toEqual(own.sort())
   })
 })
 

@@ -24,7 +24,7 @@ export function createListener(serve: (request: Request) => Promise<Response>): 
           const address = started.address()
           // listen on a host and port always gives an AddressInfo, never a pipe's name.
           const actual = typeof address === 'object' ? (address?.port ?? port) : port
-          resolve(`http://${host}:${actual}`)
+          resolve(`http://${host.includes(':') ? `[${host}]` : host}:${actual}`)
         })
       }),
     close: () =>

@@ -33,7 +33,7 @@ const noteSchema = z.object({ kid: z.string(), pem: z.string() })
 export function createMachineIssuer({ baseUrl, records, clock, entropy }: IssuerPorts): MachineIssuer {
   let key: { readonly kid: string; readonly privateKey: KeyObject } | undefined
   const ownKey = (): NonNullable<typeof key> => {
-    const stored = noteSchema.safeParse(records.note(NOTE)).data
+    const stored = noteSchema.safeParse(records.notes.get(NOTE)).data
     key ??= stored ? { kid: stored.kid, privateKey: createPrivateKey(stored.pem) } : makeKey(records, entropy.uuid())
     return key
   }

@@ -14,8 +14,9 @@ export interface EmulatorRecords {
   putMachine(machine: EmulatedMachine): void
   removeMachine(id: string): void
   /** What else is kept, by key. */
-  note(key: string): unknown
+  readonly notes: ReadonlyMap<string, unknown>
   putNote(key: string, value: unknown): void
+  removeNote(key: string): void
   close(): void
 }
 
@@ -75,8 +76,9 @@ function read(database: DatabaseSync, path: string | undefined): EmulatorRecords
       byApp.get(app)?.delete(id)
       if (byApp.get(app)?.size === 0) byApp.delete(app)
     },
-    note: (key) => notes.rows.get(key),
+    notes: notes.rows,
     putNote: (key, value) => notes.put(key, value),
+    removeNote: (key) => notes.remove(key),
     close: () => database.close(),
   }
 }
