@@ -56,11 +56,11 @@ const environmentSchema = z.object({
   OIDC_ADMIN_GROUPS: z.string().default(''),
   /** Size at which the audit log goes on in a new file. */
   AUDIT_LOG_FILE_BYTES_MAX: z.coerce.number().int().min(65_536).max(10_737_418_240).default(104_857_600),
-  /** How many objects of a kind a tenant may have, where not the built-in number, as `work=100000,secrets=200`. */
+  /** How many objects of a kind a tenant may have, where not the built-in number, as `work=100000,bytes=1073741824`. */
   TENANT_OBJECT_LIMITS: z
     .string()
     .max(1_000)
-    .regex(/^[a-z]+=\d{1,8}(?:,[a-z]+=\d{1,8})*$|^$/, 'give resource=count, separated by commas')
+    .regex(/^[a-z]+=\d{1,12}(?:,[a-z]+=\d{1,12})*$|^$/, 'give resource=count, separated by commas')
     .default(''),
   /** Full files that are kept besides the one that is written; the oldest goes first. */
   AUDIT_LOG_FILES_KEPT: z.coerce.number().int().min(0).max(10_000).default(10),

@@ -234,7 +234,7 @@ describe('limits', () => {
       .flatMap(({ apiGroups: [group = ''], resources }) =>
         resources.filter((one) => !one.includes('/')).map((plural) => (group === '' ? plural : `${plural}.${group}`)),
       )
-    expect([...limits.value.keys()].toSorted()).toEqual([...new Set(creatable)].toSorted())
-    for (const limit of limits.value.values()) expect(limit).toBeGreaterThanOrEqual(500)
+    expect([...limits.value.counts.keys()].toSorted()).toEqual([...new Set(creatable)].toSorted())
+    for (const limit of limits.value.counts.values()) expect(limit).toBeGreaterThanOrEqual(500)
   })
 })

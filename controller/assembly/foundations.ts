@@ -55,7 +55,8 @@ export async function openFoundations(options: FoundationOptions, undo: Undo) {
   const identity = await readIdentity(paths, entropy)
   const personas = await loadPersonas(options.personasFolder)
   const masterKey = Buffer.from(identity.masterKey, 'hex')
-  const store = encryptSecrets(openEmbeddedStore({ database, log }), { environment, masterKey, entropy, log })
+  const storeAtRest = openEmbeddedStore({ database, log })
+  const store = encryptSecrets(storeAtRest, { environment, masterKey, entropy, log })
   undo.add(() => store.close())
   const ledger = createEmbeddedLedger({ database, clock })
   undo.add(() => ledger.close())
@@ -72,6 +73,7 @@ export async function openFoundations(options: FoundationOptions, undo: Undo) {
     identity,
     personas,
     store,
+    storeAtRest,
     ledger,
     bus,
     presence,
@@ -95,7 +97,7 @@ export function openObjects(base: Foundations) {
     entropy,
     builtinAgentTypes,
     makeNamespace: (name) => makeTenantNamespace(client, namespaces, name),
-    quota: tenantQuota(base.environment, store),
+    quota: tenantQuota(base.environment, base.storeAtRest),
     forecast: createForecast({
       manager: () => manager,
       clock,

@@ -11,7 +11,7 @@ import type { Store } from '../store/store.ts'
 export function tenantQuota(environment: Pick<Environment, 'TENANT_OBJECT_LIMITS'>, store: Pick<Store, 'list'>): Quota {
   const limits = objectLimits(environment.TENANT_OBJECT_LIMITS)
   if (!limits.ok) throw new ConfigError(`Check the environment variable TENANT_OBJECT_LIMITS: ${limits.error}`)
-  return createQuota({ store, limits: limits.value })
+  return createQuota({ store, limits: limits.value.counts, bytesMax: limits.value.bytesMax })
 }
 
 /** For whom the product API writes: apps, which are no part of the control plane. */

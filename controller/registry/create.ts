@@ -83,7 +83,7 @@ async function createOnce(
   const giveBack = await ports.quota?.take(resource, { namespace, name }, context)
   if (!context.dryRun) {
     try {
-      const created = await commitStep(ports, { type: 'Put', resource, object, read: '' })
+      const created = await commitStep(ports, { type: 'Put', resource, object, read: '', held: context })
       foretold()
       return created
     } finally {

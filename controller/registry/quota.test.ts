@@ -12,7 +12,7 @@ import { CONTEXT, planets, widgetBody, widgets } from './testing.ts'
 const ANN: Actor = { name: 'ann@x.test', groups: [] }
 const BY_ANN = { actor: ANN, fieldManager: 'test' }
 
-async function limited(limit: number) {
+async function limited(limit: number, bytesMax?: number) {
   const store = createMemoryStore({})
   let looks = 0
   const counting = {
@@ -31,7 +31,7 @@ async function limited(limit: number) {
     clock: new TestClock(),
     entropy: seededEntropy(1),
     builtinAgentTypes: new Set(),
-    quota: createQuota({ store: counting, limits }),
+    quota: createQuota({ store: counting, limits, ...(bytesMax === undefined ? {} : { bytesMax }) }),
   })
   for (const name of ['acme', 'beta']) await registry.create(namespaceResource, '', { metadata: { name } }, CONTEXT)
   const make = (name: string, more: object = {}, namespace = 'acme') =>
@@ -106,5 +106,49 @@ describe('quota', () => {
     const { make, looks } = await limited(1_000)
     for (let index = 0; index < 250; index++) await make(`w${index}`)
     expect(looks()).toBe(3)
+  })
+
+  const note = (bytes: number): object => ({ metadata: { annotations: { note: 'x'.repeat(bytes) } } })
+  const widgetPatch = (name: string, body: object) =>
+    [widgets, { namespace: 'acme', name }, { type: 'merge', body }, BY_ANN] as const
+
+  test('QT8 what grows past the bytes is Forbidden, by whatever write; what shrinks or stays is not', async () => {
+    const { registry, make } = await limited(1_000, 100_000)
+    await make('a')
+    await make('b')
+    await registry.patch(...widgetPatch('a', note(80_000)))
+    const more = registry.patch(...widgetPatch('b', note(30_000)))
+    await expect(more).rejects.toMatchObject({
+      reason: 'Forbidden',
+      message: expect.stringMatching(
+        /exceeded quota: objects, requested: bytes=30\d\d\d, used: bytes=8\d{4}, limited: bytes=100000/,
+      ),
+    })
+    const applied = { ...widgetBody('c'), metadata: { name: 'c', annotations: { note: 'x'.repeat(30_000) } } }
+    await expect(registry.apply(widgets, { namespace: 'acme', name: 'c' }, applied, BY_ANN)).rejects.toMatchObject({
+      reason: 'Forbidden',
+    })
+    await registry.patch(...widgetPatch('a', note(70_000)))
+    await registry.patch(...widgetPatch('a', note(10)))
+    await registry.patch(...widgetPatch('b', note(30_000)))
+    await make('elsewhere', {}, 'beta')
+  })
+
+  test('QT8 the bytes of many small writes are counted too, and the control plane is not bound', async () => {
+    const { registry, make } = await limited(10_000, 50_000)
+    let made = 0
+    for (const index of Array.from({ length: 500 }, (_, at) => at)) {
+      const isIn = await make(`w${index}`).then(
+        () => true,
+        () => false,
+      )
+      if (!isIn) break
+      made += 1
+    }
+    const bytes = JSON.stringify((await registry.list(widgets)).items).length
+    expect(made).toBeGreaterThan(50)
+    expect(bytes).toBeLessThan(50_000 * 1.02)
+    await make('late', CONTEXT)
+    await registry.patch(widgets, { namespace: 'acme', name: 'late' }, { type: 'merge', body: note(90_000) }, CONTEXT)
   })
 })

@@ -134,7 +134,8 @@ export async function storeChange(
   if (context.subresource === undefined) foretell(ports, context, { resource, operation: 'UPDATE', object, old: live })
   if (context.dryRun) return object
   const isGoing = object.metadata.deletionTimestamp !== undefined && mayGo(resource, object)
-  if (!isGoing) return commitStep(ports, { type: 'Put', resource, object, read: resourceVersion })
+  const held = { actor: context.actor, live }
+  if (!isGoing) return commitStep(ports, { type: 'Put', resource, object, read: resourceVersion, held })
   // As kube-apiserver: watches are told of the object as it was stored last, its writer of what it would have been.
   await commitStep(ports, { type: 'Delete', resource, object: live, read: resourceVersion })
   return withVersion(object, resourceVersion)

@@ -7,7 +7,7 @@ import type { Change } from '../store/store.ts'
 import { ApiError } from '../api/errors.ts'
 import { storeKeyOf, type RegistryOptions } from './ports.ts'
 import { conflict, invalidPatch, notFound, stale, tooLarge, unreadable } from './refusals.ts'
-import { objectOf, textOf } from './records.ts'
+import { objectOf, storedTextOf, textOf } from './records.ts'
 import type { ForecastChange } from './forecast.ts'
 import type { WriteContext } from './registry.ts'
 import { fromStore } from './store-errors.ts'
@@ -87,6 +87,8 @@ export type Step = {
   readonly object: KubeObject
   /** resourceVersion that was read; '' when the key must not exist. */
   readonly read: string
+  /** Whose quota it is held to, and what is there; absent: nobody's. */
+  readonly held?: { readonly actor: WriteContext['actor']; readonly live?: KubeObject }
 }
 
 /** Commits one write; gives the object as it is stored, with its new resourceVersion. */
@@ -96,6 +98,11 @@ export async function commitStep(ports: RegistryOptions, step: Step): Promise<Ku
   const text = textOf(object)
   const { sizeBytesMax } = strategyOf(resource)
   if (text.sizeBytes > sizeBytesMax && type === 'Put') throw tooLarge(resource, name, text.sizeBytes, sizeBytesMax)
+  if (step.held !== undefined) {
+    const { actor, live } = step.held
+    const bytes = text.sizeBytes - (live === undefined ? 0 : (storedTextOf(live)?.length ?? 0))
+    await ports.quota?.grow(resource, { namespace, name }, { bytes, actor })
+  }
   const changes = await fromStore(resource, name, () =>
     ports.store.commit([
       { type, key: storeKeyOf(resource, { namespace, name }), expectedRevision: Number(read), value: text.at },
