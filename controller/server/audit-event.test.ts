@@ -73,6 +73,14 @@ describe('what is audited', () => {
   })
 })
 
+describe('who looks as somebody else', () => {
+  it('AU16 leaves a line, whatever is read', () => {
+    const read = requestOf({ verb: 'list', path: path('sprites'), allowedBecause: 'x' })
+    expect(isAudited(read)).toBe(false)
+    expect(isAudited({ ...read, impersonator: { name: 'boss', groups: [] } })).toBe(true)
+  })
+})
+
 describe('an event', () => {
   it('AU4 has what happened in the shape of audit.k8s.io', () => {
     const event = auditEventOf(

@@ -43,12 +43,13 @@ export type AuditedRequest = {
 const READS: ReadonlySet<string> = new Set(['get', 'list', 'watch'])
 const REFUSALS: ReadonlySet<number> = new Set([401, 403, 429])
 
-/** Whether the audit log is told: every mutation and every refusal, and whoever looks at secrets. */
+/** Whether the audit log is told: every mutation and every refusal, whoever looks at secrets, and whoever looks as somebody else. */
 export function isAudited(request: AuditedRequest): boolean {
   const { verb, path, code } = request
   if (REFUSALS.has(code)) return true
   if (verb === undefined) return false
   if (!READS.has(verb)) return true
+  if (request.impersonator !== undefined) return true
   return isHidden(request) || (path?.plural === 'secrets' && path.group === '')
 }
 
