@@ -18,6 +18,7 @@ import { openDoor, type DoorOptions } from './door.ts'
 import { freezing, openFreeze, type Freeze } from './freeze.ts'
 import { openFoundations, openObjects, type FoundationOptions } from './foundations.ts'
 import { openMachines } from './machines.ts'
+import { logPreflight } from './preflight.ts'
 import { startResealing } from './secrets-at-rest.ts'
 import { createUndo, type Undo } from './undo.ts'
 
@@ -72,6 +73,7 @@ async function start(options: ControlPlaneOptions, undo: Undo): Promise<ControlP
   const thawing = { ...base, ...objects, machines, freeze }
   const feed = wireControllers(thawing, () => environment.COORDINATOR_URL ?? door.httpUrl)
   await begin({ ...thawing, feed }, undo)
+  void logPreflight(environment, base)
   log.info({ httpsUrl: door.httpsUrl, httpUrl: door.httpUrl }, 'control plane is up')
   const isRehearsal = environment.ANTHROPIC_API_KEY === undefined
   return { client: objects.client, manager: objects.manager, ...door, isRehearsal, stop: undo.run }

@@ -5,6 +5,7 @@ import { applyCommand } from './commands/apply.ts'
 import { auditRoutes } from './commands/audit.ts'
 import { deleteCommand } from './commands/delete.ts'
 import { describeCommand } from './commands/describe.ts'
+import { doctorCommand } from './commands/doctor.ts'
 import { flyEmulatorCommand } from './commands/fly-emulator.ts'
 import { getCommand } from './commands/get.ts'
 import { logsCommand } from './commands/logs.ts'
@@ -39,6 +40,7 @@ const routes = buildRouteMap({
     token: tokenRoutes,
     kubeconfig: kubeconfigCommand,
     audit: auditRoutes,
+    doctor: doctorCommand,
     flyEmulator: flyEmulatorCommand,
     version: versionCommand,
     completion: completionCommand,

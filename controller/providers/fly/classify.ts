@@ -14,8 +14,22 @@ export type FlyAction =
   | 'createApp'
   | 'deleteApp'
   | 'createToken'
+  | 'currentToken'
+  | 'listApps'
+  | 'listRegions'
+  | 'placements'
 
-const READS: ReadonlySet<FlyAction> = new Set(['list', 'listFleet', 'get', 'getApp'])
+const READS: ReadonlySet<FlyAction> = new Set([
+  'list',
+  'listFleet',
+  'get',
+  'getApp',
+  'currentToken',
+  'listApps',
+  'listRegions',
+  // A simulation.
+  'placements',
+])
 
 /** True for actions that change nothing. */
 export const isRead = (action: FlyAction): boolean => READS.has(action)

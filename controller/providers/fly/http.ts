@@ -277,10 +277,20 @@ export function flyError(
   )
 }
 
-const verb = (call: FlyCall): string =>
-  call.action === 'listFleet'
-    ? `list the machines of ${call.app}`
-    : `${call.action} ${call.machine === undefined ? `in app "${call.app}"` : `machine "${call.machine}"`}`
+/** What is asked of no one app. */
+const WIDE: Partial<Readonly<Record<FlyAction, string>>> = {
+  listFleet: 'list the machines of',
+  currentToken: 'ask what the token is for at',
+  listApps: 'list the apps of',
+  listRegions: 'list the regions of',
+  placements: 'ask for the room of',
+}
+
+const verb = ({ action, app, machine }: FlyCall): string => {
+  const wide = WIDE[action]
+  if (wide !== undefined) return `${wide} ${app}`
+  return `${action} ${machine === undefined ? `in app "${app}"` : `machine "${machine}"`}`
+}
 
 const withId = (requestId: string | undefined): { readonly requestId?: string } =>
   requestId === undefined ? {} : { requestId }
