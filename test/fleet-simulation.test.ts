@@ -196,6 +196,19 @@ describe('what people ask for', () => {
     expect(it.machines.machines().map(({ id }) => id)).not.toContain(stray.id)
   })
 
+  test('FL25 a provider that is down for long is asked ever more seldom, and all goes on soon after its return', async () => {
+    const it = await fleetOf({ seed: 25, limit: 2, tenants: ['acme'] })
+    it.machines.faults.rates([{ call: 'create', fault: { kind: 'refuse', reason: 'Unavailable' }, probability: 1 }])
+    await it.addSprite('acme', 'a', { runPolicy: 'Always' })
+    await it.run(300)
+    const tries = it.machines.calls.filter(({ call }) => call === 'create').length
+    expect(tries).toBeGreaterThan(8)
+    expect(tries).toBeLessThan(30)
+    it.machines.faults.rates([])
+    await it.run(60)
+    expect(phases(it)).toEqual({ a: 'Idle' })
+  })
+
   test('FL9 a woken sprite has a machine without work, queues for it as any other, and sleeps after its idle time', async () => {
     const it = await fleetOf({ seed: 9, limit: 1, tenants: ['acme'] })
     for (const name of ['a', 'b']) await it.addSprite('acme', name)

@@ -6,6 +6,7 @@ import { DONE, watchOf, type ControllerOptions, type Outcome, type Recorder } fr
 import { ProviderError, type CallOptions, type MachineSpec } from '../../providers/machines.ts'
 import { spriteInbox } from '../../../protocol/channels.ts'
 import { unreachable } from '../../../system/assert.ts'
+import { backoffMs, type BackoffPolicy } from '../../../system/backoff.ts'
 import { isFrozen } from '../marks.ts'
 import { personaKind } from '../persona/schema.ts'
 import { projectKind } from '../project/schema.ts'
@@ -42,6 +43,7 @@ export type SpritePorts = SpriteReadPorts & {
 export function spriteController(ports: SpritePorts): ControllerOptions {
   const inNamespace = (namespace: string): Key[] =>
     ports.cache.list(spriteKind, namespace).map((sprite) => keyOf(sprite))
+  const refusals: Refusals = new Map()
   return {
     name: 'sprite',
     kind: spriteKind,
@@ -66,7 +68,7 @@ export function spriteController(ports: SpritePorts): ControllerOptions {
               .map((sprite) => keyOf(sprite)),
       ),
     ],
-    reconcile: (key, signal) => reconcileSprite(ports, key, signal),
+    reconcile: (key, signal) => reconcileSprite(ports, refusals, { key, signal }),
     concurrency: 16,
     resyncMs: 300_000,
     timeoutMs: 60_000,
@@ -106,7 +108,33 @@ const tenantMoved = (tenant: Tenant, before: Tenant | undefined): boolean =>
   tenant.metadata.generation !== before.metadata.generation ||
   JSON.stringify(tenant.status?.limits) !== JSON.stringify(before.status?.limits)
 
-async function reconcileSprite(ports: SpritePorts, key: Key, signal: AbortSignal): Promise<Outcome> {
+/** Calls in a row that failed, by uid: the pass between two of them, which stores the attempt, does not fail. */
+type Refusals = Map<string, number>
+
+/** Between calls that fail in a row: 1 s doubling to 30 s, so that an outage costs little and is over soon after its end. */
+const CALL_BACKOFF: BackoffPolicy = { baseMs: 1_000, maxMs: 30_000, jitter: 0.5 }
+const REFUSALS_MAX = 50_000
+
+/** The failure, to be tried again after a time that grows; a machine that is not ready yet soon is. */
+function patiently(refusals: Refusals, world: SpriteWorld, failure: ProviderError): ProviderError {
+  const { reason, message, requestId } = failure
+  if (reason === 'NotReady') return failure
+  const { uid } = world.sprite.metadata
+  const count = (refusals.get(uid) ?? 0) + 1
+  if (refusals.size >= REFUSALS_MAX) refusals.clear()
+  refusals.set(uid, count)
+  return new ProviderError(reason, message, {
+    retryAfterMs: backoffMs(CALL_BACKOFF, count, world.random),
+    cause: failure,
+    ...(requestId === undefined ? {} : { requestId }),
+  })
+}
+
+const MACHINE_CALLS: ReadonlySet<string> = new Set(['create', 'start', 'stop', 'destroy'])
+
+type Pass = { readonly key: Key; readonly signal: AbortSignal }
+
+async function reconcileSprite(ports: SpritePorts, refusals: Refusals, { key, signal }: Pass): Promise<Outcome> {
   const world = await observeSprite(ports, key, signal)
   if (world === undefined) return DONE
   const decision = decideSprite(world)
@@ -115,7 +143,9 @@ async function reconcileSprite(ports: SpritePorts, key: Key, signal: AbortSignal
   const isPrelude = decision.actions.some((action) => action.do === 'holdFinalizer')
   if (!isPrelude) await writeStatus(ports, { world, decision, outcome }, signal)
   // The engine backs off; the status says already why.
-  if (failure !== undefined && failure.retryAfterMs === undefined) throw failure
+  if (failure !== undefined && failure.retryAfterMs === undefined) throw patiently(refusals, world, failure)
+  if (failure === undefined && decision.actions.some((action) => MACHINE_CALLS.has(action.do)))
+    refusals.delete(world.sprite.metadata.uid)
   if (failure?.retryAfterMs !== undefined)
     return { requeueAfterMs: patienceMs(decision, failure.retryAfterMs), requeueReason: 'retry-after' }
   if (outcome.created !== undefined) return { requeueAfterMs: 0, requeueReason: 'created' }
