@@ -66,8 +66,8 @@ function startsAgain(machine: EmulatedMachine, at: Surroundings, exit: ProcessEx
 function restarts(machine: EmulatedMachine, at: Surroundings, exit: ProcessExit): Change | undefined {
   const { restart } = machine.config
   const policy = restart?.policy ?? 'on-failure'
-  if (policy === 'no' || machine.stopRequested || machine.afterExit === 'stop' || exit.error !== undefined)
-    return undefined
+  if (policy === 'no' || exit.error !== undefined) return undefined
+  // All others are on their way to an end that was asked for.
   if (machine.state !== 'starting' && machine.state !== 'started' && machine.state !== 'suspending') return undefined
   const code = exit.code ?? (exit.signal === undefined ? undefined : 128 + exit.signal)
   const recent = (machine.restartsAtMs ?? []).filter((atMs) => at.nowMs - atMs < RETRY_WINDOW_MS)

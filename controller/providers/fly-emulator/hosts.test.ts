@@ -55,6 +55,17 @@ describe('host loss', () => {
     expect((await house.shown(first.id)).state).toBe('stopped')
   })
 
+  it('EA31 nothing happens by itself on a lost host: a launch goes on when it is back', async () => {
+    house = await openHouse({ latency: { launch: { min: 5_000, max: 5_000 } } })
+    const one = await house.create({ region: 'iad' })
+    const host = hostFor(one)
+    house.emulator.hosts.lose(host, 'live')
+    await house.clock.advance(60_000)
+    expect(house.runner.running.size).toBe(0)
+    house.emulator.hosts.restore(host)
+    expect((await house.shown(one.id)).state).toBe('started')
+  })
+
   it('EA31 nothing is put on a lost host; a region without hosts has no room', async () => {
     house = await openHouse()
     for (const at of [0, 1, 2, 3]) house.emulator.hosts.lose(`iad-${at}`, 'live')

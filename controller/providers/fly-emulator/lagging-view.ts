@@ -22,14 +22,13 @@ export function createLaggingView(): LaggingView {
     const left = (waiting.get(id) ?? []).filter((one) => one.visibleAtMs > nowMs)
     if (left.length === 0) waiting.delete(id)
     else waiting.set(id, left)
+    // The oldest that is still to be seen hides all that came after it, however soon that might be seen.
     return left[0]
   }
   return {
     note: (id, before, visibleAtMs) => {
       const list = waiting.get(id) ?? []
-      // What changed later is never seen earlier.
-      const atMs = Math.max(visibleAtMs, list.at(-1)?.visibleAtMs ?? 0)
-      waiting.set(id, [...list, { before, visibleAtMs: atMs }].slice(-WAITING_MAX))
+      waiting.set(id, [...list, { before, visibleAtMs }].slice(-WAITING_MAX))
     },
     seen: (id, truth, nowMs) => {
       const picture = pictureOf(id, nowMs)
