@@ -4,7 +4,7 @@ import { describe, expect, test } from 'vitest'
 import { MACHINE_STATES, PROVIDER_ERROR_REASONS, type Machine } from '../../providers/machines.ts'
 import { timestamp } from '../../../system/timestamp.ts'
 import { faultsOf } from '../decision-checks.ts'
-import { DRAIN_AT_ANNOTATION, isPaused, PAUSED_ANNOTATION, WAKE_AT_ANNOTATION } from '../marks.ts'
+import { DRAIN_AT_ANNOTATION, PAUSED_ANNOTATION, WAKE_AT_ANNOTATION } from '../marks.ts'
 import { projectOf, TEST_NOW_MS } from '../object-builders.ts'
 import { sameJson, statusPatch } from '../status.ts'
 import { isToDrain } from './asks.ts'
@@ -27,7 +27,7 @@ import {
   worldOf,
   YIELDING,
 } from './world-builder.ts'
-import { lacksPersona, wantsMachine } from './want.ts'
+import { isHandsOff, lacksPersona, wantsMachine } from './want.ts'
 import type { Observation, SpriteDecision, SpriteWorld } from './world.ts'
 
 const maybe = <T>(arbitrary: fc.Arbitrary<T>): fc.Arbitrary<T | undefined> => fc.option(arbitrary, { nil: undefined })
@@ -221,7 +221,13 @@ describe('in every world', () => {
 
   test('SPR62 there is at most one call, and a paused sprite makes none', () => {
     holds(
-      (world, decision) => decision.actions.length <= 1 && (!isPaused(world.sprite) || decision.actions.length === 0),
+      (world, decision) =>
+        decision.actions.length <= 1 &&
+        (!isHandsOff(world.sprite, {
+          tenant: world.tenant,
+          isLimitLowered: world.slot.holder?.revoke === 'LimitLowered',
+        }) ||
+          decision.actions.length === 0),
     )
   })
 

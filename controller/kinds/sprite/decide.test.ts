@@ -60,6 +60,14 @@ describe('a sprite without a machine', () => {
       },
       '- | Idle | - | True Paused',
     ],
+    'SPR1 that is paused heeds the suspension of its tenant all the same': [
+      {
+        tenant: activeTenant({}, { suspend: true }),
+        sprite: heldSprite({ phase: 'Idle' }, { metadata: { annotations: { 'sprites.highera.com/paused': 'true' } } }),
+        slot: HELD,
+      },
+      `releaseSlot | ${RESTING} | - | True Suspended`,
+    ],
     'SPR85 that is frozen is left alone, also when it is being deleted': [
       { sprite: heldSprite({ phase: 'Idle' }, { metadata: DELETING }), slot: HELD, frozenBy: 'the setting FREEZE' },
       '- | Idle | - | True Frozen',

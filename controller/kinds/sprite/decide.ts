@@ -11,7 +11,7 @@
  */
 import { isDeleting } from '../../api/object.ts'
 import { ready, unknown } from '../../api/conditions.ts'
-import { isPaused, PAUSED_ANNOTATION } from '../marks.ts'
+import { PAUSED_ANNOTATION } from '../marks.ts'
 import { microTimestamp } from '../../../system/timestamp.ts'
 import { servedWakeMs } from './asks.ts'
 import type { SpriteMachine } from './schema.ts'
@@ -22,7 +22,7 @@ import { asBefore } from './outcomes.ts'
 import { running, wakeUp } from './running.ts'
 import { destroying, stopping } from './teardown.ts'
 import { unanswered } from './unanswered.ts'
-import { wantsMachine, type Want } from './want.ts'
+import { isHandsOff, wantsMachine, type Want } from './want.ts'
 import type { SpriteDecision, SpriteWorld } from './world.ts'
 
 /** The one step that a sprite needs now; the same world gives the same answer. */
@@ -30,7 +30,8 @@ export function decideSprite(seen: SpriteWorld): SpriteDecision {
   const world = withWakeServed(seen)
   const { sprite } = world
   const machine = sprite.status?.machine
-  if (isPaused(sprite)) return paused(world)
+  const isLimitLowered = world.slot.holder?.revoke === 'LimitLowered'
+  if (isHandsOff(sprite, { tenant: world.tenant, isLimitLowered })) return paused(world)
   if (world.frozenBy !== undefined) return frozen(world, world.frozenBy)
   if (!isDeleting(sprite) && !isHeld(world)) return holdFinalizer(world)
   const want = wantsMachine({ ...world, isRevoked: isRevoked(world) })

@@ -1,11 +1,11 @@
 /** Decides what becomes of one sprite's machine, and says why. Pure. */
-import { isFrozen, isPaused } from '../marks.ts'
+import { isFrozen } from '../marks.ts'
 import type { Project } from '../project/schema.ts'
 import type { SlotLedgerStatus } from '../slotledger/schema.ts'
 import { isWakePending } from './asks.ts'
 import { machineConfig, type MachineDefaults } from './machine-spec.ts'
 import type { Sprite } from './schema.ts'
-import { wantsMachine, type WantReason } from './want.ts'
+import { isHandsOff, wantsMachine, type WantReason } from './want.ts'
 import type { EffectiveLimits } from '../tenant/limits.ts'
 import type { Tenant } from '../tenant/schema.ts'
 import type { Work } from '../work/schema.ts'
@@ -56,9 +56,11 @@ const WHY_NOT: Readonly<Record<WantReason, string>> = {
 export function fateOf(world: MachineWorld): Fate {
   const { sprite, ledger, tasks } = world
   const { uid } = sprite.metadata
-  if (isPaused(sprite)) return { action: 'none', why: 'the sprite is paused' }
   if (isFrozen(world.tenant)) return { action: 'none', why: 'its tenant is frozen' }
   const holder = ledger.holders?.find((one) => one.uid === uid)
+  const isLimitLowered = holder?.revoke === 'LimitLowered'
+  if (isHandsOff(sprite, { tenant: world.tenant, isLimitLowered }))
+    return { action: 'none', why: 'the sprite is paused' }
   const isRevoked = holder?.revoke === 'LimitLowered' || (holder?.revoke === 'Yield' && tasks.length === 0)
   const want = wantsMachine({ ...world, assignedWork: tasks.length, isRevoked })
   const place = (ledger.queue ?? []).findIndex((one) => one.uid === uid) + 1

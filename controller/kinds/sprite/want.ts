@@ -2,6 +2,7 @@
 import { findCondition } from '../../api/conditions.ts'
 import { isDeleting } from '../../api/object.ts'
 import { parseTimestamp } from '../../../system/timestamp.ts'
+import { isPaused } from '../marks.ts'
 import type { Project } from '../project/schema.ts'
 import type { Tenant } from '../tenant/schema.ts'
 import { isToDrain, isWakePending, wakeAtMs } from './asks.ts'
@@ -54,6 +55,16 @@ export function wantsMachine(world: WantWorld): Want {
   if (sprite.spec.runPolicy === 'Always' || world.assignedWork > 0) return { wants: true, reason: 'Running' }
   return lingering(world, tenant.status.limits.spriteIdleTimeoutSeconds)
 }
+
+/** What the platform asks of a sprite, whatever a member of its tenant has annotated. */
+export type PlatformWord = { readonly tenant: Tenant | undefined; readonly isLimitLowered: boolean }
+
+/**
+ * Whether the annotation `paused` holds: what the platform asks for outranks it. Else a member could keep a machine
+ * through the tenant's suspension, its deletion, or a smaller plan.
+ */
+export const isHandsOff = (sprite: Sprite, { tenant, isLimitLowered }: PlatformWord): boolean =>
+  isPaused(sprite) && !isLimitLowered && tenant?.spec.suspend !== true && !(tenant !== undefined && isDeleting(tenant))
 
 /** Whether it has said that its persona is not there: until it says otherwise a slot would be of no use to it. */
 export const lacksPersona = (sprite: Sprite): boolean =>
