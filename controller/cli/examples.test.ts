@@ -49,7 +49,14 @@ describe('validate', () => {
       /spec\.displayNam: Unknown field .*displayName/,
     ],
     ['a wrong type', 'acme-corp/00-tenant.yaml', '5000000', 'lots', 'lots', /spec\.config\.monthlyTokenBudget: .*lots/],
-    ['an unknown plan', 'startup-xyz/00-tenant.yaml', 'plan: starter', 'plan: startr', 'startr', /spec\.plan: .*startr/],
+    [
+      'an unknown plan',
+      'startup-xyz/00-tenant.yaml',
+      'plan: starter',
+      'plan: startr',
+      'startr',
+      /spec\.plan: .*startr/,
+    ],
     [
       'a budget above the plan',
       'acme-corp/00-tenant.yaml',

@@ -143,16 +143,20 @@ async function openWatch(story: Story): Promise<Watched> {
     }
     return `${collection}?${query.toString()}`
   }
-  // A cache may be behind: who reads from it at its own version sees what has been written.
-  const fresh = new URLSearchParams({
-    resourceVersion: story.moments.at(-1)?.theirs ?? '0',
-    resourceVersionMatch: 'NotOlderThan',
-  })
-  await run.theirs.send({ method: 'GET', path: `${collection}?${fresh.toString()}` })
+  await catchUp(story)
   const [ours, theirs] = await Promise.all([run.ours.watch(queryOf('ours')), run.theirs.watch(queryOf('theirs'))])
   story.counts.watches += 1
   await settled(story, { ours, theirs })
   return { query: `${from} ${JSON.stringify(selectors)}`, ours, theirs, from }
+}
+
+/** A cache may be behind: who reads from it at its own version sees what has been written. */
+async function catchUp({ run, collection, moments }: Story): Promise<void> {
+  const fresh = new URLSearchParams({
+    resourceVersion: moments.at(-1)?.theirs ?? '0',
+    resourceVersionMatch: 'NotOlderThan',
+  })
+  await run.theirs.send({ method: 'GET', path: `${collection}?${fresh.toString()}` })
 }
 
 /** Waits until both have told as much, bookmarks aside, and a moment longer for what should not come. */
@@ -330,6 +334,7 @@ const drawDeletion = (draw: Draw): unknown => ({
 
 /** One list, or the next page of one that was begun before. */
 async function list(story: Story): Promise<string | undefined> {
+  await catchUp(story)
   const { draw, run, collection, walks, counts } = story
   counts.lists += 1
   const walk = draw.chance(0.5) ? walks.shift() : undefined

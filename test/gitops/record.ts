@@ -267,7 +267,7 @@ async function recordStories(): Promise<void> {
 
 /** A new object as the API server stores it: the default of status tells that nobody has looked at it yet. */
 function recordNew(): void {
-  for (const object of [...recorded.values()]) {
+  for (const object of Array.from(recorded.values())) {
     if (KINDS.every((kind) => kind.kind !== object.kind)) continue
     take([
       { ...object, metadata: { ...object.metadata, generation: 1 }, status: { observedGeneration: -1 } } as KubeObject,
