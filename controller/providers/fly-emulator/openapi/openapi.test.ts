@@ -91,6 +91,7 @@ async function machines({ call, create, runner, emulator, clock }: House): Promi
   await call('GET', path)
   await call('GET', `${path}/events?limit=5`)
   await call('POST', `${path}/restart?timeout=5&signal=SIGTERM&force_stop=true`, undefined, mine)
+  await call('POST', `${path}/restart`, { timeout: '5s' }, mine)
   await settle()
   await call('POST', `${path}/suspend`, undefined, mine)
   await call('POST', `${path}/start`, undefined, mine)
