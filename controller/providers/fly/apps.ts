@@ -21,6 +21,7 @@ export interface FlyApps {
 }
 
 const FRESH_MS = 60_000
+const ABSENT_MS = 30_000
 const KNOWN_APPS_MAX = 20_000
 
 /** When we made which app. */
@@ -50,6 +51,7 @@ export function createAppAges(clock: Clock): AppAges {
 /** What the apps are asked through. */
 export type FlyAppsOptions = {
   readonly http: FlyHttp
+  readonly clock: Pick<Clock, 'monotonic'>
   readonly orgSlug: string
   readonly ages: AppAges
   readonly controlPlaneId: string
@@ -64,12 +66,23 @@ export function createFlyApps(options: FlyAppsOptions): FlyApps {
   const { http, ages, tokens } = options
   const known = new Set<string>()
   const underWay = new Map<string, Promise<void>>()
+  /** Seen not to exist, at which monotonic ms: who waits for the turn to make it need not look each time. */
+  const absent = new Map<string, number>()
 
+  const isMissing = async (app: string, bounds: Bounds): Promise<boolean> => {
+    const nowMs = options.clock.monotonic()
+    if (nowMs - (absent.get(app) ?? -Infinity) < ABSENT_MS) return true
+    if (await exists(options, app, bounds)) return false
+    if (absent.size >= KNOWN_APPS_MAX) absent.clear()
+    absent.set(app, nowMs)
+    return true
+  }
   const establish = async (app: string, bounds: Bounds): Promise<void> => {
-    if (!(await exists(options, app, bounds))) {
+    if (await isMissing(app, bounds)) {
       const isNew = await create(options, app, bounds)
       if (isNew) ages.made(app)
     }
+    absent.delete(app)
     if (known.size >= KNOWN_APPS_MAX) known.clear()
     known.add(app)
     tokens.wanted(app)
@@ -87,7 +100,15 @@ export function createFlyApps(options: FlyAppsOptions): FlyApps {
       known.delete(app)
       // An empty app of that name may be somebody else's.
       if (await exists(options, app, bounds))
-        await http({ action: 'deleteApp', method: 'DELETE', path: appPath(app), app, tolerate: [404], ...bounds })
+        await http({
+          action: 'deleteApp',
+          method: 'DELETE',
+          path: appPath(app),
+          app,
+          countedBy: options.orgSlug,
+          tolerate: [404],
+          ...bounds,
+        })
       ages.removed(app)
       await tokens.removed(app)
     },
@@ -122,7 +143,17 @@ async function create(options: FlyAppsOptions, app: string, bounds: Bounds): Pro
     idempotency_key: `${controlPlaneId}-${app}`,
   }
   try {
-    await http({ action: 'createApp', method: 'POST', path: '/v1/apps', app, body, ...bounds })
+    // No app is there yet that it could be counted by.
+    await http({
+      action: 'createApp',
+      method: 'POST',
+      path: '/v1/apps',
+      app,
+      countedBy: orgSlug,
+      claimant: app,
+      body,
+      ...bounds,
+    })
     return true
   } catch (error) {
     const taken = error instanceof ProviderError && ['NameConflict', 'InvalidSpec', 'NotReady'].includes(error.reason)

@@ -135,11 +135,35 @@ describe('pace', () => {
     const waiting = [fly.create(SPEC), fly.create(SPEC)]
     await settle()
     const held = fly.create(SPEC)
-    await expect(held).rejects.toMatchObject({ reason: 'RateLimited', retryAfterMs: 3_000 })
+    await expect(held).rejects.toMatchObject({ reason: 'RateLimited', retryAfterMs: 3_100 })
     api().get(`${MACHINES}/${ID}`).reply(200, flyMachine())
     await fly.get(REF)
-    await clock.advance(2_000)
+    await clock.advance(2_100)
     expect((await Promise.all(waiting)).map((machine) => machine.id)).toEqual([ID, ID])
+  })
+
+  it('FW21 apps are made at the organization’s rate, and who waits to make one does not look for it again', async () => {
+    const fly = provider({ paced: true })
+    const made = (count: number): ReturnType<typeof fly.create> => {
+      const tenant = `t${count}`
+      return fly.create({ ...SPEC, owner: { ...SPEC.owner, tenant } })
+    }
+    for (let count = 0; count < 6; count++) {
+      api().get(`/v1/apps/highera-t${count}`).reply(404, { error: 'not_found' })
+      api()
+        .post('/v1/apps', (body: { name?: string }) => body.name === `highera-t${count}`)
+        .reply(201, {})
+      api().post(`/v1/apps/highera-t${count}/machines`).reply(200, flyMachine())
+    }
+    for (let count = 0; count < 3; count++) await made(count)
+    const waiting = [made(3), made(4)]
+    await settle(50)
+    await expect(made(5)).rejects.toMatchObject({ reason: 'RateLimited', retryAfterMs: 3_100 })
+    await clock.advance(2_100)
+    await Promise.all(waiting)
+    await clock.advance(1_000)
+    // It is not looked for again: that would be refused here, since it is said to be missing once only.
+    await made(5)
   })
 
   it('FW14 after a 429 nothing of that kind is sent for as long as it asks', async () => {

@@ -57,7 +57,7 @@ function openRoom(options: FlyProviderOptions): Room {
   })
   const store = isShared ? undefined : options.appTokens
   const tokens = store === undefined ? noAppTokens : createAppTokens({ http, store, clock, log })
-  const apps = createFlyApps({ http, orgSlug, ages, controlPlaneId, isShared, tokens })
+  const apps = createFlyApps({ http, clock, orgSlug, ages, controlPlaneId, isShared, tokens })
   return { http, apps, options, log, ours: new Set(), full: new Map(), warnedOf: new Set() }
 }
 

@@ -41,6 +41,8 @@ export type FlyCall = {
   readonly app: string
   /** Machine id, for the actions that are paced per machine. */
   readonly machine?: string
+  /** What Fly counts it by where that is neither its machine nor its app. */
+  readonly countedBy?: string
   readonly body?: unknown
   /** Statuses besides 2xx that the caller reads itself. */
   readonly tolerate?: readonly number[]
@@ -82,7 +84,7 @@ export function createFlyHttp(options: FlyHttpOptions): FlyHttp {
     'status',
   ])
   return async (call) => {
-    const subject = call.machine === undefined ? call.app : `${call.app}/${call.machine}`
+    const subject = call.countedBy ?? (call.machine === undefined ? call.app : `${call.app}/${call.machine}`)
     options.breaker.enter(call)
     const startedMs = options.clock.monotonic()
     let outcome = 'error'

@@ -4,11 +4,14 @@ import { ProviderError } from '../machines.ts'
 import type { FlyAction } from './classify.ts'
 import {
   drain,
+  FLY_DELETE_APP_RATE,
   FLY_GET_RATE,
   FLY_RATE,
   fullBucket,
   refill,
   take,
+  TRIP_MS,
+  untilToken,
   type Bucket,
   type BucketRate,
 } from './token-bucket.ts'
@@ -16,7 +19,7 @@ import {
 /** Who asks for a turn. */
 export type TurnAsk = {
   readonly action: FlyAction
-  /** The app, or the app and the machine. */
+  /** What it is counted by: the app, or the app and the machine, or the organization. */
   readonly subject: string
   /** Who comes back under the same name keeps its place in time; default: everybody is new. */
   readonly claimant?: string | undefined
@@ -33,8 +36,8 @@ export interface Pace {
   slowDown(ask: Pick<TurnAsk, 'action' | 'subject'>, forMs?: number): void
 }
 
-/** Nobody waits longer: a mutation must not leave long after its caller's lease was checked. */
-const WAIT_MS_MAX = 2_000
+/** Nobody waits longer, which is for two others at one a second: a mutation must not leave long after its caller's lease was checked. */
+const WAIT_MS_MAX = 2_000 + TRIP_MS
 const LANES_MAX = 20_000
 const SLOW_DOWN_MS = 2_000
 const HALVED_MS = 60_000
@@ -42,6 +45,9 @@ const HALVED_MS = 60_000
 const HEAD_START_MS = 1_000
 const CLAIMS_MAX = 1_000
 const CLAIM_MS = 60_000
+
+/** Those that have a rate of their own. */
+const RATES: Partial<Readonly<Record<FlyAction, BucketRate>>> = { get: FLY_GET_RATE, deleteApp: FLY_DELETE_APP_RATE }
 
 /** A pace that never waits: for the emulator, which has no limit. */
 export const unpaced: Pace = { turn: async () => {}, slowDown: () => {} }
@@ -56,7 +62,7 @@ export const createPace = (clock: Clock): Pace => {
     // A lane at rest says nothing that its absence does not.
     if (lanes.size >= LANES_MAX) for (const [other, lane] of lanes) if (lane.isAtRest()) lanes.delete(other)
     const lane = new Lane(clock, {
-      rate: action === 'get' ? FLY_GET_RATE : FLY_RATE,
+      rate: RATES[action] ?? FLY_RATE,
       what: `${action} of "${subject}"`,
     })
     lanes.set(key, lane)
@@ -168,7 +174,7 @@ class Lane {
     this.#refill()
     const nowMs = this.#clock.monotonic()
     const { perSecond } = this.#rate()
-    const firstMs = Math.max(0, Math.ceil(((1 - this.#bucket.tokens) / perSecond) * 1_000))
+    const firstMs = untilToken(this.#bucket, this.#rate(), nowMs)
     const kept: Waiter[] = []
     for (const waiter of this.#waiting) {
       const leftMs = firstMs + Math.ceil((kept.length / perSecond) * 1_000)
