@@ -3,32 +3,16 @@ import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { DatabaseSync } from 'node:sqlite'
-import { addControllers } from '../controller/assembly/controllers.ts'
-import { createNamespaces, makeTenantNamespace } from '../controller/assembly/namespaces.ts'
-import { CONTROLLER_ACTOR } from '../controller/api/admission.ts'
-import { createMemoryBus } from '../controller/bus/memory.ts'
-import { createPresence } from '../controller/bus/presence-tracker.ts'
 import type { Client } from '../controller/client/client.ts'
-import { createLocalClient } from '../controller/client/local.ts'
-import { createManager, type Manager } from '../controller/engine/manager.ts'
-import { createRegistryEventSink } from '../controller/engine/registry-ports.ts'
-import { RESOURCES } from '../controller/kinds/index.ts'
-import { KINDS } from '../controller/kinds/kinds.ts'
-import { ensureBuiltinPlans } from '../controller/kinds/plan/builtin.ts'
+import type { Manager } from '../controller/engine/manager.ts'
 import { spriteKind } from '../controller/kinds/sprite/schema.ts'
 import { tenantKind } from '../controller/kinds/tenant/schema.ts'
-import { createMemoryLedger } from '../controller/ledger/memory.ts'
 import { createFakeMachines } from '../controller/providers/fake/fake-machines.ts'
 import type { MachineProvider } from '../controller/providers/machines.ts'
-import { CORE_RESOURCES } from '../controller/registry/core.ts'
-import { createRegistry } from '../controller/registry/create-registry.ts'
-import { openDatabase } from '../controller/store/database.ts'
-import { openEmbeddedStore } from '../controller/store/embedded.ts'
 import { realClock, type Clock } from '../system/clock.ts'
 import { realEntropy } from '../system/entropy.ts'
-import { silentLog } from '../system/log.ts'
-import { createMetrics } from '../system/metrics.ts'
 import { percentile, type Row } from './table.ts'
+import { CONTROL_PLANE, openWorld } from './world.ts'
 
 const TENANTS = 50
 const SPRITES = 500
@@ -38,7 +22,7 @@ const PACE_MS = 50
 /** p50 and p99 of apply → create over 500 single applies on 50 tenants, and of a bare durable write between them. */
 export async function benchConverge(): Promise<Row[]> {
   const folder = await mkdtemp(join(tmpdir(), 'bench-converge-'))
-  const world = await openWorld(join(folder, 'store.db'))
+  const world = await openConverging(join(folder, 'store.db'))
   const bare = openBare(join(folder, 'bare.db'))
   const [waits, floors]: [number[], number[]] = [[], []]
   try {
@@ -81,65 +65,18 @@ function openBare(path: string): { write: (index: number) => number; close: () =
   }
 }
 
-async function openWorld(path: string) {
-  const [clock, entropy, log, metrics] = [realClock, realEntropy, silentLog, createMetrics()]
-  const database = openDatabase(path)
-  const store = openEmbeddedStore({ database })
-  const registry = createRegistry({
-    store,
-    resources: [...CORE_RESOURCES, ...RESOURCES],
-    clock,
-    entropy,
-    builtinAgentTypes: new Set(['copywriter']),
-    makeNamespace: (name) => makeTenantNamespace(client, namespaces, name),
-  })
-  const client = createLocalClient(registry, { actor: CONTROLLER_ACTOR, fieldManager: 'bench' })
-  const namespaces = createNamespaces(registry)
-  const bus = createMemoryBus()
-  const presence = await createPresence({ bus, clock })
-  const machines = createFakeMachines({ clock, entropy, controlPlaneId: 'cp-bench', steps: { min: 0, max: 0 } })
+async function openConverging(path: string) {
   const arrived = new Map<string, (atMs: number) => void>()
-  const provider = tellingCreates(machines, (sprite) => arrived.get(sprite)?.(clock.monotonic()))
-  const manager = createManager({
-    client,
-    clock,
-    entropy,
-    log,
-    metrics,
-    events: createRegistryEventSink(registry),
-    kinds: KINDS,
+  const world = await openWorld(path, () => {
+    const machines = createFakeMachines({
+      clock: realClock,
+      entropy: realEntropy,
+      controlPlaneId: CONTROL_PLANE,
+      steps: { min: 0, max: 0 },
+    })
+    return tellingCreates(machines, (sprite) => arrived.get(sprite)?.(realClock.monotonic()))
   })
-  addControllers(manager, {
-    client,
-    clock,
-    entropy,
-    log,
-    bus,
-    presence,
-    ledger: createMemoryLedger({ clock }),
-    provider,
-    feed: { read: () => undefined },
-    namespaces,
-    builtinAgentTypes: new Set(['copywriter']),
-    defaults: { image: 'bench', regions: ['local'] },
-    controlPlaneId: 'cp-bench',
-    masterKey: new Uint8Array(32),
-    stopTimeoutSeconds: 1,
-    coordinatorUrl: () => 'http://127.0.0.1:1',
-    lookForAnthropicKey: () => Promise.resolve(undefined),
-  })
-  await namespaces.ensure('default')
-  await ensureBuiltinPlans(client)
-  await manager.start()
-  return {
-    ...operations({ client, manager, arrived, clock }),
-    close: async () => {
-      await manager.stop()
-      await presence.close()
-      await store.close()
-      database.close()
-    },
-  }
+  return { ...operations({ ...world, arrived, clock: realClock }), close: world.close }
 }
 
 /** What the benchmark does to the world, and how long it took until the provider was asked. */

@@ -1,7 +1,9 @@
 /** `npm run bench`: every figure is a ratio against a floor that is measured in the same run on the same machine. */
 import { benchConverge } from './converge.ts'
 import { benchCreates } from './creates.ts'
+import { benchFleetStart } from './fleet-start.ts'
 import { benchMemory } from './memory.ts'
+import { benchResync } from './resync.ts'
 import { measureSpriteStart } from './sprite-start.ts'
 import { benchStore } from './store.ts'
 import { formatRows, type Row } from './table.ts'
@@ -27,7 +29,16 @@ async function benchSpriteStart(): Promise<Row[]> {
   ]
 }
 
-const parts = [benchSpriteStart, benchStore, benchConverge, benchWire, benchCreates, benchMemory]
+const parts = [
+  benchSpriteStart,
+  benchStore,
+  benchConverge,
+  benchFleetStart,
+  benchResync,
+  benchWire,
+  benchCreates,
+  benchMemory,
+]
 const rows: Row[] = []
 for (const part of parts) rows.push(...(await part()))
 process.stdout.write(`${formatRows(rows)}\n`)
