@@ -19,17 +19,20 @@ const SOLID_LIFE_MS = 120_000
 
 /**
  * The first look that finds it absent is noted, the second one, late enough, believed. While an unanswered create may
- * still take effect, no look counts: the name would be free for it.
+ * still take effect, no look counts: the name would be free for it. Reads lag: what no look has shown since its create
+ * is given longer. And what reports is there, whatever a look says.
  */
 export function absent(world: SpriteWorld, want: Want, machine: KnownMachine): SpriteDecision {
-  const { confirmMs } = world.deadlines
+  const { confirmMs, unseenMs } = world.deadlines
+  const isUnseen = machine.readyTime === undefined && machine.state === 'created'
   const quietMs = unansweredLeftMs(world, machine)
   const sinceMs = machine.absentSince === undefined ? world.nowMs : Date.parse(machine.absentSince)
-  const leftMs = quietMs > 0 ? quietMs : sinceMs + confirmMs - world.nowMs
+  const absentLeftMs = sinceMs + (isUnseen ? unseenMs : confirmMs) - world.nowMs
+  const leftMs = quietMs > 0 ? quietMs : Math.max(absentLeftMs, heardLeftMs(world, machine, sinceMs))
   if (machine.absentSince === undefined || leftMs > 0) {
     const absentSince = quietMs > 0 ? {} : { absentSince: machine.absentSince ?? world.now }
     return {
-      ...seemsGone(world, want, { ...machine, state: 'destroyed', ...absentSince }),
+      ...seemsGone(world, want, { ...machine, ...(isUnseen ? {} : { state: 'destroyed' }), ...absentSince }),
       requeueAfterMs: Math.max(leftMs, 1),
       requeueReason: 'confirm-absence',
     }
@@ -39,6 +42,19 @@ export function absent(world: SpriteWorld, want: Want, machine: KnownMachine): S
     ...afterLoss(world, machine, { isClean: endedCleanly(world, want, machine) }),
     requeueReason: 'machine-gone',
   }
+}
+
+/** Timestamps are of whole seconds: a sign of life within that of the look may have come before it. */
+const SAME_MS = 1_000
+
+/** How long it must still be silent, when it was heard after it had first been absent; ≤ 0 when no longer. */
+function heardLeftMs(world: SpriteWorld, machine: SpriteMachine, sinceMs: number): number {
+  const { presence, deadlines, nowMs } = world
+  const isHeard =
+    presence?.incarnation === machine.incarnation &&
+    presence.state !== 'gone' &&
+    presence.lastSeenAtMs >= sinceMs + SAME_MS
+  return isHeard ? presence.lastSeenAtMs + deadlines.heartbeatLostMs - nowMs : 0
 }
 
 function seemsGone(world: SpriteWorld, want: Want, machine: KnownMachine): SpriteDecision {

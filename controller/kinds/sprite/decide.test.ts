@@ -397,6 +397,34 @@ describe('a machine that is not there', () => {
       { sprite: withMachine(machineOf({ absentSince: ago(4_000) })), slot: HELD, observation: gone, assignedWork: 1 },
       '- | Starting | Run | False Replacing',
     ],
+    'SPR10 that no look has shown since its create is not believed gone so soon: reads lag': [
+      {
+        sprite: withMachine(without(machineOf({ state: 'created', absentSince: ago(44_000) }), 'readyTime')),
+        slot: HELD,
+        observation: gone,
+        assignedWork: 1,
+      },
+      '- | Starting | Run | False Replacing',
+    ],
+    'SPR10 that no look has shown since its create is gone in the end': [
+      {
+        sprite: withMachine(without(machineOf({ state: 'created', absentSince: ago(45_000) }), 'readyTime')),
+        slot: HELD,
+        observation: gone,
+        assignedWork: 1,
+      },
+      '- | Failed | - | False MachineExited',
+    ],
+    'SPR10 that reports is there, whatever the looks say': [
+      {
+        sprite: withMachine(machineOf({ absentSince: ago(10_000) })),
+        slot: HELD,
+        observation: gone,
+        presence: alive(),
+        assignedWork: 1,
+      },
+      '- | Starting | Run | False Replacing',
+    ],
     'SPR10 that was stopped says Stopping': [
       { sprite: withMachine(machineOf({ intent: 'Stop' })), slot: HELD, observation: gone },
       '- | Draining | Stop | False Stopping',

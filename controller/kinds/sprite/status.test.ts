@@ -54,6 +54,13 @@ describe('the provider’s errors', () => {
     expect(Object.keys(spriteKind.reasons)).toContain(reasonOf(reason))
   })
 
+  test('SPR41 the time to start begins with the answer, however long the tries before it took', () => {
+    const created = { id: 'm1', name: 'n', app: 'a', region: 'iad', state: 'created' as const }
+    const times = { createdAtMs: TEST_NOW_MS, updatedAtMs: TEST_NOW_MS, hostReachable: true }
+    const world = createWorld({ ...creating, since: ago(600_000) })
+    expect(after(world, { created: { ...created, ...times } }).machine).toMatchObject({ since: TEST_NOW, id: 'm1' })
+  })
+
   test('SPR41 every answer but an unknown one strikes the attempt', () => {
     for (const reason of PROVIDER_ERROR_REASONS) {
       const { machine } = failing(reason)

@@ -73,7 +73,9 @@ function machineAfter(world: SpriteWorld, decision: SpriteDecision, outcome: Act
   const { id, app, region, state, image } = outcome.created
   const { absentSince: _unproven, ...made } = answered
   const intent = machine.intent === 'Destroy' ? 'Destroy' : 'Run'
-  return { ...made, id, app, region, state, image: image ?? machine.image, intent }
+  // Its time to start begins now: the tries before may have taken longer than that.
+  const since = intent === 'Run' ? { since: world.now } : {}
+  return { ...made, id, app, region, state, image: image ?? machine.image, intent, ...since }
 }
 
 const isSettingUp = (decision: SpriteDecision): boolean =>

@@ -45,6 +45,8 @@ export type SpriteDeadlines = {
   readonly destroyMs: number
   /** Between two looks that both must say "absent", or "stopped". */
   readonly confirmMs: number
+  /** The same, of a machine that no look has shown since its create: reads lag behind writes. */
+  readonly unseenMs: number
   /** From giving up an unanswered create to a complete list that proves it never took effect. */
   readonly unansweredMs: number
 }
@@ -57,6 +59,7 @@ export const SPRITE_DEADLINES: SpriteDeadlines = {
   stopMs: 60_000,
   destroyMs: 60_000,
   confirmMs: 5_000,
+  unseenMs: 45_000,
   unansweredMs: 30_000,
 }
 
