@@ -20,15 +20,16 @@ const SOLID_LIFE_MS = 120_000
 /**
  * The first look that finds it absent is noted, the second one, late enough, believed. While an unanswered create may
  * still take effect, no look counts: the name would be free for it. Reads lag: what no look has shown since its create
- * is given longer. And what reports is there, whatever a look says.
+ * is given longer. So is what reports, and then the provider is asked who has its name.
  */
 export function absent(world: SpriteWorld, want: Want, machine: KnownMachine): SpriteDecision {
   const { confirmMs, unseenMs } = world.deadlines
   const isUnseen = machine.readyTime === undefined && machine.state === 'created'
   const quietMs = unansweredLeftMs(world, machine)
   const sinceMs = machine.absentSince === undefined ? world.nowMs : Date.parse(machine.absentSince)
-  const absentLeftMs = sinceMs + (isUnseen ? unseenMs : confirmMs) - world.nowMs
-  const leftMs = quietMs > 0 ? quietMs : Math.max(absentLeftMs, heardLeftMs(world, machine, sinceMs))
+  const isHeard = wasHeardSince(world, machine, sinceMs)
+  const provenAtMs = sinceMs + (isUnseen || isHeard ? unseenMs : confirmMs)
+  const leftMs = quietMs > 0 ? quietMs : provenAtMs - world.nowMs
   if (machine.absentSince === undefined || leftMs > 0) {
     const absentSince = quietMs > 0 ? {} : { absentSince: machine.absentSince ?? world.now }
     return {
@@ -37,7 +38,7 @@ export function absent(world: SpriteWorld, want: Want, machine: KnownMachine): S
       requeueReason: 'confirm-absence',
     }
   }
-  if (machine.unansweredTime !== undefined) return reopened(world, machine)
+  if (machine.unansweredTime !== undefined || isHeard) return reopened(world, machine)
   return {
     ...afterLoss(world, machine, { isClean: endedCleanly(world, want, machine) }),
     requeueReason: 'machine-gone',
@@ -47,14 +48,10 @@ export function absent(world: SpriteWorld, want: Want, machine: KnownMachine): S
 /** Timestamps are of whole seconds: a sign of life within that of the look may have come before it. */
 const SAME_MS = 1_000
 
-/** How long it must still be silent, when it was heard after it had first been absent; ≤ 0 when no longer. */
-function heardLeftMs(world: SpriteWorld, machine: SpriteMachine, sinceMs: number): number {
-  const { presence, deadlines, nowMs } = world
-  const isHeard =
-    presence?.incarnation === machine.incarnation &&
-    presence.state !== 'gone' &&
-    presence.lastSeenAtMs >= sinceMs + SAME_MS
-  return isHeard ? presence.lastSeenAtMs + deadlines.heartbeatLostMs - nowMs : 0
+/** Something reports as this incarnation though the machine was absent before: it is there, or another has its name. */
+function wasHeardSince({ presence }: SpriteWorld, machine: SpriteMachine, sinceMs: number): boolean {
+  const isSame = presence?.incarnation === machine.incarnation && presence.state !== 'gone'
+  return isSame && presence.lastSeenAtMs >= sinceMs + SAME_MS
 }
 
 function seemsGone(world: SpriteWorld, want: Want, machine: KnownMachine): SpriteDecision {
@@ -70,7 +67,7 @@ function seemsGone(world: SpriteWorld, want: Want, machine: KnownMachine): Sprit
   }
 }
 
-/** It went while an unanswered create could still take its name: the provider is asked who has the name now. */
+/** It went while an unanswered create could still take its name, or somebody has it: the provider is asked who. */
 function reopened(world: SpriteWorld, machine: KnownMachine): SpriteDecision {
   const { id: _gone, absentSince: _seen, unansweredTime: _over, ...rest } = machine
   return {

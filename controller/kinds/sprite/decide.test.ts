@@ -415,15 +415,25 @@ describe('a machine that is not there', () => {
       },
       '- | Failed | - | False MachineExited',
     ],
-    'SPR10 that reports is there, whatever the looks say': [
+    'SPR10 that reports is not believed gone so soon': [
       {
-        sprite: withMachine(machineOf({ absentSince: ago(10_000) })),
+        sprite: withMachine(machineOf({ absentSince: ago(44_000) })),
         slot: HELD,
         observation: gone,
         presence: alive(),
         assignedWork: 1,
       },
       '- | Starting | Run | False Replacing',
+    ],
+    'SPR10 that still reports then is asked for by name: another may have it': [
+      {
+        sprite: withMachine(machineOf({ absentSince: ago(45_000) })),
+        slot: HELD,
+        observation: gone,
+        presence: alive(),
+        assignedWork: 1,
+      },
+      '- | Idle | Destroy | True Running',
     ],
     'SPR10 that was stopped says Stopping': [
       { sprite: withMachine(machineOf({ intent: 'Stop' })), slot: HELD, observation: gone },
