@@ -29,6 +29,11 @@ const environmentSchema = z.object({
   FREEZE: z.enum(['true', 'false']).default('false'),
   /** "true": machines that belong to no sprite are told of, not destroyed. */
   COLLECT_DRY_RUN: z.enum(['true', 'false']).default('false'),
+  /** PEM files that the https API is served with, instead of a certificate of the local CA: both or none. */
+  TLS_CERT_FILE: z.string().min(1).optional(),
+  TLS_KEY_FILE: z.string().min(1).optional(),
+  /** PEM of the authority that signed them, for the kubeconfig; absent when the system of every client knows it. */
+  TLS_CA_FILE: z.string().min(1).optional(),
   /** Where sprites reach this Coordinator; needed when machines run at Fly.io. */
   COORDINATOR_URL: z.url().optional(),
   /** With it, ID tokens of this OIDC issuer are taken for the API. */
@@ -101,5 +106,7 @@ export function readEnvironment(variables: Readonly<Record<string, string | unde
     )
   if (read.data.OIDC_ISSUER !== undefined && read.data.OIDC_AUDIENCE === undefined)
     throw new ConfigError('Set OIDC_AUDIENCE to the client id that ID tokens are meant for: OIDC_ISSUER is set')
+  if ((read.data.TLS_CERT_FILE === undefined) !== (read.data.TLS_KEY_FILE === undefined))
+    throw new ConfigError('Set TLS_CERT_FILE and TLS_KEY_FILE together, or neither: only one of them is set')
   return read.data
 }

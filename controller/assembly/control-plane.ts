@@ -66,7 +66,8 @@ async function start(options: ControlPlaneOptions, undo: Undo): Promise<ControlP
   const access = await openAccess({ ...base, ...objects }, undo)
   const server = openServer({ ...base, ...objects, machines, coordinator, tokens, access })
   undo.add(() => server.close())
-  const door = await openDoor({ server, tokens, paths, clock, entropy, options, lastHttpPort: identity.httpPort })
+  const lastHttpPort = identity.httpPort
+  const door = await openDoor({ server, tokens, paths, clock, entropy, options, environment, lastHttpPort })
   if (door.httpPort !== identity.httpPort) await writeIdentity(paths, { ...identity, httpPort: door.httpPort })
   const freeze = openFreeze({ ...base, ...objects })
   undo.add(freeze.close)

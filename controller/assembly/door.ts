@@ -1,11 +1,12 @@
 /** Opens the API's listeners, with a local CA, and writes the kubeconfig by which clients come in. */
-import { ensureCertificates } from '../server/certificates.ts'
 import { KubeconfigError, readKubeconfig, writeKubeconfig } from '../server/kubeconfig.ts'
 import type { ApiServer } from '../server/server.ts'
 import { mintToken, recordOf, type TokenSet } from '../server/tokens.ts'
 import type { Clock } from '../../system/clock.ts'
 import type { Entropy } from '../../system/entropy.ts'
+import type { Environment } from '../config.ts'
 import type { DataPaths } from './data-folder.ts'
+import { openTls } from './tls.ts'
 
 /** Where the API listens. */
 export type DoorOptions = {
@@ -42,7 +43,7 @@ export class ListenError extends Error {
 
 const ADMIN = { name: 'admin', groups: ['system:masters'] } as const
 
-/** Opens both listeners and writes the kubeconfig. Throws ListenError. */
+/** Opens both listeners and writes the kubeconfig. Throws ListenError and ConfigError. */
 export async function openDoor(ports: {
   readonly server: ApiServer
   readonly tokens: TokenSet
@@ -50,10 +51,12 @@ export async function openDoor(ports: {
   readonly clock: Clock
   readonly entropy: Entropy
   readonly options: DoorOptions
+  readonly environment: Pick<Environment, 'TLS_CERT_FILE' | 'TLS_KEY_FILE' | 'TLS_CA_FILE'>
   readonly lastHttpPort: number | undefined
 }): Promise<Door> {
   const { server, paths, clock, entropy, options } = ports
-  const { caCert, cert, key } = await ensureCertificates({ folder: paths.certificates, clock, entropy })
+  const { environment } = ports
+  const tls = await openTls({ environment, folder: paths.certificates, host: options.host, clock, entropy })
   const token = await adminToken(ports)
   const { host } = options
   const httpPort = await listenOn(
@@ -66,13 +69,17 @@ export async function openDoor(ports: {
     ports.lastHttpPort,
   )
   const httpsPort = await listenOn('--port', options.httpsPort, async (port) => {
-    const opened = await server.listen({ https: { host, port, cert, key } })
+    const opened = await server.listen({ https: { host, port, cert: tls.cert, key: tls.key } })
     return opened.httpsPort ?? port
   })
-  const httpsUrl = `https://${host}:${httpsPort}`
-  await writeKubeconfig(paths.kubeconfig, { server: httpsUrl, caCert, token })
+  const httpsUrl = `https://${urlHost(tls.host)}:${httpsPort}`
+  const { caCert } = tls
+  await writeKubeconfig(paths.kubeconfig, { server: httpsUrl, token, ...(caCert === undefined ? {} : { caCert }) })
   return { httpsUrl, httpUrl: `http://${host}:${httpPort}`, httpPort, kubeconfig: paths.kubeconfig }
 }
+
+/** An IPv6 address stands in brackets in a URL. */
+const urlHost = (host: string): string => (host.includes(':') ? `[${host}]` : host)
 
 /** The token of the kubeconfig that is there, or a new one: it is kept nowhere else. */
 async function adminToken(ports: Parameters<typeof openDoor>[0]): Promise<string> {
