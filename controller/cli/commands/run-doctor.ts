@@ -16,7 +16,7 @@ import type { DoctorFlags } from './doctor.ts'
 export async function runDoctor(context: CliContext, flags: DoctorFlags): Promise<void> {
   const { stdout, env } = context.process
   const [settings, environment] = settingsCheck(env)
-  const local = await folderChecks(flags.data, context.clock)
+  const local = await folderChecks(flags.data, context.clock, environment?.TLS_CERT_FILE)
   const running = await controlPlaneCheck(flags)
   const remote = environment === undefined ? [] : await remoteChecks(context, environment, running.plannedSprites)
   const checks = [settings, ...local, running.check, ...remote]

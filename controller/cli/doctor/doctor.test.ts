@@ -51,6 +51,8 @@ describe('data folder', () => {
     expect((await folderChecks(folder, later)).at(-1)).toMatchObject({ level: 'warn' })
     const tooLate = new TestClock(clock.now() + 400 * 86_400_000)
     expect((await folderChecks(folder, tooLate)).at(-1)).toMatchObject({ level: 'fail' })
+    const brought = join(certificates, 'tls.crt')
+    expect((await folderChecks(join(folder, 'empty'), later, brought)).at(-1)).toMatchObject({ level: 'warn' })
     await writeFile(join(certificates, 'tls.crt'), 'junk')
     expect((await levels())['certificates']).toMatch(/^fail cannot be read/)
   })

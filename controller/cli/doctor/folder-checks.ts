@@ -13,10 +13,16 @@ const DAY_MS = 86_400_000
 /** A server's certificate is made anew at the first start with fewer days than 30 left. */
 const CERTIFICATE_DAYS_LOW = 14
 
-/** Four checks; what is not there yet is made at the first start. Never rejects, and changes nothing. */
-export async function folderChecks(folder: string, clock: Clock): Promise<readonly Check[]> {
+/**
+ * Four checks; what is not there yet is made at the first start. `certFile` is the certificate that is served instead of
+ * the folder's own. Never rejects, and changes nothing.
+ */
+export async function folderChecks(folder: string, clock: Clock, certFile?: string): Promise<readonly Check[]> {
   const paths = dataPaths(folder)
-  return [await folderCheck(folder), storeCheck(paths), await auditCheck(paths), await certificateCheck(paths, clock)]
+  const certificates = await (certFile === undefined
+    ? certificateCheck(paths, clock)
+    : certificateCheckOf([certFile], clock, `put a new one at "${certFile}" and start anew`))
+  return [await folderCheck(folder), storeCheck(paths), await auditCheck(paths), certificates]
 }
 
 const isWritable = (path: string): Promise<boolean> =>
@@ -74,16 +80,19 @@ async function auditCheck({ auditLog }: DataPaths): Promise<Check> {
 async function certificateCheck({ certificates }: DataPaths, clock: Clock): Promise<Check> {
   const files = ['tls.crt', 'ca.crt'].map((name) => join(certificates, name)).filter((path) => existsSync(path))
   if (files.length === 0) return check('certificates', 'ok', 'are made at the first start')
+  return certificateCheckOf(files, clock, 'start the control plane anew: it renews them')
+}
+
+async function certificateCheckOf(files: readonly string[], clock: Clock, fix: string): Promise<Check> {
   try {
     const ends = await Promise.all(files.map(async (path) => new X509Certificate(await readFile(path)).validToDate))
     const days = Math.floor((Math.min(...ends.map((end) => end.getTime())) - clock.now()) / DAY_MS)
     const text = days < 0 ? `ended ${counted(-days, 'day')} ago` : `${counted(days, 'day')} left`
-    if (days < 0) return check('certificates', 'fail', text, 'start the control plane anew: it renews them')
-    return days < CERTIFICATE_DAYS_LOW
-      ? check('certificates', 'warn', text, 'start the control plane anew: it renews them')
-      : check('certificates', 'ok', text)
+    if (days < 0) return check('certificates', 'fail', text, fix)
+    return days < CERTIFICATE_DAYS_LOW ? check('certificates', 'warn', text, fix) : check('certificates', 'ok', text)
   } catch (error) {
     const why = error instanceof Error ? error.message : String(error)
-    return check('certificates', 'fail', `cannot be read (${why})`, `delete "${certificates}": they are made anew`)
+    const places = [...new Set(files.map((file) => dirname(file)))].join('" and "')
+    return check('certificates', 'fail', `cannot be read (${why})`, `look into "${places}": ${fix}`)
   }
 }
