@@ -1,4 +1,4 @@
-/** Real kubectl, every version that is installed, against the server on https with the local CA. */
+/** Real kubectl, from the oldest version to the newest, against the server on https with the local CA. */
 import { execFile } from 'node:child_process'
 import { mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
@@ -17,9 +17,9 @@ import { realClock } from '../system/clock.ts'
 import { realEntropy } from '../system/entropy.ts'
 import { silentLog } from '../system/log.ts'
 import { createMetrics } from '../system/metrics.ts'
-import { kubectls } from './e2e/kubectl.ts'
+import { matrix } from './e2e/kubectl.ts'
 
-const found = kubectls()
+const found = matrix()
 if (found.length === 0) it.skip('kubectl is not installed: nothing to test with')
 
 type Run = { readonly code: number; readonly out: string }

@@ -21,6 +21,13 @@ export function kubectls(): readonly string[] {
   return onPath === undefined ? [] : [onPath]
 }
 
+/** The oldest, the newest and one between them; all of them with KUBECTL_VERSIONS=all. */
+export function matrix(): readonly string[] {
+  const all = kubectls()
+  if (process.env['KUBECTL_VERSIONS'] === 'all') return all
+  return [...new Set([...all.slice(0, 1), ...all.slice(all.length >> 1, (all.length >> 1) + 1), ...all.slice(-1)])]
+}
+
 /** The oldest and the newest: what a feature is shown with, where the whole matrix would take too long. */
 export function oldestAndNewest(): readonly string[] {
   const all = kubectls()
