@@ -1,4 +1,5 @@
 /** Opens the API's listeners, with a local CA, and writes the kubeconfig by which clients come in. */
+import { PLATFORM_ADMINS, type Actor } from '../api/admission.ts'
 import { KubeconfigError, readKubeconfig, writeKubeconfig } from '../server/kubeconfig.ts'
 import type { ApiServer } from '../server/server.ts'
 import { mintToken, recordOf, type TokenSet } from '../server/tokens.ts'
@@ -41,7 +42,7 @@ export class ListenError extends Error {
   }
 }
 
-const ADMIN = { name: 'admin', groups: ['system:masters'] } as const
+const ADMIN: Actor = { name: 'admin', groups: [PLATFORM_ADMINS] }
 
 /** Opens both listeners and writes the kubeconfig. Throws ListenError and ConfigError. */
 export async function openDoor(ports: {

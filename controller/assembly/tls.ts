@@ -32,13 +32,8 @@ export async function openTls(options: {
   const { environment, folder, host, clock, entropy } = options
   const { TLS_CERT_FILE: certFile, TLS_KEY_FILE: keyFile, TLS_CA_FILE: caFile } = environment
   if (certFile === undefined || keyFile === undefined) {
-    const isOwn = ['127.0.0.1', '::1', 'localhost', '0.0.0.0', '::'].includes(host)
-    const { caCert, cert, key } = await ensureCertificates({
-      folder,
-      clock,
-      entropy,
-      ...(isOwn ? {} : { extraHosts: [host] }),
-    })
+    const extraHosts = isAny(host) ? [] : [host]
+    const { caCert, cert, key } = await ensureCertificates({ folder, clock, entropy, extraHosts })
     return { cert, key, caCert, host: isAny(host) ? '127.0.0.1' : host }
   }
   const [cert, key] = await Promise.all([readText('TLS_CERT_FILE', certFile), readText('TLS_KEY_FILE', keyFile)])

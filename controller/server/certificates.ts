@@ -45,7 +45,7 @@ type Pair = { readonly cert: string; readonly key: string }
 export async function ensureCertificates(options: CertificateOptions): Promise<ServerCertificates> {
   await mkdir(options.folder, { recursive: true, mode: 0o700 })
   const nowMs = options.clock.now()
-  const hosts = [...HOSTS, ...(options.extraHosts ?? [])]
+  const hosts = [...new Set([...HOSTS, ...(options.extraHosts ?? [])])]
   const storedCa = await readPair(options.folder, 'ca')
   const ca = storedCa !== undefined && isGood(storedCa, nowMs) ? storedCa : undefined
   const leaf = ca && (await readPair(options.folder, 'tls'))

@@ -61,7 +61,7 @@ export function fateOf(world: MachineWorld): Fate {
   const isLimitLowered = holder?.revoke === 'LimitLowered'
   if (isHandsOff(sprite, { tenant: world.tenant, isLimitLowered }))
     return { action: 'none', why: 'the sprite is paused' }
-  const isRevoked = holder?.revoke === 'LimitLowered' || (holder?.revoke === 'Yield' && tasks.length === 0)
+  const isRevoked = isLimitLowered || (holder?.revoke === 'Yield' && tasks.length === 0)
   const want = wantsMachine({ ...world, assignedWork: tasks.length, isRevoked })
   const place = (ledger.queue ?? []).findIndex((one) => one.uid === uid) + 1
   const hasMachine = sprite.status?.machine !== undefined
