@@ -1,20 +1,18 @@
 /** The examples applied as Flux, Argo CD and kubectl apply them: what was applied is applied again, and nothing is written. */
-import { execFile } from 'node:child_process'
-import { existsSync, readdirSync, readFileSync } from 'node:fs'
+import { readdirSync, readFileSync } from 'node:fs'
 import { mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { parseAllDocuments, stringify } from 'yaml'
+import { oldestAndNewest, runWith } from './e2e/kubectl.ts'
 import { Plane } from './e2e/plane.ts'
 import { sameJson } from './differential/seen.ts'
 
 const EXAMPLES = fileURLToPath(new URL('../examples', import.meta.url))
 const TENANTS = ['acme-corp', 'startup-xyz'] as const
-const KUBECTLS = ['1.27', '1.33']
-  .map((version) => `/usr/lib/google-cloud-sdk/bin/kubectl.${version}`)
-  .filter(existsSync)
+const KUBECTLS = oldestAndNewest()
 
 type Manifest = {
   readonly apiVersion: string
@@ -236,19 +234,14 @@ describe.skipIf(KUBECTLS.length === 0).each(KUBECTLS)('as %s applies', (kubectl)
   })
   afterAll(() => rm(folder, { recursive: true, force: true }))
 
-  const run = (args: string): Promise<{ readonly code: number; readonly out: string }> => {
-    const env = {
-      PATH: process.env['PATH'] ?? '',
-      HOME: folder,
-      KUBECONFIG: join(plane.folder, 'kubeconfig'),
-      KUBECTL_APPLYSET: 'true',
-    }
-    return new Promise((resolve) => {
-      execFile(kubectl, args.split(' '), { env, timeout: 60_000 }, (error, stdout, stderr) => {
-        // A number is kubectl's own exit status; anything else is ours, such as the time limit.
-        resolve({ code: typeof error?.code === 'number' ? error.code : error ? 255 : 0, out: stdout + stderr })
-      })
+  const run = async (args: string): Promise<{ readonly code: number; readonly out: string }> => {
+    const { code, out, err } = await runWith(kubectl, args.split(' '), {
+      kubeconfig: join(plane.folder, 'kubeconfig'),
+      home: folder,
+      env: { KUBECTL_APPLYSET: 'true' },
+      timeoutMs: 60_000,
     })
+    return { code, out: out + err }
   }
   const ok = async (args: string): Promise<string> => {
     const { code, out } = await run(args)

@@ -1,5 +1,4 @@
 /** Real kubectl, from the oldest version to the newest, against the server on https with the local CA. */
-import { execFile } from 'node:child_process'
 import { mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -17,7 +16,7 @@ import { realClock } from '../system/clock.ts'
 import { realEntropy } from '../system/entropy.ts'
 import { silentLog } from '../system/log.ts'
 import { createMetrics } from '../system/metrics.ts'
-import { matrix } from './e2e/kubectl.ts'
+import { matrix, runWith } from './e2e/kubectl.ts'
 
 const found = matrix()
 if (found.length === 0) it.skip('kubectl is not installed: nothing to test with')
@@ -48,30 +47,19 @@ async function start(kubectl: string): Promise<World> {
   const { httpsPort } = await api.listen({ https: { host: '127.0.0.1', port: 0, cert, key } })
   const server = `https://127.0.0.1:${httpsPort}`
   await writeKubeconfig(join(folder, 'kubeconfig'), { server, caCert, token, namespace: 'acme' })
-  const k: World['k'] = (args, input) => run(kubectl, { folder, args, input })
+  const k: World['k'] = async (args, input) => {
+    const { code, out, err } = await runWith(kubectl, args, {
+      kubeconfig: join(folder, 'kubeconfig'),
+      home: folder,
+      ...(input === undefined ? {} : { input: JSON.stringify(input) }),
+    })
+    return { code, out: out + err }
+  }
   const close = async (): Promise<void> => {
     await api.close({ graceMs: 100 })
     await rm(folder, { recursive: true, force: true })
   }
   return { folder, server, caCert, k, close }
-}
-
-type Command = { readonly folder: string; readonly args: readonly string[]; readonly input?: object | undefined }
-
-function run(kubectl: string, { folder, args, input }: Command): Promise<Run> {
-  const env = {
-    PATH: process.env['PATH'],
-    HOME: folder,
-    KUBECONFIG: join(folder, 'kubeconfig'),
-    KUBECTL_KUBERC: 'false',
-  }
-  return new Promise((resolve) => {
-    const child = execFile(kubectl, [...args], { env, timeout: 30_000 }, (error, stdout, stderr) => {
-      // A number is kubectl's own exit status; anything else is ours, such as the time limit.
-      resolve({ code: typeof error?.code === 'number' ? error.code : error ? 255 : 0, out: stdout + stderr })
-    })
-    child.stdin?.end(input === undefined ? '' : JSON.stringify(input))
-  })
 }
 
 const sprite = (name: string, spec: object = {}, metadata: object = {}): object => ({

@@ -1,24 +1,14 @@
 /** Secrets, ConfigMaps and both sorts of events with real kubectl, oldest and newest, against a real control plane. */
-import { execFile } from 'node:child_process'
-import { existsSync, readdirSync } from 'node:fs'
+import { readdirSync } from 'node:fs'
 import { readFile, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { realClock } from '../system/clock.ts'
+import { microTimestamp } from '../system/timestamp.ts'
+import { oldestAndNewest, runWith } from './e2e/kubectl.ts'
 import { Plane } from './e2e/plane.ts'
 
-const SDK = '/usr/lib/google-cloud-sdk/bin'
-
-/** The oldest and the newest kubectl that the Google Cloud SDK brings. */
-function kubectls(): readonly string[] {
-  if (!existsSync(SDK)) return []
-  const minorOf = (name: string): number => Number(name.split('.').at(-1))
-  const names = readdirSync(SDK)
-    .filter((name) => /^kubectl\.1\.\d+$/.test(name))
-    .sort((a, b) => minorOf(a) - minorOf(b))
-  return [...new Set([names.at(0), names.at(-1)])].filter((name) => name !== undefined)
-}
-
-const found = kubectls()
+const found = oldestAndNewest()
 if (found.length === 0) it.skip('SK50 kubectl is not installed: nothing to test with')
 
 const PASSWORD = 'hunter2-in-a-secret'
@@ -34,15 +24,14 @@ describe.each(found)('%s', (kubectl) => {
   afterAll(() => plane.destroy())
 
   /** What kubectl says; rejects when it fails. */
-  function ok(args: readonly string[], input?: object): Promise<string> {
-    const env = { PATH: process.env['PATH'], HOME: plane.folder, KUBECONFIG: join(plane.folder, 'kubeconfig') }
-    return new Promise((resolve, reject) => {
-      const child = execFile(join(SDK, kubectl), args, { env, timeout: 30_000 }, (error, stdout, stderr) => {
-        if (error === null) resolve(stdout + stderr)
-        else reject(new Error(stderr + stdout))
-      })
-      child.stdin?.end(input === undefined ? '' : JSON.stringify(input))
+  async function ok(args: readonly string[], input?: object): Promise<string> {
+    const { code, out, err } = await runWith(kubectl, args, {
+      kubeconfig: join(plane.folder, 'kubeconfig'),
+      home: plane.folder,
+      ...(input === undefined ? {} : { input: JSON.stringify(input) }),
     })
+    if (code !== 0) throw new Error(err + out)
+    return out + err
   }
   const inShop = (args: readonly string[], input?: object): Promise<string> => ok(['-n', ns, ...args], input)
 
@@ -93,7 +82,7 @@ describe.each(found)('%s', (kubectl) => {
       apiVersion: 'events.k8s.io/v1',
       kind: 'Event',
       metadata: { name: 'seen' },
-      eventTime: new Date().toISOString().replace('Z', '000Z'),
+      eventTime: microTimestamp(realClock.now()),
       reportingController: 'example.com/c',
       reportingInstance: 'c-1',
       action: 'Binding',

@@ -16,10 +16,12 @@ export function kubectls(): readonly string[] {
         .filter((name) => /^kubectl\.1\.\d+$/.test(name))
         .map((name) => join(folder, name)),
     )
-  if (versioned.length > 0) return [...new Set(versioned)].sort()
+  if (versioned.length > 0) return [...new Set(versioned)].sort((one, other) => minorOf(one) - minorOf(other))
   const onPath = folders.map((folder) => join(folder, 'kubectl')).find((file) => existsSync(file))
   return onPath === undefined ? [] : [onPath]
 }
+
+const minorOf = (kubectl: string): number => Number(kubectl.split('.').at(-1))
 
 /** The oldest, the newest and one between them; all of them with KUBECTL_VERSIONS=all. */
 export function matrix(): readonly string[] {
