@@ -2,6 +2,31 @@
 import { z } from 'zod'
 
 const environmentSchema = z.object({
+  /** Where objects live: one file in the data folder, Firestore, or a Kubernetes cluster that has our CRDs. */
+  STORE: z.enum(['embedded', 'firestore', 'cluster']).default('embedded'),
+  /** What this process does, separated by commas: api, coordinator, controller. */
+  ROLES: z
+    .string()
+    .regex(
+      /^(?:api|coordinator|controller)(?:,(?:api|coordinator|controller))*$/,
+      'give roles out of api, coordinator, controller, separated by commas',
+    )
+    .default('api,coordinator,controller'),
+  /** Which control plane this is, the same for all of its processes; from the data folder when absent. */
+  CONTROL_PLANE_ID: z
+    .string()
+    .regex(/^cp-[0-9a-f]{12}$/, 'give cp- and 12 hexadecimal digits')
+    .optional(),
+  /** Hex of 32 bytes that sprites' tokens are derived from, the same for all processes; from the data folder when absent. */
+  MASTER_KEY: z
+    .string()
+    .regex(/^[0-9a-f]{64}$/, 'give 64 hexadecimal digits, as of openssl rand -hex 32')
+    .optional(),
+  /** Google Cloud project of the Firestore database. */
+  FIRESTORE_PROJECT: z.string().min(1).max(100).optional(),
+  FIRESTORE_DATABASE: z.string().min(1).max(100).default('(default)'),
+  /** Where messages and the token ledger live when several processes share the tenants: redis:// or rediss://. */
+  REDIS_URL: z.url({ protocol: /^rediss?$/ }).optional(),
   /** With it, sprites talk to Claude; without it, the rehearsal model answers. */
   ANTHROPIC_API_KEY: z.string().min(1).optional(),
   ANTHROPIC_BASE_URL: z.url().default('https://api.anthropic.com'),

@@ -148,7 +148,7 @@ export const ROOMS: readonly Room[] = [
     name: 'sprite',
     prefixes: ['sprite/'],
     may: ['protocol', 'system'],
-    packages: ['@anthropic-ai/sdk', 'zod'],
+    packages: ['@anthropic-ai/sdk', 'ioredis', 'zod'],
     mayNode: true,
   },
   { name: 'tools', prefixes: ['bench/', 'bin/', 'scripts/', 'test/'], may: ['*'], packages: ['*'], mayNode: true },

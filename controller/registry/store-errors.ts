@@ -18,7 +18,10 @@ export function apiErrorOf(error: unknown, resource: ResourceDefinition, name = 
       return expired(error)
     case 'Closed':
     case 'Unavailable':
+    case 'Denied':
       return new ApiError('ServiceUnavailable', error.message, {}, { cause: error })
+    case 'TooLarge':
+      return new ApiError('RequestEntityTooLarge', error.message, {}, { cause: error })
     case 'Corrupt':
     case 'Unreadable':
       return new ApiError('InternalError', error.message, {}, { cause: error })

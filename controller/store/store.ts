@@ -3,27 +3,42 @@
  *
  * Contract (store/contract.ts runs it on every adapter):
  *  ST1 Revisions are integers ≥ 1 that grow with every commit that changes something; an empty store has revision ≥ 1.
+ *      Processes that share a store agree on the revision of each record. Where revisions are commit times, commits of
+ *      one instant share one, and `changesSince` of it repeats them: nothing is missed, something may be seen twice.
  *  ST2 `commit` is all or nothing; a failed precondition of any mutation throws StoreError Conflict or NotFound or
- *      AlreadyExists (naming the key) and changes nothing. Every record that one commit changes gets its own new revision.
+ *      AlreadyExists (naming the key) and changes nothing. Every record that one commit changes gets a new revision.
  *  ST3 When `commit` has resolved, the change survives kill -9 (durable adapters) and every later read sees it.
  *  ST4 `list` is a consistent snapshot at the revision that it returns, sorted by namespace then name (code units).
  *      With `at` it lists as of that revision, or throws Expired when that is no longer known.
  *  ST5 `changesSince(r)` gives every change after r, in order of revision, or throws Expired when r is older than the
  *      retained window. A deletion is a change with its own revision and the last value.
  *  ST6 `subscribe` calls back after each commit, in order of revision, without gaps from its call on, never re-entrantly
- *      inside commit's caller; a listener that throws does not disturb the others.
+ *      inside commit's caller; a listener that throws does not disturb the others. `revision` says how far the changes
+ *      are complete: of the named collection, or of all when none is named; there may be no changes but the progress.
+ *      A store that several processes share tells of all their commits, and of one's own before `commit` resolves,
+ *      unless its listener is broken at that time.
  *  ST7 After `close` every call throws StoreError Closed.
  *  ST8 (files) A file that is in use, or cannot be opened, is refused with Unavailable.
  *  ST9 (files) A damaged or foreign file is refused with Corrupt, and stays as it was.
  *  ST10 (encryption) A value that does not decrypt makes that record alone Unreadable: `read` says so with its revision,
  *      lists and changes leave it out, and it can be deleted.
+ *  ST11 (commit times) Where the revision is known only once committed, `value` is called with a draft number before:
+ *      a JSON object's metadata.resourceVersion is then set to the revision by the adapter on every read, any other text
+ *      stays as written, and the record says in `writtenAs` what `value` was called with.
+ *  ST12 (Firestore) A document that is no object of ours never fails a list or a listener: it is left out, and
+ *      `malformed()` names it with the reason.
  */
 
 /** Where a record lies: `collection` is `resourceName(kind)`, `namespace` '' for cluster-scoped kinds. */
 export type StoreKey = { readonly collection: string; readonly namespace: string; readonly name: string }
 
 /** A stored object: `value` is its JSON text with metadata.resourceVersion equal to `revision`. */
-export type StoreRecord = StoreKey & { readonly revision: number; readonly value: string }
+export type StoreRecord = StoreKey & {
+  readonly revision: number
+  readonly value: string
+  /** What `value` was called with, where that is not the revision (ST11). */
+  readonly writtenAs?: number
+}
 
 /** One change of the store. */
 export type Change = {
@@ -74,6 +89,8 @@ export type ListOptions = {
   readonly after?: { readonly namespace: string; readonly name: string }
   /** As of this revision. */
   readonly at?: number
+  /** What this process has heard of is enough: other processes' newest commits may be missing. Costs no read. */
+  readonly mayLag?: boolean
 }
 
 /** Why a call of the store failed. */
@@ -86,6 +103,8 @@ export type StoreErrorReason =
   | 'Unavailable'
   | 'Corrupt'
   | 'Unreadable'
+  | 'TooLarge'
+  | 'Denied'
 
 /** A failure of the store; `reason` is what callers switch on. */
 export class StoreError extends Error {
@@ -120,7 +139,7 @@ export interface Store {
     options?: { readonly collection?: string },
   ): Promise<{ readonly changes: readonly Change[]; readonly revision: number }>
   /** Listens to every change from now on; the returned function ends it. */
-  subscribe(listener: (changes: readonly Change[], revision: number) => void): () => void
+  subscribe(listener: (changes: readonly Change[], revision: number, collection?: string) => void): () => void
   /** The newest revision. */
   revision(): Promise<number>
   close(): Promise<void>
