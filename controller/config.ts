@@ -131,7 +131,50 @@ export function readEnvironment(variables: Readonly<Record<string, string | unde
     )
   if (read.data.OIDC_ISSUER !== undefined && read.data.OIDC_AUDIENCE === undefined)
     throw new ConfigError('Set OIDC_AUDIENCE to the client id that ID tokens are meant for: OIDC_ISSUER is set')
+  checkShared(read.data)
   if ((read.data.TLS_CERT_FILE === undefined) !== (read.data.TLS_KEY_FILE === undefined))
     throw new ConfigError('Set TLS_CERT_FILE and TLS_KEY_FILE together, or neither: only one of them is set')
   return read.data
+}
+
+/** What one process does; `controller` shares the tenants with the other controllers. */
+export type Role = 'api' | 'coordinator' | 'controller'
+
+/** The roles of this process. Pure. */
+export const rolesOf = ({ ROLES }: Pick<Environment, 'ROLES'>): ReadonlySet<Role> =>
+  // The schema lets nothing else through.
+  new Set(ROLES.split(',') as Role[])
+
+/** Whether other processes may work on the same objects. Pure. */
+export const isShared = ({ STORE }: Pick<Environment, 'STORE'>): boolean => STORE !== 'embedded'
+
+type SettingName = keyof Environment
+
+const MAKE_KEY = 'openssl rand -hex 32'
+/** What is needed beside STORE, and what it is good for. */
+const NEEDED_BESIDE: Readonly<Record<Environment['STORE'], readonly (readonly [SettingName, string])[]>> = {
+  embedded: [],
+  firestore: [
+    ['FIRESTORE_PROJECT', 'the Google Cloud project that has the database'],
+    ['REDIS_URL', 'the Redis for messages and the token ledger, which processes share'],
+    ['CONTROL_PLANE_ID', 'cp- and 12 hexadecimal digits, the same for all processes and for ever'],
+    ['MASTER_KEY', `what "${MAKE_KEY}" prints, the same for all processes`],
+    ['FLY_API_TOKEN', 'the token for the machines, which every process has to find'],
+  ],
+  cluster: [
+    ['CONTROL_PLANE_ID', 'cp- and 12 hexadecimal digits, the same for all processes and for ever'],
+    ['MASTER_KEY', `what "${MAKE_KEY}" prints, the same for all processes`],
+    ['FLY_API_TOKEN', 'the token for the machines, which every process has to find'],
+  ],
+}
+
+/** Throws ConfigError when a setting is missing that processes have to agree on. */
+function checkShared(settings: Environment): void {
+  const missing = NEEDED_BESIDE[settings.STORE].find(([name]) => settings[name] === undefined)
+  if (missing !== undefined) throw new ConfigError(`Set ${missing[0]} to ${missing[1]}: STORE is "${settings.STORE}"`)
+  const roles = rolesOf(settings)
+  if (isShared(settings) || roles.size === 3) return
+  throw new ConfigError(
+    `Leave ROLES unset, or set STORE to "firestore" or "cluster": ROLES is "${settings.ROLES}", and no other process reaches the embedded store`,
+  )
 }

@@ -1,0 +1,49 @@
+/** Tests of the settings: what has to be set together, and what each refusal tells. */
+import { describe, expect, it } from 'vitest'
+import { ConfigError, isShared, readEnvironment, rolesOf } from './config.ts'
+
+const SHARED = {
+  STORE: 'firestore',
+  FIRESTORE_PROJECT: 'p',
+  REDIS_URL: 'redis://127.0.0.1:6379',
+  CONTROL_PLANE_ID: 'cp-0123456789ab',
+  MASTER_KEY: 'a'.repeat(64),
+  FLY_API_TOKEN: 't',
+  COORDINATOR_URL: 'https://coordinator.example.com',
+}
+
+describe('settings of several processes', () => {
+  it('CF1 without any, one process does everything on one file', () => {
+    const settings = readEnvironment({})
+    expect(settings).toMatchObject({ STORE: 'embedded', FIRESTORE_DATABASE: '(default)' })
+    expect([...rolesOf(settings)]).toEqual(['api', 'coordinator', 'controller'])
+    expect(isShared(settings)).toBe(false)
+  })
+
+  it.each(['FIRESTORE_PROJECT', 'REDIS_URL', 'CONTROL_PLANE_ID', 'MASTER_KEY', 'FLY_API_TOKEN'] as const)(
+    'CF2 with STORE firestore, %s is asked for by name',
+    (name) => {
+      expect(() => readEnvironment({ ...SHARED, [name]: '' })).toThrow(ConfigError)
+      expect(() => readEnvironment({ ...SHARED, [name]: undefined })).toThrow(`Set ${name} to`)
+      expect(readEnvironment(SHARED).STORE).toBe('firestore')
+    },
+  )
+
+  it('CF3 roles are separable only where processes share a store', () => {
+    expect(() => readEnvironment({ ROLES: 'api' })).toThrow('Leave ROLES unset')
+    expect([...rolesOf(readEnvironment({ ...SHARED, ROLES: 'coordinator,controller' }))]).toEqual([
+      'coordinator',
+      'controller',
+    ])
+    expect(() => readEnvironment({ ...SHARED, ROLES: 'api,worker' })).toThrow('ROLES')
+  })
+
+  it.each([
+    ['MASTER_KEY', 'xyz'],
+    ['CONTROL_PLANE_ID', 'mine'],
+    ['REDIS_URL', 'http://127.0.0.1'],
+    ['STORE', 'etcd'],
+  ])('CF4 refuses %s "%s" and names the variable', (name, value) => {
+    expect(() => readEnvironment({ ...SHARED, [name]: value })).toThrow(`environment variable ${name}`)
+  })
+})
