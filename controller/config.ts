@@ -116,8 +116,13 @@ export class ConfigError extends Error {
   override readonly name = 'ConfigError'
 }
 
+/** What the process was started with. */
+export const environmentVariables = (): Readonly<Record<string, string | undefined>> => process.env
+
 /** The settings, checked; empty variables count as absent. Throws ConfigError. */
-export function readEnvironment(variables: Readonly<Record<string, string | undefined>> = process.env): Environment {
+export function readEnvironment(
+  variables: Readonly<Record<string, string | undefined>> = environmentVariables(),
+): Environment {
   const given = Object.fromEntries(Object.entries(variables).filter(([, value]) => value !== undefined && value !== ''))
   const read = environmentSchema.safeParse(given)
   if (!read.success) {

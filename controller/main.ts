@@ -2,7 +2,7 @@
 import { startControlPlane, type ControlPlane } from './assembly/control-plane.ts'
 import { dataPaths, openDataFolder } from './assembly/data-folder.ts'
 import { stateOf, isAllOver } from './assembly/fleet-state.ts'
-import { readEnvironment } from './config.ts'
+import { environmentVariables, readEnvironment } from './config.ts'
 import { createProgress, summaryLines } from './cli/progress.ts'
 import { applyManifests } from './cli/apply.ts'
 import { realClock } from '../system/clock.ts'
@@ -10,23 +10,33 @@ import { realEntropy } from '../system/entropy.ts'
 import { createLog } from '../system/log.ts'
 import { openLogFile } from '../system/log-file.ts'
 
-/** What `spritectl up` is run with. */
-export type UpOptions = {
+/** What every control plane is run with. */
+export type RunOptions = {
   readonly dataFolder: string
   readonly personasFolder: string
   readonly host: string
   readonly httpsPort: number
   readonly httpPort: number
+  readonly logLevel: string
+  /** Aborted by SIGINT or SIGTERM: stop, gracefully. */
+  readonly signal: AbortSignal
+}
+
+/** What `spritectl serve` is run with. */
+export type ServeOptions = RunOptions & {
+  /** Settings that come before those of the environment. */
+  readonly variables: Readonly<Record<string, string>>
+}
+
+/** What `spritectl up` is run with. */
+export type UpOptions = RunOptions & {
   /** Files or folders of manifests to apply once it is up. */
   readonly apply: readonly string[]
   readonly exitWhenDone: boolean
-  readonly logLevel: string
   readonly write: (text: string) => void
   readonly isTty: boolean
   readonly columns: () => number
   readonly rows: () => number
-  /** Aborted by SIGINT or SIGTERM: stop, gracefully. */
-  readonly signal: AbortSignal
 }
 
 /** How often progress is looked at, in ms. */
@@ -48,6 +58,20 @@ export async function runUp(options: UpOptions): Promise<number> {
   } finally {
     await logFile.close()
   }
+}
+
+/** Runs until stopped, with its log on standard output; gives the exit code. Rejects when it cannot start. */
+export async function runServe(options: ServeOptions): Promise<number> {
+  const environment = readEnvironment({ ...environmentVariables(), ...options.variables })
+  await openDataFolder(options.dataFolder)
+  const log = createLog({ level: options.logLevel })
+  const plane = await startControlPlane({ ...options, environment, clock: realClock, entropy: realEntropy, log })
+  try {
+    await untilAborted(options.signal)
+  } finally {
+    await plane.stop()
+  }
+  return 0
 }
 
 async function live(plane: ControlPlane, options: UpOptions): Promise<number> {

@@ -10,6 +10,7 @@ import { createFairSeats } from '../server/fair-seats.ts'
 import { podView } from '../views/pods.ts'
 import { createApiServer, type ApiServer } from '../server/server.ts'
 import type { TokenSet } from '../server/tokens.ts'
+import { rolesOf } from '../config.ts'
 import { appCallers } from './access.ts'
 import { auditRoutes } from './audit-routes.ts'
 import type { Foundations, Objects } from './foundations.ts'
@@ -58,7 +59,12 @@ export function openCoordinator(parts: ApiParts): Coordinator {
 
 /** The server that answers the Kubernetes API, and behind the same listeners Coordinator, logs and product API. */
 export function openServer(
-  parts: ApiParts & { readonly coordinator: Coordinator; readonly tokens: TokenSet; readonly access: Access },
+  parts: ApiParts & {
+    /** Absent where another process has that role. */
+    readonly coordinator?: Coordinator | undefined
+    readonly tokens: TokenSet
+    readonly access: Access
+  },
 ): ApiServer {
   const { client, manager, machines, coordinator, tokens, access, registry, metrics, clock, entropy, log } = parts
   const { note, audited } = auditRoutes(parts)
@@ -74,6 +80,7 @@ export function openServer(
   const { authorizer } = access
   const logPorts = { client, authenticate, authorizer, logPath: machines.logPath }
   const closing = new AbortController()
+  const hasApi = rolesOf(parts.environment).has('api')
   const server = createApiServer({
     registry: withViews(registry, openViews(parts)),
     subresources: [
@@ -87,6 +94,7 @@ export function openServer(
     metrics,
     clock,
     entropy,
+    hasApi,
     seats: createFairSeats({ clock, metrics }),
     readiness: () =>
       Promise.resolve([
@@ -95,11 +103,11 @@ export function openServer(
       ]),
     extraRoutes: audited(
       async (request, response, url) =>
-        (await coordinator.route(request, response, url)) ||
+        (await coordinator?.route(request, response, url)) ||
         // Sprites prove themselves by their own tokens; people and apps come in as to the API itself.
         (await refusedAtDoor(request, response)) ||
-        (await routeLog(logPorts, request, response, { url, closing: closing.signal })) ||
-        (await product.route(request, response, url)),
+        (hasApi && (await routeLog(logPorts, request, response, { url, closing: closing.signal }))) ||
+        ((hasApi || coordinator !== undefined) && (await product.route(request, response, url))),
     ),
   })
   const close: ApiServer['close'] = (options) => {

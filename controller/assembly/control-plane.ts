@@ -12,6 +12,7 @@ import { openAnthropicKeys, watchAnthropicKeys } from './anthropic-keys.ts'
 import { openAccess } from './access.ts'
 import { appTokenSecrets } from './app-token-secrets.ts'
 import { openCoordinator, openServer, type ApiParts } from './apis.ts'
+import { isShared, rolesOf } from '../config.ts'
 import { addControllers } from './controllers.ts'
 import { writeIdentity } from './data-folder.ts'
 import { openDoor, type DoorOptions } from './door.ts'
@@ -60,19 +61,26 @@ async function start(options: ControlPlaneOptions, undo: Undo): Promise<ControlP
   const appTokens = appTokenSecrets(objects.registry)
   const machines = await openMachines({ ...base, controlPlaneId: identity.controlPlaneId, appTokens })
   undo.add(() => machines.close())
-  const coordinator = openCoordinator({ ...base, ...objects, machines })
-  undo.add(() => coordinator.close())
+  const roles = rolesOf(environment)
+  const coordinator = roles.has('coordinator') ? openCoordinator({ ...base, ...objects, machines }) : undefined
+  undo.add(async () => coordinator?.close())
   const tokens = createTokenSet()
   const access = await openAccess({ ...base, ...objects }, undo)
   const server = openServer({ ...base, ...objects, machines, coordinator, tokens, access })
   undo.add(() => server.close())
   const lastHttpPort = identity.httpPort
-  const door = await openDoor({ server, tokens, paths, clock, entropy, options, environment, lastHttpPort })
-  if (door.httpPort !== identity.httpPort) await writeIdentity(paths, { ...identity, httpPort: door.httpPort })
-  const freeze = openFreeze({ ...base, ...objects })
+  const sharedKey = isShared(environment) ? base.masterKey : undefined
+  const door = await openDoor({ server, tokens, paths, clock, entropy, options, environment, lastHttpPort, sharedKey })
+  if (sharedKey === undefined && door.httpPort !== identity.httpPort)
+    await writeIdentity(paths, { ...identity, httpPort: door.httpPort })
+  const { cache, trigger } = objects.manager
+  // Without controllers there is nobody to wake.
+  const wakes = roles.has('controller') ? trigger.bind(objects.manager) : () => {}
+  const freeze = openFreeze({ ...base, ...objects, manager: { cache, trigger: wakes } })
   undo.add(freeze.close)
   const thawing = { ...base, ...objects, machines, freeze }
-  const feed = wireControllers(thawing, () => environment.COORDINATOR_URL ?? door.httpUrl)
+  const coordinatorUrl = (): string => environment.COORDINATOR_URL ?? door.httpUrl
+  const feed = roles.has('controller') ? wireControllers(thawing, coordinatorUrl) : undefined
   await begin({ ...thawing, feed }, undo)
   void logPreflight(environment, base)
   log.info({ httpsUrl: door.httpsUrl, httpUrl: door.httpUrl }, 'control plane is up')
@@ -116,30 +124,35 @@ function wireControllers(parts: ApiParts & { readonly freeze: Freeze }, coordina
 
 /** Starts what runs by itself, in the order in which each needs the others. */
 async function begin(
-  parts: ApiParts & { readonly feed: MachineFeed; readonly freeze: Freeze },
+  parts: ApiParts & { readonly feed: MachineFeed | undefined; readonly freeze: Freeze },
   undo: Undo,
 ): Promise<void> {
-  const { registry, store, client, namespaces, manager, machines, feed, clock, log } = parts
-  undo.add(startResealing(store, log))
-  undo.add(watchAnthropicKeys(store, manager))
+  const { client, namespaces, manager, machines, feed } = parts
   // Events of cluster-scoped objects lie there, as in every cluster.
   await namespaces.ensure(DEFAULT_NAMESPACE)
   // Tokens of platform admins lie there.
   await namespaces.ensure(SYSTEM_NAMESPACE)
   await parts.freeze.load()
   await ensureBuiltinPlans(client)
+  if (feed !== undefined) await beginUpkeep(parts, undo)
+  // Sprites go while the Coordinator still answers: they give their work back. Controllers stop before that.
+  undo.add(() => machines.close())
+  undo.add(() => manager.stop())
+  await manager.start()
+  feed?.start()
+  undo.add(async () => feed?.stop())
+}
+
+/** Starts what keeps the store in order, besides the controllers. */
+async function beginUpkeep({ registry, store, manager, clock, log }: ApiParts, undo: Undo): Promise<void> {
+  undo.add(startResealing(store, log))
+  undo.add(watchAnthropicKeys(store, manager))
   const collector = createGarbageCollector({ registry, store, clock, log })
   await collector.start()
   undo.add(() => collector.stop())
   const expiry = createEventExpiry({ registry, clock, log })
   expiry.start()
   undo.add(() => expiry.stop())
-  // Sprites go while the Coordinator still answers: they give their work back. Controllers stop before that.
-  undo.add(() => machines.close())
-  undo.add(() => manager.stop())
-  await manager.start()
-  feed.start()
-  undo.add(() => feed.stop())
 }
 
 /** Looks at the machines of the tenant whose app moved, at once. */

@@ -1,9 +1,10 @@
 /** The data folder: a store that is gone is not taken for a first start. */
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
-import { DataFolderError, dataPaths, refuseLostStore } from './data-folder.ts'
+import { seededEntropy } from '../../system/entropy.ts'
+import { DataFolderError, dataPaths, openIdentity, readIdentity, refuseLostStore } from './data-folder.ts'
 
 let folder: string
 beforeEach(() => {
@@ -27,5 +28,28 @@ describe('data folder', () => {
     const paths = dataPaths(folder)
     writeFileSync(paths.store, '')
     await refuseLostStore(paths)
+  })
+})
+
+describe('identity', () => {
+  const given = { CONTROL_PLANE_ID: 'cp-0123456789ab', MASTER_KEY: 'ab'.repeat(32) }
+
+  it('CF5 processes that are given one share it, and no file holds it', async () => {
+    const paths = dataPaths(folder)
+    expect(await openIdentity(paths, seededEntropy(1), given)).toEqual({
+      controlPlaneId: given.CONTROL_PLANE_ID,
+      masterKey: given.MASTER_KEY,
+    })
+    expect(readdirSync(folder)).toEqual([])
+  })
+
+  it('CF5 a data folder of another control plane is refused', async () => {
+    const paths = dataPaths(folder)
+    const own = await readIdentity(paths, seededEntropy(1))
+    await expect(openIdentity(paths, seededEntropy(2), given)).rejects.toThrow(own.controlPlaneId)
+    const foreignKey = { CONTROL_PLANE_ID: own.controlPlaneId, MASTER_KEY: given.MASTER_KEY }
+    await expect(openIdentity(paths, seededEntropy(2), foreignKey)).rejects.toThrow('MASTER_KEY')
+    const same = { CONTROL_PLANE_ID: own.controlPlaneId, MASTER_KEY: own.masterKey }
+    expect(await openIdentity(paths, seededEntropy(2), same)).toEqual(own)
   })
 })

@@ -4,6 +4,7 @@ import { access, mkdir, readFile, stat } from 'node:fs/promises'
 import { join } from 'node:path'
 import { z } from 'zod'
 import { randomHex, type Entropy } from '../../system/entropy.ts'
+import type { Environment } from '../config.ts'
 import { writeFileAtomically } from '../server/write-file.ts'
 
 /** Where things lie in the data folder. */
@@ -100,6 +101,36 @@ export async function readIdentity(paths: DataPaths, entropy: Entropy): Promise<
     `Cannot use "${paths.identity}": it is damaged; restore it from a backup, or start with another --data`,
   )
 }
+
+/**
+ * The identity that all processes of a control plane are given, or that of the data folder. Throws DataFolderError when
+ * they differ: machines that one of them made would be strangers to the other.
+ */
+export async function openIdentity(
+  paths: DataPaths,
+  entropy: Entropy,
+  { CONTROL_PLANE_ID, MASTER_KEY }: Pick<Environment, 'CONTROL_PLANE_ID' | 'MASTER_KEY'>,
+): Promise<Identity> {
+  if (CONTROL_PLANE_ID === undefined && MASTER_KEY === undefined) return await readIdentity(paths, entropy)
+  if (CONTROL_PLANE_ID !== undefined && MASTER_KEY !== undefined && !(await exists(paths.identity)))
+    return { controlPlaneId: CONTROL_PLANE_ID, masterKey: MASTER_KEY }
+  const stored = await readIdentity(paths, entropy)
+  if ((CONTROL_PLANE_ID ?? stored.controlPlaneId) !== stored.controlPlaneId)
+    throw foreign(paths, 'CONTROL_PLANE_ID', `control plane "${stored.controlPlaneId}"`)
+  if ((MASTER_KEY ?? stored.masterKey) !== stored.masterKey) throw foreign(paths, 'MASTER_KEY', 'another master key')
+  return stored
+}
+
+const exists = (path: string): Promise<boolean> =>
+  stat(path).then(
+    () => true,
+    () => false,
+  )
+
+const foreign = ({ folder }: DataPaths, name: string, owner: string): DataFolderError =>
+  new DataFolderError(
+    `Cannot use the data folder "${folder}" with this ${name}: it belongs to ${owner}; choose another with --data`,
+  )
 
 /** Stores the identity of the control plane, as a whole or not at all. */
 export const writeIdentity = (paths: DataPaths, identity: Identity): Promise<void> =>

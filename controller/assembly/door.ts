@@ -2,7 +2,7 @@
 import { PLATFORM_ADMINS, type Actor } from '../api/admission.ts'
 import { KubeconfigError, readKubeconfig, writeKubeconfig } from '../server/kubeconfig.ts'
 import type { ApiServer } from '../server/server.ts'
-import { mintToken, recordOf, type TokenSet } from '../server/tokens.ts'
+import { derivedToken, mintToken, recordOf, type TokenSet } from '../server/tokens.ts'
 import type { Clock } from '../../system/clock.ts'
 import type { Entropy } from '../../system/entropy.ts'
 import type { Environment } from '../config.ts'
@@ -54,6 +54,8 @@ export async function openDoor(ports: {
   readonly options: DoorOptions
   readonly environment: Pick<Environment, 'TLS_CERT_FILE' | 'TLS_KEY_FILE' | 'TLS_CA_FILE'>
   readonly lastHttpPort: number | undefined
+  /** Processes that share a control plane let the same administrator in: the token is made of this key. */
+  readonly sharedKey?: Uint8Array | undefined
 }): Promise<Door> {
   const { server, paths, clock, entropy, options } = ports
   const { environment } = ports
@@ -84,6 +86,11 @@ const urlHost = (host: string): string => (host.includes(':') ? `[${host}]` : ho
 
 /** The token of the kubeconfig that is there, or a new one: it is kept nowhere else. */
 async function adminToken(ports: Parameters<typeof openDoor>[0]): Promise<string> {
+  if (ports.sharedKey !== undefined) {
+    const { token, record } = derivedToken(ADMIN, ports.sharedKey, ADMIN.name)
+    ports.tokens.add(record)
+    return token
+  }
   const known = await readKubeconfig(ports.paths.kubeconfig).catch((error: unknown) => {
     if (error instanceof KubeconfigError) return undefined
     throw error

@@ -21,7 +21,7 @@ import type { Log } from '../../system/log.ts'
 import { createMetrics } from '../../system/metrics.ts'
 import { attentivePresence } from './attentive-presence.ts'
 import { openAudit } from './audit.ts'
-import { openDataFolder, readIdentity, refuseLostStore } from './data-folder.ts'
+import { openDataFolder, openIdentity, refuseLostStore } from './data-folder.ts'
 import { createNamespaces, makeTenantNamespace } from './namespaces.ts'
 import { tenantQuota } from './quota.ts'
 import { createForecast, machineDefaults } from './forecast.ts'
@@ -52,7 +52,7 @@ export async function openFoundations(options: FoundationOptions, undo: Undo) {
   // After the store, whose lock says that no other control plane writes here.
   const audit = openAudit(environment, { path: paths.auditLog, clock, entropy, log, metrics })
   undo.add(() => audit.close())
-  const identity = await readIdentity(paths, entropy)
+  const identity = await openIdentity(paths, entropy, environment)
   const personas = await loadPersonas(options.personasFolder)
   const masterKey = Buffer.from(identity.masterKey, 'hex')
   const storeAtRest = openEmbeddedStore({ database, log })

@@ -13,7 +13,7 @@ import { planCommand } from './commands/plan.ts'
 import { kubeconfigCommand } from './commands/kubeconfig.ts'
 import { completionCommand, versionCommand } from './commands/small.ts'
 import { tokenRoutes } from './commands/token.ts'
-import { upCommand } from './commands/up.ts'
+import { serveCommand, upCommand } from './commands/up.ts'
 import { validateCommand } from './commands/validate.ts'
 import { waitCommand } from './commands/wait.ts'
 import { workRoutes } from './commands/work-submit.ts'
@@ -25,6 +25,7 @@ import { versionText } from './version.ts'
 const routes = buildRouteMap({
   routes: {
     up: upCommand,
+    serve: serveCommand,
     apply: applyCommand,
     validate: validateCommand,
     plan: planCommand,

@@ -29,6 +29,8 @@ export type DispatchPorts = Omit<VerbPorts, 'onWatch' | 'onStreamError'> & {
   readonly metrics: Metrics
   /** What keeps the process from being ready, one line each; empty when it is. Default: always ready. */
   readonly readiness?: () => Promise<readonly string[]>
+  /** False: another process serves the API. */
+  readonly hasApi?: boolean
 }
 
 /** Answers a request; never rejects. */
@@ -47,6 +49,9 @@ type Trace = {
   permission?: Permission
 }
 
+const apiElsewhere = (): ApiError =>
+  new ApiError('NotFound', 'This process does not serve the API: ask one whose ROLES have "api"')
+
 /** Builds the dispatch over its ports. */
 export function createDispatch(ports: DispatchPorts): Dispatch {
   const catalog = createCatalog(ports.registry.resources, VIRTUAL_RESOURCES)
@@ -62,6 +67,7 @@ export function createDispatch(ports: DispatchPorts): Dispatch {
     const route = routeOf(request.url.pathname)
     if (route.at === 'health') return health(route.check, ports.readiness)
     if (route.at === 'version' && request.method === 'GET') return catalog(route, request)
+    if (ports.hasApi === false && route.at !== 'metrics') throw apiElsewhere()
     // Known before the caller is, so that a denial's log line says what was asked for.
     if (route.at === 'resource') trace.path = route.path
     trace.actor = await authenticated(request, ports.authenticate)

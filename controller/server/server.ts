@@ -37,6 +37,8 @@ export type ApiServerOptions = {
   readonly entropy: Entropy
   /** What keeps the process from being ready, one line each; empty when it is. */
   readonly readiness?: () => Promise<readonly string[]>
+  /** False: health, version, metrics and extraRoutes alone are answered; another process serves the API. */
+  readonly hasApi?: boolean
   /** Serves paths outside the Kubernetes API on the same listeners; false when it has no such path. */
   readonly extraRoutes?: (request: IncomingMessage, response: ServerResponse, url: URL) => boolean | Promise<boolean>
 }

@@ -5,7 +5,7 @@ import { seededEntropy } from '../../system/entropy.ts'
 import { hasReason } from '../api/errors.ts'
 import { credentialOf, isLoopbackAddress, refuseImpersonation, refuseUntrusted } from './credentials.ts'
 import type { ApiRequest } from './exchange.ts'
-import { createTokenSet, keyIdOf, mintToken, recordOf } from './tokens.ts'
+import { createTokenSet, derivedToken, keyIdOf, mintToken, recordOf } from './tokens.ts'
 
 const entropy = seededEntropy(1)
 const actor = { name: 'admin', groups: ['system:masters'] }
@@ -19,6 +19,15 @@ describe('tokens', () => {
     expect(JSON.stringify(record)).not.toContain(secret.slice(0, 16))
     expect(keyIdOf(token)).toBe(record.keyId)
     expect(recordOf(token, actor)).toEqual(record)
+  })
+
+  it('SV13 processes that share a key make the same token of it, for one purpose', () => {
+    const key = entropy.bytes(32)
+    const { token, record } = derivedToken(actor, key, 'admin')
+    expect(derivedToken(actor, key, 'admin').token).toBe(token)
+    expect(createTokenSet([record]).authenticate(token)).toEqual(actor)
+    expect(derivedToken(actor, key, 'other').token).not.toBe(token)
+    expect(derivedToken(actor, entropy.bytes(32), 'admin').token).not.toBe(token)
   })
 
   it('SV13 one changed character anywhere makes it unknown', () => {

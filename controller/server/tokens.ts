@@ -3,7 +3,7 @@
  * Form: `prefix_keyid_secret`, where secret ends in a checksum, so that a cut or mistyped token is told from a revoked
  * one and secret scanners can find it.
  */
-import { hash, timingSafeEqual } from 'node:crypto'
+import { hash, hkdfSync, timingSafeEqual } from 'node:crypto'
 import { crc32 } from 'node:zlib'
 import type { Entropy } from '../../system/entropy.ts'
 import { randomHex } from '../../system/entropy.ts'
@@ -41,15 +41,27 @@ const sha256 = (text: string): Buffer => hash('sha256', text, 'buffer')
 const checksum = (text: string): string => crc32(text).toString(16).padStart(8, '0')
 
 /** Makes a token for an actor: the token goes to its holder and is kept nowhere, the record goes to the set. */
-export function mintToken(
+export function mintToken(actor: Actor, entropy: Entropy, prefix = TOKEN_PREFIX): MintedToken {
+  return tokenOf(actor, { keyId: randomHex(entropy, KEY_ID_BYTES), secret: randomHex(entropy, SECRET_BYTES), prefix })
+}
+
+/** A token and what is stored of it. */
+export type MintedToken = { readonly token: string; readonly record: TokenRecord }
+
+/** The token that every process makes of the same key for the same purpose, so that all of them take it. */
+export function derivedToken(actor: Actor, key: Uint8Array, purpose: string): MintedToken {
+  const bytes = Buffer.from(hkdfSync('sha256', key, '', `access token: ${purpose}`, KEY_ID_BYTES + SECRET_BYTES))
+  const keyId = bytes.subarray(0, KEY_ID_BYTES).toString('hex')
+  return tokenOf(actor, { keyId, secret: bytes.subarray(KEY_ID_BYTES).toString('hex'), prefix: TOKEN_PREFIX })
+}
+
+function tokenOf(
   actor: Actor,
-  entropy: Entropy,
-  prefix = TOKEN_PREFIX,
-): { readonly token: string; readonly record: TokenRecord } {
-  const keyId = randomHex(entropy, KEY_ID_BYTES)
-  const body = `${prefix}_${keyId}_${randomHex(entropy, SECRET_BYTES)}`
+  parts: { readonly keyId: string; readonly secret: string; readonly prefix: string },
+): MintedToken {
+  const body = `${parts.prefix}_${parts.keyId}_${parts.secret}`
   const token = body + checksum(body)
-  return { token, record: { keyId, sha256: sha256(token).toString('hex'), actor } }
+  return { token, record: { keyId: parts.keyId, sha256: sha256(token).toString('hex'), actor } }
 }
 
 /** The record of a token that was made before, such as the one in a kubeconfig; undefined when it is not of our form. */

@@ -242,6 +242,24 @@ describe('sockets', () => {
     expect(asked).toEqual(['/sprite/claim', '/other'])
   })
 
+  it('SV18 a process without the API answers health, metrics and the other paths, and says who has it', async () => {
+    const server = testServer({
+      hasApi: false,
+      extraRoutes: (_request, response, url) => {
+        if (url.pathname !== '/sprite/claim') return false
+        response.end('coordinator')
+        return true
+      },
+    })
+    const port = await listening(server)
+    const authorization = `Bearer ${server.token}`
+    expect(await textOf(await answerTo(port, '/sprite/claim', {}))).toBe('coordinator')
+    expect((await answerTo(port, '/readyz', {})).statusCode).toBe(200)
+    expect((await answerTo(port, '/metrics', { authorization })).statusCode).toBe(200)
+    for (const path of ['/api', '/apis', SPRITES, '/openapi/v3'])
+      expect(await textOf(await answerTo(port, path, { authorization }))).toContain('whose ROLES have')
+  })
+
   it('SV15 a port in use is refused with EADDRINUSE and nothing stays open', async () => {
     const first = await started()
     const port = await listening(first)

@@ -1,12 +1,12 @@
-/** Runs `spritectl up`: the first signal stops it in order, a second one at once. */
+/** Runs `spritectl up` and `spritectl serve`: the first signal stops it in order, a second one at once. */
 import { ListenError } from '../../assembly/door.ts'
-import { runUp } from '../../main.ts'
+import { runServe, runUp } from '../../main.ts'
 import { StoreError } from '../../store/store.ts'
 import type { CliContext } from '../context.ts'
 import { CliFailure } from '../failure.ts'
 import { portHolder } from '../port-holder.ts'
 import { builtinPersonasFolder } from '../version.ts'
-import type { UpFlags } from './up.ts'
+import type { PlaneFlags, ServeFlags, UpFlags } from './up.ts'
 
 /** A signal that follows sooner is the same Ctrl-C: the terminal and the launcher both pass it on. In ms. */
 const SAME_SIGNAL_MS = 500
@@ -15,7 +15,45 @@ const INTERRUPTED = 130
 
 /** Runs `spritectl up`. */
 export async function runUpCommand(context: CliContext, flags: UpFlags): Promise<void> {
-  const { stdout, stderr } = context.process
+  const { stdout } = context.process
+  const refused = { meanwhile: 'sprites give their work back', storeRefused: folderRefused(flags.data) }
+  await untilStopped(context, refused, (signal) =>
+    runUp({
+      ...planeFlags(flags),
+      apply: flags.apply ?? [],
+      exitWhenDone: flags.exitWhenDone,
+      write: (text) => stdout.write(text),
+      isTty: stdout.isTTY === true,
+      columns: () => stdout.columns ?? 80,
+      rows: () => stdout.rows ?? 24,
+      signal,
+    }),
+  )
+}
+
+/** Runs `spritectl serve`. */
+export async function runServeCommand(context: CliContext, flags: ServeFlags): Promise<void> {
+  const variables = flags.roles === undefined ? {} : { ROLES: flags.roles }
+  await untilStopped(context, { meanwhile: 'what runs is handed over', storeRefused }, (signal) =>
+    runServe({ ...planeFlags(flags), variables, signal }),
+  )
+}
+
+const planeFlags = (flags: PlaneFlags) => ({
+  dataFolder: flags.data,
+  personasFolder: flags.personas ?? builtinPersonasFolder,
+  host: flags.host,
+  httpsPort: flags.port,
+  httpPort: flags.httpPort,
+  logLevel: flags.logLevel,
+})
+
+/** Runs a control plane until a signal stops it, and makes what keeps it from starting a line that helps. */
+async function untilStopped(
+  context: CliContext,
+  told: { readonly meanwhile: string; readonly storeRefused: (error: StoreError) => Error },
+  run: (signal: AbortSignal) => Promise<number>,
+): Promise<void> {
   const controller = new AbortController()
   let stoppedAt: number | undefined
   const stopListening = context.onStop(() => {
@@ -23,25 +61,11 @@ export async function runUpCommand(context: CliContext, flags: UpFlags): Promise
     if (stoppedAt === undefined) {
       stoppedAt = now
       controller.abort()
-      stderr.write('Stopping: sprites give their work back …\n')
+      context.process.stderr.write(`Stopping: ${told.meanwhile} …\n`)
     } else if (now - stoppedAt > SAME_SIGNAL_MS) context.exit(INTERRUPTED)
   })
   try {
-    context.process.exitCode = await runUp({
-      dataFolder: flags.data,
-      personasFolder: flags.personas ?? builtinPersonasFolder,
-      host: flags.host,
-      httpsPort: flags.port,
-      httpPort: flags.httpPort,
-      apply: flags.apply ?? [],
-      exitWhenDone: flags.exitWhenDone,
-      logLevel: flags.logLevel,
-      write: (text) => stdout.write(text),
-      isTty: stdout.isTTY === true,
-      columns: () => stdout.columns ?? 80,
-      rows: () => stdout.rows ?? 24,
-      signal: controller.signal,
-    })
+    context.process.exitCode = await run(controller.signal)
   } catch (error) {
     if (controller.signal.aborted) {
       // Stopped while it started: what broke off because of that is no news.
@@ -49,7 +73,7 @@ export async function runUpCommand(context: CliContext, flags: UpFlags): Promise
       return
     }
     if (error instanceof ListenError) throw await portTaken(error)
-    if (error instanceof StoreError) throw storeRefused(error, flags.data)
+    if (error instanceof StoreError) throw told.storeRefused(error)
     throw error
   } finally {
     stopListening()
@@ -57,10 +81,16 @@ export async function runUpCommand(context: CliContext, flags: UpFlags): Promise
 }
 
 /** The same failure, with the flag that helps: in use by another control plane, damaged, or not ours. */
-const storeRefused = (error: StoreError, folder: string): Error =>
-  new CliFailure('Environment', `Cannot use the data folder "${folder}": ${error.message}; --data names another`, {
-    cause: error,
-  })
+const folderRefused =
+  (folder: string) =>
+  (error: StoreError): Error =>
+    new CliFailure('Environment', `Cannot use the data folder "${folder}": ${error.message}; --data names another`, {
+      cause: error,
+    })
+
+/** The same failure, as one of the environment: in use by another control plane, damaged, not ours, out of reach. */
+const storeRefused = (error: StoreError): Error =>
+  new CliFailure('Environment', `Cannot use the store: ${error.message}`, { cause: error })
 
 /** The same failure, with who has the port. */
 async function portTaken(error: ListenError): Promise<Error> {
