@@ -28,6 +28,21 @@ export interface LeasePort {
   update(old: Lease, spec: LeaseSpec, signal: AbortSignal): Promise<Lease>
 }
 
+/** The leases of one namespace as of one moment. */
+export type LeaseList = {
+  /** The version of the snapshot: every object in it is of this version or older. */
+  readonly resourceVersion: string
+  readonly items: readonly Lease[]
+}
+
+/** Leases that several processes share the work by (shards.ts). */
+export interface LeasesPort extends LeasePort {
+  /** All leases of the namespace in one consistent snapshot; it may lag behind, if it comes to the present in a few seconds. */
+  list(namespace: string, signal: AbortSignal): Promise<LeaseList>
+  /** Calls back when a lease of the namespace changed: a hint that may come late, twice or never. The result ends it. */
+  watch(namespace: string, onChange: () => void): () => void
+}
+
 /** What an elector needs of the process. */
 export type ElectorOptions = {
   readonly port: LeasePort
