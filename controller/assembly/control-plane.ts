@@ -73,10 +73,12 @@ async function start(options: ControlPlaneOptions, undo: Undo): Promise<ControlP
   const door = await openDoor({ server, tokens, paths, clock, entropy, options, environment, lastHttpPort, sharedKey })
   if (sharedKey === undefined && door.httpPort !== identity.httpPort)
     await writeIdentity(paths, { ...identity, httpPort: door.httpPort })
-  const { cache, trigger } = objects.manager
+  const { cache } = objects.manager
   // Without controllers there is nobody to wake.
-  const wakes = roles.has('controller') ? trigger.bind(objects.manager) : () => {}
-  const freeze = openFreeze({ ...base, ...objects, manager: { cache, trigger: wakes } })
+  const trigger: Manager['trigger'] = (...key) => {
+    if (roles.has('controller')) objects.manager.trigger(...key)
+  }
+  const freeze = openFreeze({ ...base, ...objects, manager: { cache, trigger } })
   undo.add(freeze.close)
   const thawing = { ...base, ...objects, machines, freeze }
   const coordinatorUrl = (): string => environment.COORDINATOR_URL ?? door.httpUrl
