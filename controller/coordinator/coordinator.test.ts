@@ -5,7 +5,7 @@ import { announceReply, SPRITE_API, taskSchema } from '../../protocol/coordinato
 import { ApiError } from '../api/errors.ts'
 import { spriteKind } from '../kinds/sprite/schema.ts'
 import { workKind } from '../kinds/work/schema.ts'
-import { IN_PROGRESS, startHarness, TENANT, type Harness } from './fake/harness.ts'
+import { IN_PROGRESS, machineUp, startHarness, TENANT, type Harness } from './fake/harness.ts'
 
 const completion = (overrides: object = {}): object => ({
   work: 'w1',
@@ -17,6 +17,13 @@ const completion = (overrides: object = {}): object => ({
   ...overrides,
 })
 const key = (name: string) => ({ namespace: TENANT, name })
+
+/** Records that say that a process is to end, whatever it does. */
+const OUTGOING = [
+  ['to be destroyed', machineUp('cara-uid-2', { intent: 'Destroy' })],
+  ['stopped and kept', machineUp('cara-uid-2', { intent: 'Stop', state: 'stopped' })],
+  ['gone', undefined],
+] as const
 
 let h: Harness
 beforeEach(async () => {
@@ -122,6 +129,11 @@ describe('announce and heartbeat', () => {
     expect(await directive()).toEqual({ directive: 'drain', idleTimeoutMs: 60_000 })
   })
 
+  it.each(OUTGOING)('CO5 drains a process whose machine is %s', async (_, machine) => {
+    h.seedSprite('cara', { status: { machine } })
+    expect((await h.send(SPRITE_API.heartbeat, { state: 'idle' })).body).toMatchObject({ directive: 'drain' })
+  })
+
   it.each([
     ['another attempt', { status: { ...IN_PROGRESS, attempt: 2 } }],
     ['another sprite', { status: { ...IN_PROGRESS, assignedSprite: 'dora' } }],
@@ -194,6 +206,22 @@ describe('claim', () => {
     expect((await h.send(SPRITE_API.claim)).status).toBe(204)
     h.seedWork('w2', { status: IN_PROGRESS })
     expect((await h.send(SPRITE_API.claim)).body).toMatchObject({ work: 'w2' })
+  })
+
+  it.each(OUTGOING)(
+    'CO6 nothing new for a process whose machine is %s: it would be lost at once',
+    async (_, machine) => {
+      h.seedSprite('cara', { status: { machine } })
+      h.seedWork('w1')
+      expect((await h.send(SPRITE_API.claim)).status).toBe(204)
+      expect(h.work('w1').status).toMatchObject({ phase: 'Assigned' })
+    },
+  )
+
+  it('CO6 what is being started again may claim before its controller knows that it is up', async () => {
+    h.seedSprite('cara', { status: { machine: machineUp('cara-uid-2', { intent: 'Start', state: 'stopped' }) } })
+    h.seedWork('w1')
+    expect((await h.send(SPRITE_API.claim)).body).toMatchObject({ work: 'w1' })
   })
 
   it('CO6 a write in between is read again, so that a cancelled work is not started', async () => {

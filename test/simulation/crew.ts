@@ -2,6 +2,7 @@
 import type { Key } from '../../controller/api/object.ts'
 import type { PresenceRecord } from '../../controller/bus/presence.ts'
 import type { FakeClient } from '../../controller/engine/fake-client.ts'
+import { isOutgoing } from '../../controller/kinds/sprite/outgoing.ts'
 import { spriteKind, type Sprite } from '../../controller/kinds/sprite/schema.ts'
 import { isTerminal, workKind, type Work } from '../../controller/kinds/work/schema.ts'
 import type { OwnerStamp } from '../../controller/providers/machines.ts'
@@ -68,7 +69,8 @@ export class Crew {
     const key = { namespace: work.metadata.namespace ?? '', name: work.metadata.name }
     const now = timestamp(clock.now())
     const number = (work.status?.attemptsTotal ?? 0) + 1
-    if (work.status?.phase === 'Assigned' && sprite.status?.phase !== 'Draining') {
+    const mayClaim = sprite.status?.phase !== 'Draining' && !isOutgoing(sprite.status?.machine, incarnation)
+    if (work.status?.phase === 'Assigned' && mayClaim) {
       const attempts = [
         ...(work.status.attempts ?? []),
         { number, sprite: sprite.metadata.name, incarnation, startTime: now },

@@ -3,7 +3,7 @@ import { createFakeClient, type FakeClient } from '../../controller/engine/fake-
 import type { Manager } from '../../controller/engine/manager.ts'
 import { slotLedgerKind } from '../../controller/kinds/slotledger/schema.ts'
 import { spriteKind, type Sprite } from '../../controller/kinds/sprite/schema.ts'
-import { isTerminal, workKind } from '../../controller/kinds/work/schema.ts'
+import { workKind } from '../../controller/kinds/work/schema.ts'
 import {
   createFlyEmulator,
   type FlyEmulator,
@@ -326,7 +326,7 @@ export class FlyWorld {
       ...sprites.flatMap((sprite) => (isAtRest(sprite) ? [] : `sprite ${keyOf(sprite)} is ${sprite.status?.phase}`)),
       ...this.client
         .peekAll(workKind)
-        .flatMap((work) => (isTerminal(work.status?.phase) ? [] : `work ${keyOf(work)} is ${work.status?.phase}`)),
+        .flatMap((work) => (work.status?.phase === 'Completed' ? [] : `work ${keyOf(work)} is ${work.status?.phase}`)),
       ...this.live().flatMap(({ id, name }) => (named.has(id) ? [] : `orphan ${name}`)),
       ...[...this.#strays].flatMap((id) => (this.#isGone(id) ? [] : `stray ${id} is there`)),
       ...(holders.length === up.length ? [] : [`${holders.length} slots are held for ${up.length} machines`]),

@@ -9,7 +9,7 @@ import { TestClock } from '../../../system/test-clock.ts'
 import type { Bus } from '../../bus/bus.ts'
 import { createMemoryBus } from '../../bus/memory.ts'
 import { createFakeClient, type FakeClient } from '../../engine/fake-client.ts'
-import type { SpriteStatus } from '../../kinds/sprite/schema.ts'
+import type { SpriteMachine, SpriteStatus } from '../../kinds/sprite/schema.ts'
 import { workKind, type Work, type WorkSpec, type WorkStatus } from '../../kinds/work/schema.ts'
 import type { Ledger } from '../../ledger/ledger.ts'
 import { createMemoryLedger } from '../../ledger/memory.ts'
@@ -146,6 +146,19 @@ async function listen(coordinator: Coordinator): Promise<{ url: string; close: (
   return { url: `http://127.0.0.1:${port}`, close }
 }
 
+/** The machine of incarnation 2, up and ready. */
+export const machineUp = (name: string, over: Partial<SpriteMachine> = {}): SpriteMachine => ({
+  name,
+  incarnation: 2,
+  image: 'sprite:1',
+  specHash: 'h1',
+  since: '2026-01-15T11:00:00Z',
+  intent: 'Run',
+  state: 'started',
+  readyTime: '2026-01-15T11:00:00Z',
+  ...over,
+})
+
 function seedsOver(client: FakeClient): Pick<Harness, 'seedSprite' | 'seedTenant' | 'seedWork' | 'work'> {
   const work = (name: string): Work => {
     const found = client.peek(workKind, { namespace: TENANT, name })
@@ -164,7 +177,7 @@ function seedsOver(client: FakeClient): Pick<Harness, 'seedSprite' | 'seedTenant
           ...(deleting ? { deletionTimestamp: '2026-01-15T11:00:00Z', finalizers: ['x'] } : {}),
         },
         spec: { agentType, runPolicy: 'OnDemand' },
-        status: { phase: 'Idle', incarnation: 2, ...status },
+        status: { phase: 'Idle', incarnation: 2, machine: machineUp(`${name}-uid-2`), ...status },
       })
     },
     seedTenant: ({ spec = {}, limits = {} } = {}) => {

@@ -6,6 +6,7 @@ import { hasReason } from '../../api/errors.ts'
 import { isDeleting, keyOf } from '../../api/object.ts'
 import { projectKind } from '../../kinds/project/schema.ts'
 import { reviewKind } from '../../kinds/review/schema.ts'
+import { isOutgoing } from '../../kinds/sprite/outgoing.ts'
 import { workKind, type Work } from '../../kinds/work/schema.ts'
 import { agentOf, handOffAgents, modelFor } from '../agents.ts'
 import { holdsWork } from '../attempt.ts'
@@ -39,6 +40,8 @@ async function claim(ports: CoordinatorPorts, caller: Caller, signal: AbortSigna
     const isNew = !holdsWork(work, identity)
     // A sprite that drains finishes what it has and starts nothing.
     if (isNew && (sprite.status?.phase === 'Draining' || isDeleting(sprite))) return undefined
+    // What a process whose machine is to go would claim is lost at once, and an attempt with it.
+    if (isNew && isOutgoing(sprite.status?.machine, identity.incarnation)) return undefined
     // Read before the claim is written: what cannot be read must not cost an attempt.
     const parts = await partsOf(ports, caller, { work, signal })
     if (isNew && (parts.tenant.spec.suspend || isDeleting(parts.tenant))) return undefined

@@ -2,6 +2,7 @@
 import { spriteHeartbeat, type HeartbeatMessage } from '../../../protocol/channels.ts'
 import { heartbeatRequest, type HeartbeatReply, type HeartbeatRequest } from '../../../protocol/coordinator.ts'
 import { isDeleting } from '../../api/object.ts'
+import { isOutgoing } from '../../kinds/sprite/outgoing.ts'
 import type { Sprite } from '../../kinds/sprite/schema.ts'
 import { tenantKind, type Tenant } from '../../kinds/tenant/schema.ts'
 import type { Work } from '../../kinds/work/schema.ts'
@@ -46,7 +47,8 @@ export function directiveFor(world: {
     const isCurrent = work !== undefined && holdsAttempt(work, world.identity, body.work.attempt) && !isStopped(work)
     if (!isCurrent) return 'abandon'
   }
-  const drains = sprite.status?.phase === 'Draining' || isDeleting(sprite)
+  const goes = isOutgoing(sprite.status?.machine, world.identity.incarnation)
+  const drains = goes || sprite.status?.phase === 'Draining' || isDeleting(sprite)
   return drains || tenant === undefined || isDeleting(tenant) ? 'drain' : 'continue'
 }
 

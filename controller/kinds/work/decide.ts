@@ -5,7 +5,8 @@ import { isDeleting, type NewObject } from '../../api/object.ts'
 import { parseTimestamp } from '../../../system/timestamp.ts'
 import type { Review } from '../review/schema.ts'
 import type { ReviewSpec } from '../review/schema.ts'
-import type { Sprite, SpriteMachine } from '../sprite/schema.ts'
+import { isOutgoing } from '../sprite/outgoing.ts'
+import type { Sprite } from '../sprite/schema.ts'
 import { attemptsAreExhausted, closeAttempt, countedAttempts, isToBeRetried, lastAttempt } from './attempts.ts'
 import { hindranceOf, suits } from './dispatch.ts'
 import { waitOf, type EligibleWorld } from './eligible.ts'
@@ -244,7 +245,7 @@ function inProgress(world: WorkWorld): WorkDecision {
   const { work } = world
   const sprite = spriteOf(world)
   const machine = sprite?.status?.machine
-  if (!isLostWith(machine, work.status?.incarnation)) {
+  if (!isOutgoing(machine, work.status?.incarnation)) {
     const message = `Sprite ${work.status?.assignedSprite ?? ''} works on attempt ${work.status?.attempt ?? 0}`
     return { actions: [], change: {}, conditions: reconciling('InProgress', message) }
   }
@@ -257,12 +258,6 @@ function inProgress(world: WorkWorld): WorkDecision {
     requeueAfterMs: 0,
     requeueReason: 'attempt-lost',
   }
-}
-
-/** Whether the process that had the work is gone. One that is being started again may have claimed already. */
-function isLostWith(machine: SpriteMachine | undefined, incarnation: number | undefined): boolean {
-  if (machine === undefined || machine.incarnation !== incarnation || machine.intent === 'Destroy') return true
-  return machine.state === 'stopped' && machine.intent === 'Stop'
 }
 
 /** What leaves the status when no sprite has the work any more. */
