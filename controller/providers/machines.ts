@@ -17,6 +17,10 @@
  *  MP9 listFleet, where a provider has it, gives all tenants' machines page by page, or what has changed since a time, the
  *      destroyed among it. Its rows are hints: they know neither host nor exit, and their stamp is metadata alone. Where
  *      the token may not read so much it is CredentialsInvalid or NotFound.
+ *  MP10 ensureTenant, where a provider keeps more for a tenant than machines, makes that (its app and network); it may be
+ *      repeated. What is somebody else's is NameConflict and left alone; where all tenants share one, nothing is made.
+ *  MP11 standing tells at once, without a call, where a tenant's machines live and which calls are held back; it throws
+ *      nothing. onStanding calls back with the app whose standing has changed.
  *  MP7 Nothing that does not carry our control plane's stamp is ever started, stopped or destroyed: NameConflict.
  */
 
@@ -165,6 +169,24 @@ export type CallOptions = {
   readonly deadlineMs?: number
 }
 
+/** How it is with an app's token of its own; without one the organization's does everything. */
+export type AppTokenStanding = {
+  readonly is: 'Own' | 'Pending' | 'NotRenewed' | 'Missing' | 'Refused'
+  /** What the provider answered, with its request id; where it was asked in vain. */
+  readonly message?: string
+}
+
+/** What an adapter knows of a tenant's place without asking. */
+export type TenantStanding = {
+  readonly app: string
+  /** Nobody's own: neither made nor deleted with a tenant. */
+  readonly isShared: boolean
+  /** Absent where apps are given no tokens. */
+  readonly token?: AppTokenStanding
+  /** What was answered to calls that are held back but for probes: CredentialsInvalid of all, QuotaExceeded of creates. */
+  readonly paused: readonly ProviderError[]
+}
+
 /** The port to a machine API; its rules stand above. */
 export interface MachineProvider {
   list(tenant: string, signal?: AbortSignal, options?: CallOptions): Promise<MachineList>
@@ -177,4 +199,7 @@ export interface MachineProvider {
   destroy(ref: MachineRef, signal?: AbortSignal, options?: CallOptions): Promise<void>
   /** Removes what the tenant has at the provider besides machines (its app); an app with machines of ours is left. */
   removeTenant(tenant: string, signal?: AbortSignal): Promise<void>
+  ensureTenant?(tenant: string, signal?: AbortSignal, options?: CallOptions): Promise<void>
+  standing?(tenant: string): TenantStanding
+  onStanding?(listener: (app: string) => void): void
 }

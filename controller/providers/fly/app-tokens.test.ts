@@ -2,6 +2,7 @@
 import { describe, expect, it } from 'vitest'
 import nock from 'nock'
 import { settle } from '../../../system/test-clock.ts'
+import type { MachineProvider } from '../machines.ts'
 import type { AppToken, AppTokenStore } from './app-tokens.ts'
 import { api, APP, BASE, clock, flyMachine, ID, MACHINES, onlyNock, provider, REF, SPEC } from './wire-fixture.ts'
 
@@ -24,15 +25,20 @@ const made = async (tokens: Map<string, AppToken>): Promise<void> => {
   for (let turn = 0; turn < 50 && tokens.size === 0; turn++) await settle()
 }
 
+const stands = async (fly: MachineProvider, is: string): Promise<void> => {
+  for (let turn = 0; turn < 50 && fly.standing?.('acme').token?.is !== is; turn++) await settle()
+  expect(fly.standing?.('acme').token?.is).toBe(is)
+}
+
 describe('tokens of apps', () => {
-  it('FW20 the app’s token is made for a week with the organization’s, kept, and used for its machines', async () => {
+  it('FW20 the app’s token is made for two days with the organization’s, kept, and used for its machines', async () => {
     const { tokens, fly } = given()
     api().get('/v1/apps/highera-acme').reply(200, APP)
-    api().post(TOKENS, { expiry: '604800s' }).reply(200, { token: 'FlyV1 fm2_acme' })
+    api().post(TOKENS, { expiry: '172800s' }).reply(200, { token: 'FlyV1 fm2_acme' })
     api().post(MACHINES).reply(200, flyMachine())
     await fly.create(SPEC)
     await made(tokens)
-    expect(tokens.get('highera-acme')).toEqual({ token: 'FlyV1 fm2_acme', expiresAtMs: clock.now() + 7 * DAY_MS })
+    expect(tokens.get('highera-acme')).toEqual({ token: 'FlyV1 fm2_acme', expiresAtMs: clock.now() + 2 * DAY_MS })
     as('FlyV1 fm2_acme').get(`${MACHINES}/${ID}`).reply(200, flyMachine())
     await fly.get(REF)
     // The fleet and the app itself are the organization's.
@@ -46,7 +52,7 @@ describe('tokens of apps', () => {
   })
 
   it('FW20 a kept token is used after a start, and renewed when a third of its life is left', async () => {
-    const { tokens, fly } = given({ 'highera-acme': { token: 'fm2_old', expiresAtMs: clock.now() + 2 * DAY_MS } })
+    const { tokens, fly } = given({ 'highera-acme': { token: 'fm2_old', expiresAtMs: clock.now() + DAY_MS / 2 } })
     as('FlyV1 fm2_old').get(MACHINES).reply(200, [])
     api().post(TOKENS).once().reply(200, { token: 'fm2_new' })
     await fly.list('acme')
@@ -69,8 +75,13 @@ describe('tokens of apps', () => {
   it('FW20 one that Fly refuses is forgotten: the organization’s does it, and its circuit stays closed', async () => {
     const { fly } = given({ 'highera-acme': { token: 'fm2_old', expiresAtMs: clock.now() + 6 * DAY_MS } })
     as('FlyV1 fm2_old').get(MACHINES).reply(401, { error: 'unauthorized' })
-    await expect(fly.list('acme')).rejects.toMatchObject({ reason: 'CredentialsInvalid' })
-    await settle()
+    api().post(TOKENS).reply(403, { error: 'forbidden' })
+    await expect(fly.list('acme')).rejects.toMatchObject({
+      reason: 'CredentialsInvalid',
+      message: expect.stringContaining('see TokenReady of the Tenant'),
+    })
+    await stands(fly, 'Refused')
+    expect(fly.standing?.('acme').paused).toEqual([])
     api().get(MACHINES).reply(200, [])
     expect(await fly.list('acme')).toEqual({ machines: [], complete: true })
   })

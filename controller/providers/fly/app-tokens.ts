@@ -2,6 +2,7 @@
 import { z } from 'zod'
 import type { Clock } from '../../../system/clock.ts'
 import type { Log } from '../../../system/log.ts'
+import type { AppTokenStanding } from '../machines.ts'
 import { appPath } from './apps.ts'
 import { flyError, type FlyCall, type FlyHttp } from './http.ts'
 
@@ -25,6 +26,8 @@ export interface AppTokens {
   refused(app: string, token: string): void
   /** The app is gone, and with it whatever its token could do. */
   removed(app: string): Promise<void>
+  /** How it is with the app's token, as far as was seen; undefined where apps are given none. */
+  standing(app: string): AppTokenStanding | undefined
 }
 
 /** No app has a token of its own. */
@@ -33,6 +36,7 @@ export const noAppTokens: AppTokens = {
   wanted: () => {},
   refused: () => {},
   removed: () => Promise.resolve(),
+  standing: () => undefined,
 }
 
 /** What the tokens are made through. */
@@ -42,11 +46,13 @@ export type AppTokenOptions = {
   readonly store: AppTokenStore
   readonly clock: Clock
   readonly log: Log
-  /** How long a token lives; default a week. Fly's own default is twenty years. */
+  /** How long a token lives; default two days, since the API can revoke none. Fly's own default is twenty years. */
   readonly lifeMs?: number
+  /** Told of each app whose token stands otherwise than before. */
+  readonly onChange?: (app: string) => void
 }
 
-const LIFE_MS = 7 * 86_400_000
+const LIFE_MS = 2 * 86_400_000
 /** Renewed when less than this share of its life is left. */
 const RENEW_SHARE = 1 / 3
 /** After a refusal or a failure no new one is asked for within. */
@@ -62,7 +68,14 @@ export function createAppTokens(options: AppTokenOptions): AppTokens {
   const known = new Map<string, Promise<AppToken | null>>()
   const making = new Set<string>()
   const pausedUntilMs = new Map<string, number>()
+  const standing = new Map<string, AppTokenStanding>()
 
+  const stands = (app: string, now: AppTokenStanding): void => {
+    const before = standing.get(app)
+    if (standing.size >= APPS_MAX) standing.clear()
+    standing.set(app, now)
+    if (before?.is !== now.is) options.onChange?.(app)
+  }
   const load = async (app: string): Promise<AppToken | null> => {
     try {
       return (await store.read(app)) ?? null
@@ -82,10 +95,15 @@ export function createAppTokens(options: AppTokenOptions): AppTokens {
       const made = await mint(options, app, lifeMs)
       await store.write(app, made)
       known.set(app, Promise.resolve(made))
+      stands(app, { is: 'Own' })
       log.info({ app, expires: new Date(made.expiresAtMs).toISOString() }, 'made a token for the app')
     } catch (error) {
       if (pausedUntilMs.size >= APPS_MAX) pausedUntilMs.clear()
       pausedUntilMs.set(app, clock.monotonic() + PAUSE_MS)
+      const message = error instanceof Error ? error.message : String(error)
+      const isLeft = ((await current(app))?.expiresAtMs ?? 0) > clock.now()
+      const isRefused = standing.get(app)?.is === 'Refused'
+      stands(app, { is: isLeft ? 'NotRenewed' : isRefused ? 'Refused' : 'Missing', message })
       log.warn({ app, error: String(error) }, 'cannot make a token for the app: the organization’s is used')
     } finally {
       making.delete(app)
@@ -94,6 +112,7 @@ export function createAppTokens(options: AppTokenOptions): AppTokens {
   const seeTo = async (app: string): Promise<void> => {
     const leftMs = ((await current(app))?.expiresAtMs ?? 0) - clock.now()
     const isPaused = (pausedUntilMs.get(app) ?? -Infinity) > clock.monotonic()
+    if (!standing.has(app)) stands(app, { is: leftMs > 0 ? 'Own' : 'Pending' })
     if (leftMs > lifeMs * RENEW_SHARE || isPaused || making.has(app)) return
     making.add(app)
     await make(app)
@@ -108,18 +127,24 @@ export function createAppTokens(options: AppTokenOptions): AppTokens {
     wanted: (app) => void seeTo(app),
     refused: (app, token) => {
       void current(app).then((found) => {
-        if (found?.token === token) known.set(app, Promise.resolve(null))
+        if (found?.token !== token) return
+        known.set(app, Promise.resolve(null))
+        stands(app, { is: 'Refused' })
+        void seeTo(app)
       })
       log.warn({ app }, 'Fly refused the token of an app: the organization’s is used until there is another')
     },
     removed: async (app) => {
       known.delete(app)
+      standing.delete(app)
+      pausedUntilMs.delete(app)
       try {
         await store.remove(app)
       } catch (error) {
         log.warn({ app, error: String(error) }, 'cannot remove the token of an app that is gone')
       }
     },
+    standing: (app) => standing.get(app) ?? { is: 'Pending' },
   }
 }
 

@@ -89,7 +89,10 @@ export function createFlyApps(options: FlyAppsOptions): FlyApps {
   }
   return {
     ensure: (app, bounds) => {
-      if (known.has(app)) return Promise.resolve()
+      if (known.has(app)) {
+        tokens.wanted(app)
+        return Promise.resolve()
+      }
       const running = underWay.get(app)
       if (running) return running
       const started = establish(app, bounds).finally(() => underWay.delete(app))
@@ -99,7 +102,13 @@ export function createFlyApps(options: FlyAppsOptions): FlyApps {
     remove: async (app, bounds) => {
       known.delete(app)
       // An empty app of that name may be somebody else's.
-      if (await exists(options, app, bounds))
+      const isThere = await exists(options, app, bounds)
+      if (!isThere && ages.isFresh(app))
+        throw new ProviderError(
+          'NotReady',
+          `Look for app "${app}" again: it was made within the last minute, unseen yet`,
+        )
+      if (isThere)
         await http({
           action: 'deleteApp',
           method: 'DELETE',
@@ -156,6 +165,8 @@ async function create(options: FlyAppsOptions, app: string, bounds: Bounds): Pro
     })
     return true
   } catch (error) {
+    // It may be there all the same, and is then to be found by whoever removes it.
+    if (error instanceof ProviderError && error.reason === 'OutcomeUnknown') options.ages.made(app)
     const taken = error instanceof ProviderError && ['NameConflict', 'InvalidSpec', 'NotReady'].includes(error.reason)
     if (!taken || !(await exists(options, app, bounds))) throw error
     return false

@@ -12,6 +12,8 @@ export interface CircuitBreaker {
   enter(call: CircuitCall): void
   /** Takes the outcome of a call that had entered; undefined is success. Gives the error as its caller is to see it. */
   leave(call: CircuitCall, error: ProviderError | undefined): ProviderError | undefined
+  /** What was answered by the app's open circuits; one that nobody has probed for long says nothing any more. */
+  standing(app: string): readonly ProviderError[]
 }
 
 type Circuit = {
@@ -30,9 +32,11 @@ const WAIT_MS: Readonly<Record<Kind, readonly [number, number]>> = {
   quota: [60_000, 600_000],
 }
 const CIRCUITS_MAX = 20_000
+/** A probe that is due goes out with the next call; when none comes, nobody can say how it stands. */
+const STALE_MS = 900_000
 
-/** A breaker whose circuits are all closed. */
-export function createCircuitBreaker(clock: Clock): CircuitBreaker {
+/** A breaker whose circuits are all closed; `onChange` is told of each app of which one opens or closes. */
+export function createCircuitBreaker(clock: Clock, onChange: (app: string) => void = () => {}): CircuitBreaker {
   const open = new Map<string, Circuit>()
   return {
     enter: (call) => {
@@ -56,11 +60,17 @@ export function createCircuitBreaker(clock: Clock): CircuitBreaker {
           if (open.size >= CIRCUITS_MAX) open.clear()
           open.set(key, next)
           told = paused(next, next.waitMs)
+          if (circuit === undefined) onChange(call.app)
         } else if (circuit !== undefined && saysNothing(error)) open.set(key, { ...circuit, isProbing: false })
-        else open.delete(key)
+        else if (open.delete(key)) onChange(call.app)
       }
       return told
     },
+    standing: (app) =>
+      circuitsOf({ app, action: 'create' }).flatMap(({ key }) => {
+        const circuit = open.get(key)
+        return circuit === undefined || clock.monotonic() >= circuit.untilMs + STALE_MS ? [] : [circuit.error]
+      }),
   }
 }
 

@@ -1,9 +1,15 @@
 /** The adapter of MachineProvider over the Fly Machines REST API; the emulator beside it speaks the same API. */
 import { silentLog } from '../../../system/log.ts'
-import { ProviderError, type CallOptions, type MachineProvider, type MachineRef } from '../machines.ts'
-import { createAppTokens, noAppTokens } from './app-tokens.ts'
+import {
+  ProviderError,
+  type CallOptions,
+  type MachineProvider,
+  type MachineRef,
+  type TenantStanding,
+} from '../machines.ts'
+import { createAppTokens, noAppTokens, type AppTokens } from './app-tokens.ts'
 import { createAppAges, createFlyApps } from './apps.ts'
-import { createCircuitBreaker } from './breaker.ts'
+import { createCircuitBreaker, type CircuitBreaker } from './breaker.ts'
 import { classifyStartError } from './classify.ts'
 import { createMachine } from './create.ts'
 import { createFlyHttp, flyError, isAbsent } from './http.ts'
@@ -20,7 +26,11 @@ const REQUEST_TIMEOUT_MS = 4_000
 
 /** A MachineProvider over the real API. Mutations are never repeated inside it. */
 export function createFlyProvider(options: FlyProviderOptions): MachineProvider {
-  const room = openRoom(options)
+  const listeners = new Set<(app: string) => void>()
+  const tell = (app: string): void => {
+    for (const listener of listeners) listener(app)
+  }
+  const { room, breaker, tokens } = openRoom(options, tell)
   return {
     // In a shared app rows prove nothing: their metadata is the workload's to write.
     ...(isSharedApp(options.appTemplate)
@@ -33,14 +43,22 @@ export function createFlyProvider(options: FlyProviderOptions): MachineProvider 
     stop: (ref, signal, how) => within(room, { signal, how }, (bounds) => stop(room, ref, bounds)),
     destroy: (ref, signal, how) => within(room, { signal, how }, (bounds) => destroy(room, ref, bounds)),
     removeTenant: (tenant, signal) => within(room, { signal }, (bounds) => removeTenant(room, tenant, bounds)),
+    ensureTenant: (tenant, signal, how) =>
+      within(room, { signal, how }, (bounds) => ensureTenant(room, tenant, bounds)),
+    standing: (tenant) => standingOf(options, tenant, { breaker, tokens }),
+    onStanding: (listener) => void listeners.add(listener),
   }
 }
 
-function openRoom(options: FlyProviderOptions): Room {
+/** One adapter from inside, and the parts that know how an app stands. */
+type Opened = { readonly room: Room; readonly breaker: CircuitBreaker; readonly tokens: AppTokens }
+
+function openRoom(options: FlyProviderOptions, onChange: (app: string) => void): Opened {
   const { clock, lease, metrics, orgSlug, controlPlaneId, appTemplate } = options
   const log = options.log ?? silentLog
   const ages = createAppAges(clock)
   const isShared = isSharedApp(appTemplate)
+  const breaker = createCircuitBreaker(clock, onChange)
   const http = createFlyHttp({
     baseUrl: options.baseUrl,
     token: options.token,
@@ -48,7 +66,7 @@ function openRoom(options: FlyProviderOptions): Room {
     clock,
     log,
     pace: options.paced === false ? unpaced : createPace(clock),
-    breaker: createCircuitBreaker(clock),
+    breaker,
     isFresh: ages.isFresh,
     requestTimeoutMs: options.requestTimeoutMs ?? REQUEST_TIMEOUT_MS,
     fetch: options.fetch ?? globalThis.fetch,
@@ -56,9 +74,27 @@ function openRoom(options: FlyProviderOptions): Room {
     ...(metrics === undefined ? {} : { metrics }),
   })
   const store = isShared ? undefined : options.appTokens
-  const tokens = store === undefined ? noAppTokens : createAppTokens({ http, store, clock, log })
+  const tokens = store === undefined ? noAppTokens : createAppTokens({ http, store, clock, log, onChange })
   const apps = createFlyApps({ http, clock, orgSlug, ages, controlPlaneId, isShared, tokens })
-  return { http, apps, options, log, ours: new Set(), full: new Map(), warnedOf: new Set() }
+  const room = { http, apps, options, log, ours: new Set<string>(), full: new Map(), warnedOf: new Set<string>() }
+  return { room, breaker, tokens }
+}
+
+function standingOf(
+  { appTemplate }: FlyProviderOptions,
+  tenant: string,
+  { breaker, tokens }: Pick<Opened, 'breaker' | 'tokens'>,
+): TenantStanding {
+  const app = appName(appTemplate, tenant)
+  const token = tokens.standing(app)
+  const paused = breaker.standing(app)
+  return { app, isShared: isSharedApp(appTemplate), paused, ...(token === undefined ? {} : { token }) }
+}
+
+/** A shared app is whoever's set it up. */
+async function ensureTenant(room: Room, tenant: string, bounds: Bounds): Promise<void> {
+  const { appTemplate } = room.options
+  if (!isSharedApp(appTemplate)) await room.apps.ensure(appName(appTemplate, tenant), bounds)
 }
 
 type Asked = { readonly signal: AbortSignal | undefined; readonly how?: CallOptions | undefined }

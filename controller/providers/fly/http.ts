@@ -124,8 +124,16 @@ function failureOf(
   const isMint = call.action === 'createToken'
   if (!isEarly && !isOfRegion && !isOwnRefused && !isMint) return options.breaker.leave(call, failure)
   options.breaker.leave(call, undefined)
-  return failure
+  return isOwnRefused && failure !== undefined ? ownRefused(failure) : failure
 }
+
+/** Said of one request alone: the next goes with the organization's token. */
+const ownRefused = (failure: ProviderError): ProviderError =>
+  new ProviderError(
+    failure.reason,
+    `${failure.message}: the app's own token, so the organization's is next; see TokenReady of the Tenant`,
+    { cause: failure, ...withId(failure.requestId) },
+  )
 
 async function waitTurn(options: FlyHttpOptions, call: FlyCall, subject: string): Promise<void> {
   try {
