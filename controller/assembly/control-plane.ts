@@ -3,25 +3,24 @@ import type { Client } from '../client/client.ts'
 import type { Manager } from '../engine/manager.ts'
 import { DEFAULT_NAMESPACE, SYSTEM_NAMESPACE } from '../api/namespaces.ts'
 import { ensureBuiltinPlans } from '../kinds/plan/builtin.ts'
-import { tenantKind } from '../kinds/tenant/schema.ts'
-import { createMachineFeed, type MachineFeed } from '../providers/machine-feed.ts'
+import type { MachineFeed } from '../providers/machine-feed.ts'
 import { createGarbageCollector } from '../registry/collector.ts'
 import { createEventExpiry } from '../registry/expiry.ts'
 import { createTokenSet } from '../server/tokens.ts'
-import { openAnthropicKeys, watchAnthropicKeys } from './anthropic-keys.ts'
+import { watchAnthropicKeys } from './anthropic-keys.ts'
 import { openAccess } from './access.ts'
 import { appTokenSecrets } from './app-token-secrets.ts'
 import { openCoordinator, openServer, type ApiParts } from './apis.ts'
 import { isShared, rolesOf } from '../config.ts'
-import { addControllers } from './controllers.ts'
 import { writeIdentity } from './data-folder.ts'
 import { openDoor, type DoorOptions } from './door.ts'
-import { freezing, openFreeze, type Freeze } from './freeze.ts'
+import { openFreeze, type Freeze } from './freeze.ts'
 import { openFoundations, openObjects, type FoundationOptions } from './foundations.ts'
 import { openMachines } from './machines.ts'
 import { logPreflight } from './preflight.ts'
 import { startResealing } from './secrets-at-rest.ts'
 import { createUndo, type Undo } from './undo.ts'
+import { wireControllers } from './wire-controllers.ts'
 
 /** What a control plane is started with. */
 export type ControlPlaneOptions = DoorOptions & FoundationOptions
@@ -38,9 +37,6 @@ export type ControlPlane = {
   /** Ends everything, sprites first; leaves no process behind. Safe to call twice. */
   readonly stop: () => Promise<void>
 }
-
-/** Between two looks at a tenant's machines, in ms: seldom where the emulator tells by itself. */
-const FEED_INTERVAL_MS = { emulated: 5_000, fly: 5_000 } as const
 
 /** Starts all of it. Rejects when anything cannot be opened, after closing what had been opened. */
 export async function startControlPlane(options: ControlPlaneOptions): Promise<ControlPlane> {
@@ -90,40 +86,6 @@ async function start(options: ControlPlaneOptions, undo: Undo): Promise<ControlP
   return { client: objects.client, manager: objects.manager, ...door, isRehearsal, stop: undo.run }
 }
 
-/** Adds the controllers and what wakes them: the machines' feed, sprites that come and go, the emulator's own word. */
-function wireControllers(parts: ApiParts & { readonly freeze: Freeze }, coordinatorUrl: () => string): MachineFeed {
-  const { clock, log, manager, machines, environment, presence, freeze } = parts
-  const feed = createMachineFeed({
-    provider: machines.provider,
-    clock,
-    log,
-    tenants: () => manager.cache.list(tenantKind).map((tenant) => tenant.metadata.name),
-    intervalMs: machines.isEmulated ? FEED_INTERVAL_MS.emulated : FEED_INTERVAL_MS.fly,
-    onChange: (tenant, machine, previous) => {
-      const sprite = (machine ?? previous)?.owner?.sprite
-      if (sprite !== undefined) manager.trigger('sprite', { namespace: tenant, name: sprite })
-      if (machine === undefined) manager.trigger('slots', { namespace: '', name: tenant })
-    },
-  })
-  addControllers(manager, {
-    ...parts,
-    provider: freezing(machines.provider, freeze.frozenBy),
-    frozenBy: freeze.frozenBy,
-    isDryRun: environment.COLLECT_DRY_RUN === 'true',
-    feed,
-    defaults: { image: environment.SPRITE_IMAGE, regions: environment.FLY_REGIONS.split(',') },
-    controlPlaneId: parts.identity.controlPlaneId,
-    stopTimeoutSeconds: machines.stopTimeoutSeconds,
-    coordinatorUrl,
-    lookForAnthropicKey: openAnthropicKeys(parts.registry, environment).look,
-  })
-  presence.onChange((tenant, sprite) => manager.trigger('sprite', { namespace: tenant, name: sprite }))
-  machines.onMove((app) =>
-    refreshTenantOf(manager, environment.FLY_APP, { app, refresh: (tenant) => feed.refresh(tenant) }),
-  )
-  return feed
-}
-
 /** Starts what runs by itself, in the order in which each needs the others. */
 async function begin(
   parts: ApiParts & { readonly feed: MachineFeed | undefined; readonly freeze: Freeze },
@@ -155,14 +117,4 @@ async function beginUpkeep({ registry, store, manager, clock, log }: ApiParts, u
   const expiry = createEventExpiry({ registry, clock, log })
   expiry.start()
   undo.add(() => expiry.stop())
-}
-
-/** Looks at the machines of the tenant whose app moved, at once. */
-function refreshTenantOf(
-  manager: Manager,
-  template: string,
-  moved: { readonly app: string; readonly refresh: (tenant: string) => Promise<void> },
-): void {
-  const tenants = manager.isSynced ? manager.cache.list(tenantKind).map((tenant) => tenant.metadata.name) : []
-  for (const tenant of tenants) if (template.replace('{tenant}', tenant) === moved.app) void moved.refresh(tenant)
 }
