@@ -42,7 +42,7 @@ class Timestamp {
 }
 
 describe('encodeDocument', () => {
-  test('FC1 an object stands as readable maps, without its resourceVersion', () => {
+  test('FDC1 an object stands as readable maps, without its resourceVersion', () => {
     const object = sprite({ spec: { agentType: 'copywriter', regions: ['fra'] }, status: { phase: 'Idle' } })
     const text = textOf({ ...object, metadata: { ...metadata, resourceVersion: '12' } })
     expect(encodeDocument(text)).toEqual(object)
@@ -79,12 +79,12 @@ describe('encodeDocument', () => {
     ['60 levels of maps', textOf(nested(60, (inner) => ({ a: inner })))],
     ['60 levels of arrays', textOf(nested(60, (inner) => [inner]))],
     ['60 levels of both', textOf(nested(30, (inner) => [{ a: inner }]))],
-  ])('FC2 %s come back and are within the limits', (_name, json) => {
+  ])('FDC2 %s come back and are within the limits', (_name, json) => {
     const text = textOf(sprite()).replace(/\}$/, `,"spec":{"input":${json}},"data":${json}}`)
     expect(roundTrip(text)).toEqual(JSON.parse(text))
   })
 
-  test('FC2 any JSON in any part comes back and is within the limits', () => {
+  test('FDC2 any JSON in any part comes back and is within the limits', () => {
     const key = fc.oneof(
       fc.string({ unit: 'binary', maxLength: 4 }),
       fc.constantFrom('$json', '_text', '__proto__', 'constructor', 'expireAt', '', '__a__'),
@@ -121,7 +121,7 @@ describe('encodeDocument', () => {
     ['a list', '[1]'],
     ['the empty text', ''],
     ['a text with a lone surrogate', 'x\ud800'],
-  ])('FC3 %s stays as written', (_name, text) => {
+  ])('FDC3 %s stays as written', (_name, text) => {
     const fields = encodeDocument(text)
     expect(Object.keys(fields)).toEqual(['_text'])
     expect(limitFault(fields)).toBeUndefined()
@@ -134,12 +134,12 @@ describe('encodeDocument', () => {
     ['with a field of the adapter’s', sprite({ expireAt: 'x' })],
     ['with a field that looks like the adapter’s', sprite({ _text: 'x' })],
     ['with a top-level key that Firestore refuses', sprite({ '': 1 })],
-  ])('FC3 an object %s comes back with its revision', (_name, object) => {
+  ])('FDC3 an object %s comes back with its revision', (_name, object) => {
     expect(Object.keys(encodeDocument(textOf(object)))).toEqual(['_text'])
     expect(roundTrip(textOf(object))).toEqual(object)
   })
 
-  test('FC5 what the adapter adds is no part of the object', () => {
+  test('FDC5 what the adapter adds is no part of the object', () => {
     const fields = { ...encodeDocument(textOf(sprite())), expireAt: new Timestamp(), _writer: { a: new Timestamp() } }
     expect(decodeDocument(fields, 7)).toEqual(decodeDocument(encodeDocument(textOf(sprite())), 7))
     const sealed = { ...encodeDocument('sealed'), expireAt: new Timestamp(), _writtenAs: 3 }
@@ -206,17 +206,17 @@ describe('decodeDocument', () => {
       sprite({ spec: { a: Array.from({ length: 9 }, () => 'x'.repeat(1_048_576)) } }),
       /^the document is longer/,
     ],
-  ])('FC4 %s is a fault that says where', (_name, fields, fault) => {
+  ])('FDC4 %s is a fault that says where', (_name, fields, fault) => {
     expect(faultOf(fields)).toMatch(fault)
     expect(faultOf(fields).length).toBeLessThan(400)
   })
 
-  test('FC4 a fault repeats little of what it found', () => {
+  test('FDC4 a fault repeats little of what it found', () => {
     expect(faultOf(sprite({ spec: 'x'.repeat(1_048_576) })).length).toBeLessThan(300)
     expect(faultOf(sprite({ spec: { ['k'.repeat(1500)]: new Timestamp() } })).length).toBeLessThan(300)
   })
 
-  test('FC4 a document that says it is another one is a fault', () => {
+  test('FDC4 a document that says it is another one is a fault', () => {
     const type = { apiVersion: 'sprites.highera.com/v1alpha1', kind: 'Sprite' }
     const at = { namespace: 'acme', name: 'anna', type }
     expect(decodeDocument(sprite(), 7, at)).toMatchObject({ ok: true })
@@ -226,7 +226,7 @@ describe('decodeDocument', () => {
     expect(faultOf(sprite({ apiVersion: 'sprites.highera.com/v9' }), at)).toMatch(/^apiVersion must be "sprites/)
   })
 
-  test('FC4 getters, proxies and cycles do not throw', () => {
+  test('FDC4 getters, proxies and cycles do not throw', () => {
     const cycle: Record<string, unknown> = {}
     cycle['self'] = cycle
     expect(faultOf(sprite({ spec: cycle }))).toMatch(/deeper/)
@@ -238,7 +238,7 @@ describe('decodeDocument', () => {
     expect(faultOf(thrower)).toMatch(/^the document cannot be read/)
   })
 
-  test('FC4 anything at all decodes or is a fault', () => {
+  test('FDC4 anything at all decodes or is a fault', () => {
     fc.assert(
       fc.property(
         fc.anything({ withDate: true, withBigInt: true, withNullPrototype: true, withMap: true }),
@@ -250,7 +250,7 @@ describe('decodeDocument', () => {
     )
   })
 
-  test('FC4 a map of the prototype changes no prototype', () => {
+  test('FDC4 a map of the prototype changes no prototype', () => {
     const decoded = decodeDocument(encodeDocument(textOf(sprite()).replace(/\}$/, ',"spec":{"__proto__":{"x":1}}}')), 7)
     expect(decoded.ok && JSON.parse(decoded.value).spec).toEqual(JSON.parse('{"__proto__":{"x":1}}'))
     expect(Object.hasOwn(Object.prototype, 'x')).toBe(false)

@@ -1,14 +1,14 @@
 /**
  * Turns the JSON text of an object into the map that Firestore stores, readable in the console, and back. Pure.
  *
- *  FC1 What is decoded equals what was encoded, but for metadata.resourceVersion, which is the document's revision.
- *  FC2 Everything that is encoded is within Firestore's limits, but for the size: what Firestore has no form for stands
+ *  FDC1 What is decoded equals what was encoded, but for metadata.resourceVersion, which is the document's revision.
+ *  FDC2 Everything that is encoded is within Firestore's limits, but for the size: what Firestore has no form for stands
  *      as `{$json: "<JSON text>"}` in its place, and so does a map of the user's that looks like that.
- *  FC3 A text that is no object of the API, or whose fields would meet the adapter's own, stands whole in `_text`.
+ *  FDC3 A text that is no object of the API, or whose fields would meet the adapter's own, stands whole in `_text`.
  *      Decoded, it stays as written, but for the metadata.resourceVersion of a JSON object with metadata.
- *  FC4 A document that is no object of ours decodes to a fault that says where and what would do. Nothing throws, and
+ *  FDC4 A document that is no object of ours decodes to a fault that says where and what would do. Nothing throws, and
  *      no more is read than DEPTH_MAX levels and TEXT_CHARS_MAX characters.
- *  FC5 Top-level fields that begin with `_`, and `expireAt`, are the adapter's: they are no part of the object.
+ *  FDC5 Top-level fields that begin with `_`, and `expireAt`, are the adapter's: they are no part of the object.
  */
 import type { Json, JsonObject } from '../../api/object.ts'
 import { isDeeperThan, isList, isObject, own } from '../../api/schema/json.ts'
@@ -33,7 +33,7 @@ const TEXT_MARK = '_text'
 /** Whether a top-level field is the adapter's and not the object's. */
 export const isAdapterField = (name: string): boolean => name.startsWith('_') || name === EXPIRE_FIELD
 
-/** The fields of the document that stores this text; the adapter may add fields of its own (FC5). */
+/** The fields of the document that stores this text; the adapter may add fields of its own (FDC5). */
 export function encodeDocument(text: string): Readonly<Record<string, unknown>> {
   const object = parsed(text)
   if (!isObject(object) || !isMappable(object)) return { [TEXT_MARK]: encodeValue(text, 1) }

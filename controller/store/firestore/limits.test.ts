@@ -5,12 +5,12 @@ import { DOCUMENT_BYTES_MAX, isTooLarge, limitFault, sizeOf, VALUE_BYTES_MAX } f
 const nested = (levels: number): unknown => (levels === 0 ? 1 : { a: nested(levels - 1) })
 
 describe('sizeOf', () => {
-  test('FL1 measures as the example of the documentation', () => {
+  test('FDL1 measures as the example of the documentation', () => {
     const fields = { type: 'Personal', done: false, priority: 1, description: 'Learn Cloud Firestore' }
     expect(sizeOf(fields, 'users/jeff/tasks/my_task_id')).toBe(147)
   })
 
-  test('FL1 counts bytes of UTF-8, null, arrays, maps and bytes', () => {
+  test('FDL1 counts bytes of UTF-8, null, arrays, maps and bytes', () => {
     const base = sizeOf({})
     expect(sizeOf({ a: 'ä€😀' }) - base).toBe(2 + 10)
     expect(sizeOf({ a: [1, null, true] }) - base).toBe(2 + 8 + 1 + 1)
@@ -34,15 +34,15 @@ describe('limitFault', () => {
       { a: 'x'.repeat(600_000), b: 'x'.repeat(600_000) },
       /the document has 1200\d\d\d bytes/,
     ],
-  ])('FL2 refuses %s', (_name, fields, fault) => {
+  ])('FDL2 refuses %s', (_name, fields, fault) => {
     expect(limitFault(fields)).toMatch(fault)
   })
 
-  test('FL2 takes what is just within', () => {
+  test('FDL2 takes what is just within', () => {
     expect(limitFault({ a: nested(19), b: [{ c: [1] }], ['k'.repeat(1500)]: '', at: new Date(0) })).toBeUndefined()
   })
 
-  test('FL3 too large is what only the size keeps out', () => {
+  test('FDL3 too large is what only the size keeps out', () => {
     const fields = (chars: number): Record<string, unknown> => ({ a: 'x'.repeat(chars / 2), b: 'x'.repeat(chars / 2) })
     const room = DOCUMENT_BYTES_MAX - sizeOf(fields(0), 'plans/x')
     expect(isTooLarge(fields(room), 'plans/x')).toBe(false)

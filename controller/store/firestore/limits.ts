@@ -1,9 +1,9 @@
 /**
  * Firestore's documented limits on what a document holds, and its documented measure of size. Pure.
  *
- *  FL1 The size of a document is counted as Firestore's documentation counts it.
- *  FL2 What Firestore would refuse is named before it is sent.
- *  FL3 Of an encoded document only the size can be refused.
+ *  FDL1 The size of a document is counted as Firestore's documentation counts it.
+ *  FDL2 What Firestore would refuse is named before it is sent.
+ *  FDL3 Of an encoded document only the size can be refused.
  */
 
 /** Bytes of one document at most, by Firestore's own measure. */

@@ -25,12 +25,12 @@ describe('documentPath', () => {
     ['secrets', 'acme', 'key', 'tenants/acme/secrets/key'],
     ['leases.coordination.k8s.io', SYSTEM_NAMESPACE, 'shard-3', 'leases/shard-3'],
     ['leases.coordination.k8s.io', 'acme', 'mine', 'tenants/acme/leases/mine'],
-  ])('FP1 %s %s/%s lies at %s', (collection, namespace, name, path) => {
+  ])('FDP1 %s %s/%s lies at %s', (collection, namespace, name, path) => {
     expect(pathOf(collection, namespace, name)).toBe(path)
     expect(keyOfPath(path)).toEqual({ collection, namespace, name })
   })
 
-  test('FP2 every kind that is served has a collection group of its own', () => {
+  test('FDP2 every kind that is served has a collection group of its own', () => {
     const collections = [...KINDS, ...CORE_RESOURCES].map(resourceName)
     const groups = collections.map(collectionGroupOf)
     expect(new Set(groups).size).toBe(collections.length)
@@ -38,14 +38,14 @@ describe('documentPath', () => {
     expect(groups.filter((group) => !/^[a-z]+$/.test(group ?? ''))).toEqual([])
   })
 
-  test('FP2 a plural that a built-in kind has too is spelled out', () => {
+  test('FDP2 a plural that a built-in kind has too is spelled out', () => {
     expect(collectionGroupOf(`events.${OWN}`)).toBe(`events.${OWN}`)
     expect(collectionGroupOf(`leases.${OWN}`)).toBe(`leases.${OWN}`)
     expect(collectionGroupOf('sprites')).toBe('sprites@core')
     expect(collectionGroupOf('sprites.example.com')).toBe('sprites.example.com')
   })
 
-  test('FP2 FP4 paths and keys are one to one', () => {
+  test('FDP2 FDP4 paths and keys are one to one', () => {
     const label = fc.stringMatching(/^[a-z0-9]([-a-z0-9]{0,5}[a-z0-9])?$/)
     const collection = fc.oneof(
       fc.constantFrom('events', 'leases.coordination.k8s.io', 'leases', 'tenants', `tenants.${OWN}`, `leases.${OWN}`),
@@ -84,17 +84,17 @@ describe('documentPath', () => {
     '\ud800',
     '`',
     '%2F',
-  ])('FP3 %j is no name', (name) => {
+  ])('FDP3 %j is no name', (name) => {
     expect(documentPath({ collection: `sprites.${OWN}`, namespace: 'acme', name })).toMatchObject({ ok: false })
     expect(documentPath({ collection: `plans.${OWN}`, namespace: '', name })).toMatchObject({ ok: false })
   })
 
-  test.each(['a/b', '..', '__x__', 'A', 'a.b', 'x'.repeat(64)])('FP3 %j is no namespace', (namespace) => {
+  test.each(['a/b', '..', '__x__', 'A', 'a.b', 'x'.repeat(64)])('FDP3 %j is no namespace', (namespace) => {
     expect(pathOf(`sprites.${OWN}`, namespace, 'anna')).toBeUndefined()
   })
 
   test.each(['', 'a/b', '..', '__x__', 'A', 'a..b', 'x'.repeat(300), 'sprites@core'])(
-    'FP3 %j is no collection',
+    'FDP3 %j is no collection',
     (name) => {
       expect(pathOf(name, 'acme', 'anna')).toBeUndefined()
       expect(collectionGroupOf(name)).toBeUndefined()
@@ -113,11 +113,11 @@ describe('documentPath', () => {
     'a/b/tenants/c',
     'events@core/x',
     `sprites.${OWN}/x`,
-  ])('FP4 no object of ours lies at %j', (path) => {
+  ])('FDP4 no object of ours lies at %j', (path) => {
     expect(keyOfPath(path)).toBeUndefined()
   })
 
-  test('FP4 any text is a key’s path or none', () => {
+  test('FDP4 any text is a key’s path or none', () => {
     fc.assert(
       fc.property(fc.string(), fc.string(), (left, right) => {
         const key = keyOfPath(`${left}/${right}`)

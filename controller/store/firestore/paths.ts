@@ -1,12 +1,12 @@
 /**
  * Where objects lie in Firestore, and which object lies at a path. Pure.
  *
- *  FP1 Objects of cluster-scoped kinds lie at `KIND/NAME`, those of a namespace at `tenants/NAMESPACE/KIND/NAME`, leases
+ *  FDP1 Objects of cluster-scoped kinds lie at `KIND/NAME`, those of a namespace at `tenants/NAMESPACE/KIND/NAME`, leases
  *      of the control plane at `leases/NAME`; KIND is the plural.
- *  FP2 No two keys share a path, and no two collections a collection group: a plural that a built-in kind has too is
+ *  FDP2 No two keys share a path, and no two collections a collection group: a plural that a built-in kind has too is
  *      spelled out with its group.
- *  FP3 Names are checked before a path is built: none can lead into another collection.
- *  FP4 `keyOfPath` gives the key of a path that `documentPath` would build, and nothing for any other.
+ *  FDP3 Names are checked before a path is built: none can lead into another collection.
+ *  FDP4 `keyOfPath` gives the key of a path that `documentPath` would build, and nothing for any other.
  */
 import { GROUP } from '../../api/define-kind.ts'
 import { isDnsLabel } from '../../api/names.ts'
