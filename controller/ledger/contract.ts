@@ -7,8 +7,8 @@ import type { Ledger, Reservation } from './ledger.ts'
 /** An adapter under test; `restart` gives the ledger as another process would find it, where the adapter is durable. */
 export type LedgerHarness = {
   readonly ledger: Ledger
-  readonly restart?: () => Ledger
-  readonly dispose: () => void
+  readonly restart?: () => Ledger | Promise<Ledger>
+  readonly dispose: () => void | Promise<void>
 }
 
 const PERIOD = '2026-01'
@@ -37,14 +37,17 @@ const step: fc.Arbitrary<Step> = fc.oneof(
 )
 
 /** Declares the contract's tests for one adapter; `make` gives an empty ledger of its own. */
-export function ledgerContract(adapter: string, make: (clock: TestClock) => LedgerHarness): void {
+export function ledgerContract(
+  adapter: string,
+  make: (clock: TestClock) => LedgerHarness | Promise<LedgerHarness>,
+): void {
   describe(`${adapter} ledger`, () => {
     let clock: TestClock
     let harness: LedgerHarness
     let ledger: Ledger
-    beforeEach(() => {
+    beforeEach(async () => {
       clock = new TestClock()
-      harness = make(clock)
+      harness = await make(clock)
       ledger = harness.ledger
     })
     afterEach(() => harness.dispose())
@@ -106,22 +109,34 @@ export function ledgerContract(adapter: string, make: (clock: TestClock) => Ledg
     })
 
     it('LE5 a call counts in the month in which it was reserved', async () => {
-      await ledger.reserve(reservation())
+      await ledger.reserve(reservation({ expiresAfterMs: 40 * 86_400_000 }))
+      clock.jumpWall(31 * 86_400_000)
       expect(await ledger.reserve(reservation({ id: 'r2', period: '2026-02' }))).toMatchObject({ granted: true })
       await ledger.settle('acme', 'r1', 5)
       expect(await ledger.read('acme', PERIOD)).toEqual({ spent: 5, reserved: 0 })
       expect(await ledger.read('acme', '2026-02')).toEqual({ spent: 0, reserved: 60 })
     })
 
+    it('LE8 what was spent without a reservation counts once, over the limit too', async () => {
+      await ledger.reserve(reservation())
+      const spending = { tenant: 'acme', period: PERIOD, id: 's1', tokens: 70 }
+      await ledger.spend(spending)
+      await ledger.spend(spending)
+      expect(await ledger.read('acme', PERIOD)).toEqual({ spent: 70, reserved: 60 })
+      expect(await ledger.reserve(reservation({ id: 'r2', tokens: 1 }))).toMatchObject({ granted: false, available: 0 })
+      await ledger.settle('acme', 's1', 1)
+      expect(await ledger.read('acme', PERIOD)).toEqual({ spent: 70, reserved: 60 })
+    })
+
     it('LE1 LE3 LE4 LE6 spent + reserved ≤ limit through any interleaving', async () => {
       await fc.assert(
         fc.asyncProperty(fc.array(step, { maxLength: 60 }), async (steps) => {
           const ownClock = new TestClock()
-          const own = make(ownClock)
+          const own = await make(ownClock)
           try {
             await replay(steps, own, ownClock)
           } finally {
-            own.dispose()
+            await own.dispose()
           }
         }),
         { numRuns: 60 },
@@ -136,7 +151,7 @@ async function replay(steps: readonly Step[], harness: LedgerHarness, clock: Tes
   const model = new Map<number, { tokens: number; granted: boolean; dueAt: number; spent: number | undefined }>()
   let ledger = harness.ledger
   for (const one of steps) {
-    if (one.do === 'restart') ledger = harness.restart?.() ?? ledger
+    if (one.do === 'restart') ledger = (await harness.restart?.()) ?? ledger
     // The wall clock moves, as expiry over a restart is measured on it.
     if (one.do === 'wait') clock.jumpWall(one.ms)
     for (const entry of model.values())

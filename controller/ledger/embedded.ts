@@ -2,7 +2,7 @@
 import type { DatabaseSync, StatementSync } from 'node:sqlite'
 import { assert } from '../../system/assert.ts'
 import type { Clock } from '../../system/clock.ts'
-import type { Balance, Ledger, Reservation, ReserveOutcome } from './ledger.ts'
+import type { Balance, Ledger, Reservation, ReserveOutcome, Spending } from './ledger.ts'
 import { outcomeOf, RETENTION_MS } from './outcome.ts'
 
 /** The most rows that one transaction expires or forgets; the rest follows with the next. */
@@ -56,6 +56,7 @@ export function createEmbeddedLedger(ports: { readonly database: DatabaseSync; r
       promised(() => transact(reservation.tenant, (nowMs) => reserve(statements, reservation, nowMs))),
     settle: (tenant, id, tokens) =>
       promised(() => transact(tenant, (nowMs) => settle(statements, { tenant, id, tokens, nowMs }))),
+    spend: (spending) => promised(() => transact(spending.tenant, (nowMs) => spend(statements, spending, nowMs))),
     read: (tenant, period) => promised(() => transact(tenant, () => readBalance(statements, tenant, period))),
     close: () => Promise.resolve(),
   }
@@ -115,6 +116,15 @@ function reserve(statements: Statements, reservation: Reservation, nowMs: number
 
 /** Our own row: written by reserve and by nothing else. */
 const readAnswer = (text: string): ReserveOutcome => JSON.parse(text) as ReserveOutcome
+
+function spend(statements: Statements, spending: Spending, nowMs: number): void {
+  const { tenant, id, period, tokens } = spending
+  if (statements.find.get(tenant, id) !== undefined) return
+  statements.move.run({ tenant, period, spent: tokens, reserved: 0 })
+  const answer: ReserveOutcome = { granted: true, balance: readBalance(statements, tenant, period) }
+  const text = JSON.stringify(answer)
+  statements.insert.run({ tenant, id, period, tokens, answer: text, expiresAt: nowMs, closedAt: nowMs })
+}
 
 type Settlement = { readonly tenant: string; readonly id: string; readonly tokens: number; readonly nowMs: number }
 

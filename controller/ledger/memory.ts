@@ -36,6 +36,17 @@ export function createMemoryLedger(ports: { readonly clock: Clock }): Ledger {
       if (entry !== undefined && entry.closedAtMs === undefined) spend(account, entry, { tokens, nowMs: clock.now() })
       return Promise.resolve()
     },
+    spend: (spending) => {
+      const account = accountOf(spending.tenant)
+      if (account.entries.has(spending.id)) return Promise.resolve()
+      const { tokens, period } = spending
+      const balance = balanceOf(account, period)
+      balance.spent += tokens
+      const answer = { granted: true, balance: { ...balance } } as const
+      const nowMs = clock.now()
+      account.entries.set(spending.id, { period, tokens, answer, expiresAtMs: nowMs, closedAtMs: nowMs })
+      return Promise.resolve()
+    },
     read: (tenant, period) => Promise.resolve({ ...balanceOf(accountOf(tenant), period) }),
     close: () => Promise.resolve(),
   }
