@@ -1,0 +1,133 @@
+/** A store as a place to move from and to: records as they are, Secrets in plain between decryption and encryption. */
+import { resourceName } from '../../api/define-kind.ts'
+import type { JsonObject } from '../../api/object.ts'
+import { RESOURCES } from '../../kinds/index.ts'
+import { tenantKind } from '../../kinds/tenant/schema.ts'
+import { periodOf, type Ledger } from '../../ledger/ledger.ts'
+import { CORE_RESOURCES, leaseResource, namespaceResource } from '../../registry/core.ts'
+import { StoreError, type ListPage, type Store, type StoreRecord } from '../../store/store.ts'
+import type { Clock } from '../../../system/clock.ts'
+import { formOf, metadataOf, titleOf, TransferError, type Carried, type Spent, type Target } from './carried.ts'
+
+/** What a store's place is made from. */
+export type StorePlacePorts = {
+  /** In words, for a person. */
+  readonly name: string
+  /** With Secrets in plain. */
+  readonly store: Store
+  /** The same as it lies there: what is in it but not in `store` is unreadable. */
+  readonly storeAtRest: Store
+  readonly ledger: Ledger
+  readonly clock: Clock
+  readonly close: () => Promise<void>
+}
+
+/** Records that one read asks for. */
+const PAGE_RECORDS = 500
+/** Longer than any call to the model: what is put as spent is settled at once. */
+const EXPIRES_AFTER_MS = 60_000
+
+/** Collections in the order in which they move: namespaces and owners first. */
+export const MOVED_COLLECTIONS: readonly string[] = [
+  namespaceResource,
+  ...RESOURCES,
+  ...CORE_RESOURCES.filter((resource) => resource !== namespaceResource && resource !== leaseResource),
+].map(resourceName)
+
+/** The place of a store. */
+export function storePlace(ports: StorePlacePorts): Target {
+  const { name, store, ledger, clock } = ports
+
+  async function put(carried: Carried, { mayReplace }: { readonly mayReplace: boolean }) {
+    const { collection, namespace, object } = carried
+    const key = { collection, namespace, name: carried.name }
+    const present = await store.read(key)
+    if (present !== undefined && formOf(objectIn(present)) === formOf(object)) return 'Same'
+    if (present !== undefined && !mayReplace) return 'Differs'
+    const value = (revision: number): string => JSON.stringify(atRevision(object, revision))
+    await store.commit([{ type: 'Put', key, expectedRevision: present?.revision ?? 0, value }])
+    return 'Written'
+  }
+
+  async function setSpent({ tenant, period, spent }: Spent): Promise<void> {
+    const missing = spent - (await ledger.read(tenant, period)).spent
+    if (missing <= 0) return
+    // The id says what is put, so that a second run adds nothing.
+    const id = `moved-${period}-${spent}`
+    await ledger.reserve({ tenant, period, id, tokens: missing, limit: null, expiresAfterMs: EXPIRES_AFTER_MS })
+    await ledger.settle(tenant, id, missing)
+  }
+
+  return {
+    name,
+    objects: () => objectsOf(ports),
+    spent: () => spentIn(store, ledger, clock),
+    put: (carried, options) => inWords(() => put(carried, options), carried),
+    setSpent,
+    seal: () => Promise.resolve(),
+    close: ports.close,
+  }
+}
+
+async function* objectsOf(ports: StorePlacePorts): AsyncGenerator<Carried, void, undefined> {
+  for (const collection of MOVED_COLLECTIONS) {
+    const { storeAtRest, store } = ports
+    const [all, readable] = [storeAtRest, store].map((one) => recordsOf(one, collection))
+    if (all === undefined || readable === undefined) continue
+    for await (const atRest of all) {
+      const { done, value: record } = await readable.next()
+      if (done === true || record.name !== atRest.name || record.namespace !== atRest.namespace)
+        throw new TransferError(
+          `Cannot read ${titleOf(atRest)} in ${ports.name}: add the key that it was encrypted with to SECRETS_ENCRYPTION_KEYS, set MASTER_KEY, or delete it`,
+        )
+      const { namespace, name } = record
+      yield { collection, namespace, name, object: objectIn(record) }
+    }
+  }
+}
+
+async function* recordsOf(store: Store, collection: string): AsyncGenerator<StoreRecord, void, undefined> {
+  let after: ListPage['next']
+  do {
+    const page: ListPage = await store.list(collection, {
+      limit: PAGE_RECORDS,
+      ...(after === undefined ? {} : { after }),
+    })
+    yield* page.records
+    after = page.next
+  } while (after !== undefined)
+}
+
+/** Of this month and the last one: what is older limits nobody. */
+async function* spentIn(store: Store, ledger: Ledger, clock: Clock): AsyncGenerator<Spent, void, undefined> {
+  for await (const { name: tenant } of recordsOf(store, resourceName(tenantKind)))
+    for (const period of periods(clock.now())) {
+      const { spent, reserved } = await ledger.read(tenant, period)
+      // What is reserved when nobody runs will never be settled: it counts as spent.
+      if (spent + reserved > 0) yield { tenant, period, spent: spent + reserved }
+    }
+}
+
+function periods(nowMs: number): readonly string[] {
+  const now = periodOf(nowMs)
+  const [year = 0, month = 0] = now.split('-').map(Number)
+  const before = month === 1 ? `${year - 1}-12` : `${year}-${String(month - 1).padStart(2, '0')}`
+  return [before, now]
+}
+
+/** A record's value is an object's JSON text: the store's contract. */
+const objectIn = (record: StoreRecord): JsonObject => JSON.parse(record.value) as JsonObject
+
+const atRevision = (object: JsonObject, revision: number): JsonObject => ({
+  ...object,
+  metadata: { ...metadataOf(object), resourceVersion: String(revision) },
+})
+
+async function inWords<T>(run: () => Promise<T>, carried: Carried): Promise<T> {
+  try {
+    return await run()
+  } catch (error) {
+    if (!(error instanceof StoreError)) throw error
+    throw new TransferError(`Cannot put ${titleOf(carried)}: ${error.message}`, { cause: error })
+  }
+}

@@ -1,0 +1,122 @@
+/** Moves everything from one place to another and compares both afterwards (rules in carried.ts, TF). */
+import { hash } from 'node:crypto'
+import { formOf, titleOf, TransferError, type Carried, type Source, type Target } from './carried.ts'
+
+/** How many objects of a collection were moved, by what became of them. */
+export type Moved = { written: number; same: number }
+
+/** What a move did. */
+export type TransferReport = {
+  readonly collections: ReadonlyMap<string, Readonly<Moved>>
+  readonly balances: number
+  /** What is not the same in both places, at most FINDINGS_MAX. */
+  readonly findings: readonly string[]
+  readonly compared: number
+}
+
+/** How a move is done. */
+export type TransferOptions = {
+  /** What differs at the target is overwritten. */
+  readonly mayReplace: boolean
+  /** Told after each object. */
+  readonly onProgress?: (carried: Carried) => void
+  readonly signal: AbortSignal
+}
+
+/** Findings that are kept; past it only that there are more is told. */
+const FINDINGS_MAX = 100
+/** Objects that are put at once. */
+const BATCH_OBJECTS = 32
+
+/** Copies, then compares. Rejects with TransferError; what has been written stays, and the next run goes on. */
+export async function transfer(source: Source, target: Target, options: TransferOptions): Promise<TransferReport> {
+  await readable(source, options.signal)
+  const collections = await copyObjects(source, target, options)
+  let balances = 0
+  for await (const spent of source.spent()) {
+    options.signal.throwIfAborted()
+    await target.setSpent(spent)
+    balances++
+  }
+  await target.seal()
+  return { collections, balances, ...(await compare(source, target, options.signal)) }
+}
+
+/** Reads all of the source before the first write: what cannot be read must not be found half-way. */
+async function readable(source: Source, signal: AbortSignal): Promise<void> {
+  for await (const _carried of source.objects()) signal.throwIfAborted()
+}
+
+async function copyObjects(
+  source: Source,
+  target: Target,
+  options: TransferOptions,
+): Promise<ReadonlyMap<string, Readonly<Moved>>> {
+  const moved = new Map<string, Moved>()
+  const put = async (carried: Carried): Promise<void> => {
+    const outcome = await target.put(carried, options)
+    if (outcome === 'Differs') throw differs(carried, target)
+    const count = moved.get(carried.collection) ?? { written: 0, same: 0 }
+    moved.set(carried.collection, count)
+    if (outcome === 'Written') count.written++
+    else count.same++
+    options.onProgress?.(carried)
+  }
+  for await (const batch of batches(source.objects())) {
+    options.signal.throwIfAborted()
+    const results = await Promise.allSettled(batch.map(put))
+    const failed = results.find((result) => result.status === 'rejected')
+    if (failed !== undefined) throw failed.reason
+  }
+  return moved
+}
+
+/** Objects of one collection at a time: owners are there before what they own is put. */
+async function* batches(objects: AsyncIterable<Carried>): AsyncGenerator<readonly Carried[], void, undefined> {
+  let batch: Carried[] = []
+  for await (const carried of objects) {
+    if (batch.length === BATCH_OBJECTS || (batch[0] !== undefined && batch[0].collection !== carried.collection)) {
+      yield batch
+      batch = []
+    }
+    batch.push(carried)
+  }
+  if (batch.length > 0) yield batch
+}
+
+const differs = (carried: Carried, target: Target): TransferError =>
+  new TransferError(
+    `Cannot put ${titleOf(carried)}: ${target.name} has it in another form; choose an empty target, or overwrite it with --replace`,
+  )
+
+async function compare(
+  source: Source,
+  target: Target,
+  signal: AbortSignal,
+): Promise<Pick<TransferReport, 'findings' | 'compared'>> {
+  const findings: string[] = []
+  const find = (finding: string): void => {
+    if (findings.length < FINDINGS_MAX) findings.push(finding)
+    else if (findings.length === FINDINGS_MAX) findings.push('and more')
+  }
+  const expected = new Map<string, string>()
+  for await (const carried of source.objects()) {
+    signal.throwIfAborted()
+    expected.set(titleOf(carried), digestOf(carried, target))
+  }
+  const compared = expected.size
+  for await (const carried of target.objects()) {
+    signal.throwIfAborted()
+    const title = titleOf(carried)
+    const digest = expected.get(title)
+    if (digest === undefined) continue
+    if (digest !== digestOf(carried, target)) find(`${title} is not the same in ${target.name}`)
+    expected.delete(title)
+  }
+  for (const title of expected.keys()) find(`${title} is missing in ${target.name}`)
+  return { findings, compared }
+}
+
+/** Half a million objects are held as digests, not as texts. */
+const digestOf = ({ object }: Carried, target: Target): string =>
+  hash('sha256', formOf(object, target.comparable), 'base64')
