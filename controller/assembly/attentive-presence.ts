@@ -11,12 +11,12 @@ type ClosablePresence = Presence & { close(): Promise<void> }
 /** The same presence, which listens anew from each return on; `close` ends the looks, and the presence. */
 export function attentivePresence(presence: ClosablePresence, clock: Clock): ClosablePresence {
   let lookedAtMs = clock.now()
-  let listeningSinceMs = presence.listeningSinceMs
+  let returnedAtMs = 0
   let cancel = (): void => {}
 
   const look = (): void => {
     const nowMs = clock.now()
-    if (nowMs - lookedAtMs > AWAY_MS) listeningSinceMs = nowMs
+    if (nowMs - lookedAtMs > AWAY_MS) returnedAtMs = nowMs
     lookedAtMs = nowMs
   }
   const lookOn = (): void => {
@@ -28,7 +28,8 @@ export function attentivePresence(presence: ClosablePresence, clock: Clock): Clo
     get listeningSinceMs() {
       // Whoever asks may come before the timer that is overdue.
       look()
-      return listeningSinceMs
+      // The bus may have been away meanwhile, too.
+      return Math.max(returnedAtMs, presence.listeningSinceMs)
     },
     read: (tenant, sprite) => presence.read(tenant, sprite),
     onChange: (listener) => presence.onChange(listener),

@@ -43,11 +43,22 @@ export function busContract(adapter: string, make: () => Promise<Bus>): void {
       const [wide, narrow] = [collector(), collector()]
       await bus.subscribe('sprite:*', wide.listen)
       await bus.subscribe('sprite:t/a:inbox', narrow.listen)
-      await bus.publish('tenant:t:reviews', { n: 0 })
-      await bus.publish('sprite:t/a:heartbeat', { n: 1 })
-      await bus.publish('sprite:t/a:inbox', { n: 2 })
-      expect(await wide.take(2)).toEqual([{ n: 1 }, { n: 2 }])
-      expect(await narrow.take(1)).toEqual([{ n: 2 }])
+      const beat = { uid: 'u', incarnation: 1, state: 'idle', atMs: 1 }
+      await bus.publish('tenant:t:reviews', { work: 'w' })
+      await bus.publish('sprite:t/a:heartbeat', beat)
+      await bus.publish('sprite:t/a:inbox', { type: 'drain' })
+      expect(await wide.take(2)).toEqual([beat, { type: 'drain' }])
+      expect(await narrow.take(1)).toEqual([{ type: 'drain' }])
+    })
+
+    it('BU1 what means something in a pattern means nothing before the trailing star', async () => {
+      const [wide, end] = [collector(), collector()]
+      await bus.subscribe('a[bc]?\\*', wide.listen)
+      await bus.subscribe('end', end.listen)
+      for (const channel of ['ab1x', 'ab', 'a[bc]x', 'a[bc]?\\', 'a[bc]?\\*x']) await bus.publish(channel, { channel })
+      await bus.publish('end', {})
+      await end.take(1)
+      expect(wide.all).toEqual([{ channel: 'a[bc]?\\' }, { channel: 'a[bc]?\\*x' }])
     })
 
     it('BU1 an ended subscription gets nothing more', async () => {
@@ -59,6 +70,23 @@ export function busContract(adapter: string, make: () => Promise<Bus>): void {
       await bus.publish('a', { n: 1 })
       await open.take(1)
       expect(ended.all).toEqual([])
+    })
+
+    it('BU1 the same function twice is two subscriptions', async () => {
+      const seen = collector()
+      const end = await bus.subscribe('a', seen.listen)
+      await bus.subscribe('a', seen.listen)
+      await bus.publish('a', { n: 1 })
+      expect(await seen.take(2)).toEqual([{ n: 1 }, { n: 1 }])
+      await end()
+      await bus.publish('a', { n: 2 })
+      await bus.publish('a', { n: 3 })
+      expect((await seen.take(4)).slice(2)).toEqual([{ n: 2 }, { n: 3 }])
+    })
+
+    it('BU4 a bus that was never away has missed nothing since it stood', () => {
+      const before = bus.deafUntilMs()
+      expect(bus.deafUntilMs()).toBe(before)
     })
 
     it('BU2 a publisher does not wait for subscribers, nor share its object with them', async () => {

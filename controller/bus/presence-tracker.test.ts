@@ -7,13 +7,43 @@ import { createMemoryBus } from './memory.ts'
 import { createPresence, PRESENCE_FORGET_MS } from './presence-tracker.ts'
 
 const beat = (overrides: Partial<HeartbeatMessage> = {}): HeartbeatMessage => ({
-  tenant: 'acme',
-  sprite: 'ed',
   uid: 'u1',
   incarnation: 1,
   state: 'idle',
   atMs: 0,
   ...overrides,
+})
+
+describe('presence over a bus that was away', () => {
+  it('PT7 listens anew from the return of the bus, and never longer than ten seconds while it is away', async () => {
+    const clock = new TestClock()
+    let deafUntilMs: number | undefined
+    const bus: Bus = { ...createMemoryBus(), deafUntilMs: () => deafUntilMs ?? clock.now() }
+    deafUntilMs = 0
+    const presence = await createPresence({ bus, clock })
+    const opened = clock.now()
+    await clock.advance(100_000)
+    expect(presence.listeningSinceMs).toBe(opened)
+    deafUntilMs = undefined
+    for (let tenSeconds = 0; tenSeconds < 12; tenSeconds++) {
+      await clock.advance(10_000)
+      expect(presence.listeningSinceMs).toBe(clock.now() - 10_000)
+    }
+    const returned = clock.now()
+    deafUntilMs = returned
+    await clock.advance(10_000)
+    expect(presence.listeningSinceMs).toBe(returned)
+    await clock.advance(30_000)
+    expect(presence.listeningSinceMs).toBe(returned)
+    await presence.close()
+  })
+
+  it('PT7 what was stored before it opened is never its own', async () => {
+    const clock = new TestClock()
+    const presence = await createPresence({ bus: { ...createMemoryBus(), deafUntilMs: () => clock.now() }, clock })
+    expect(presence.listeningSinceMs).toBe(clock.now())
+    await presence.close()
+  })
 })
 
 describe('presence', () => {
@@ -86,16 +116,29 @@ describe('presence', () => {
   })
 
   it('PT5 holds at most so many records, the longest silent goes first', async () => {
-    for (const sprite of ['a', 'b', 'c', 'd']) await send(beat({ sprite }), spriteHeartbeat('acme', sprite))
+    for (const sprite of ['a', 'b', 'c', 'd']) await send(beat(), spriteHeartbeat('acme', sprite))
     expect(presence.read('acme', 'a')).toBeUndefined()
     expect(presence.read('acme', 'd')).toBeDefined()
   })
 
-  it('PT6 ignores messages that are no heartbeat or name another than their channel', async () => {
+  it('PT3 an incarnation that nobody has heard for a minute holds nothing up', async () => {
+    await send(beat({ incarnation: 999 }))
+    await clock.advance(59_999)
+    await send(beat({ incarnation: 2 }))
+    expect(presence.read('acme', 'ed')?.incarnation).toBe(999)
+    await clock.advance(1)
+    await send(beat({ incarnation: 2 }))
+    expect(presence.read('acme', 'ed')?.incarnation).toBe(2)
+  })
+
+  it('PT6 ignores messages that are no heartbeat; whose it is says the channel alone', async () => {
     await send({ hello: 1 })
-    await send(beat({ sprite: 'other' }))
     await send(beat(), spriteInbox('acme', 'ed'))
+    await send(beat(), 'sprite:acme/ed/x:heartbeat')
     expect(presence.read('acme', 'ed')).toBeUndefined()
+    await send({ ...beat(), tenant: 'rival', sprite: 'other' })
+    expect(presence.read('acme', 'ed')).toBeDefined()
+    expect(presence.read('rival', 'other')).toBeUndefined()
     expect(presence.read('acme', 'other')).toBeUndefined()
   })
 })

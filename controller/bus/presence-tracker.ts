@@ -1,5 +1,5 @@
 /** Presence over the Bus: remembers the last sign of life of each sprite, bounded in number and in time. */
-import { ALL_SPRITES, heartbeatMessage, spriteHeartbeat, type HeartbeatMessage } from '../../protocol/channels.ts'
+import { ALL_SPRITES, heartbeatMessage, parseChannel, type HeartbeatMessage } from '../../protocol/channels.ts'
 import type { Clock } from '../../system/clock.ts'
 import type { Bus } from './bus.ts'
 import type { Presence, PresenceRecord } from './presence.ts'
@@ -8,6 +8,13 @@ import type { Presence, PresenceRecord } from './presence.ts'
 export const PRESENCE_FORGET_MS = 600_000
 const SWEEP_INTERVAL_MS = 60_000
 const RECORDS_MAX = 100_000
+/** A newer incarnation that was heard so lately outweighs an older one; later, it may have been a lie. */
+const NEWER_HOLDS_MS = 60_000
+/**
+ * While the bus is away, it is as if one had listened since then: too short a time to take anybody for dead, and enough
+ * for this process to know what it did itself a moment ago.
+ */
+const DEAF_LISTENS_MS = 10_000
 
 type Entry = { readonly tenant: string; readonly sprite: string; record: PresenceRecord; seenMonotonicMs: number }
 
@@ -18,7 +25,7 @@ export async function createPresence(ports: {
   readonly recordsMax?: number
 }): Promise<Presence & { close(): Promise<void> }> {
   const { bus, clock, recordsMax = RECORDS_MAX } = ports
-  const listeningSinceMs = clock.now()
+  const openedAtMs = clock.now()
   // In order of the last sign of life, oldest first.
   const entries = new Map<string, Entry>()
   const listeners = new Set<(tenant: string, sprite: string) => void>()
@@ -41,14 +48,21 @@ export async function createPresence(ports: {
     cancel = clock.after(SWEEP_INTERVAL_MS, sweep, { background: true })
   }
 
-  function take(message: HeartbeatMessage): void {
-    const key = `${message.tenant}/${message.sprite}`
-    const before = entries.get(key)?.record
-    // A late message of an older incarnation says nothing of the current one.
-    if (before !== undefined && before.uid === message.uid && message.incarnation < before.incarnation) return
+  /** A late message of an older incarnation says nothing of the current one. */
+  const isLate = (entry: Entry, message: HeartbeatMessage): boolean =>
+    entry.record.uid === message.uid &&
+    message.incarnation < entry.record.incarnation &&
+    clock.monotonic() - entry.seenMonotonicMs < NEWER_HOLDS_MS
+
+  /** Whose it is says the channel, never the message: one may publish on one's own channel alone. */
+  function take(message: HeartbeatMessage, tenant: string, sprite: string): void {
+    const key = `${tenant}/${sprite}`
+    const known = entries.get(key)
+    if (known !== undefined && isLate(known, message)) return
+    const before = known?.record
     const record = recordAfter(before, message, clock.now())
     entries.delete(key)
-    const entry = { tenant: message.tenant, sprite: message.sprite, record, seenMonotonicMs: clock.monotonic() }
+    const entry = { tenant, sprite, record, seenMonotonicMs: clock.monotonic() }
     entries.set(key, entry)
     const [oldest] = entries
     if (entries.size > recordsMax && oldest !== undefined) forget(...oldest)
@@ -56,14 +70,17 @@ export async function createPresence(ports: {
   }
 
   let cancel = clock.after(SWEEP_INTERVAL_MS, sweep, { background: true })
-  const end = await bus.subscribe(ALL_SPRITES, (message, channel) => {
-    if (!channel.endsWith(':heartbeat')) return
+  const end = await bus.subscribe(ALL_SPRITES, (message, name) => {
+    const channel = parseChannel(name)
+    if (channel?.of !== 'heartbeat') return
     const parsed = heartbeatMessage.safeParse(message)
-    if (parsed.success && spriteHeartbeat(parsed.data.tenant, parsed.data.sprite) === channel) take(parsed.data)
+    if (parsed.success) take(parsed.data, channel.tenant, channel.sprite)
   })
 
   return {
-    listeningSinceMs,
+    get listeningSinceMs() {
+      return Math.max(openedAtMs, Math.min(bus.deafUntilMs(), clock.now() - DEAF_LISTENS_MS))
+    },
     read: (tenant, sprite) => {
       const entry = entries.get(`${tenant}/${sprite}`)
       return entry === undefined || isSilent(entry) ? undefined : entry.record

@@ -105,9 +105,7 @@ describe('announce and heartbeat', () => {
       incarnation: 2,
       idleTimeoutMs: 60_000,
     })
-    expect(beats).toEqual([
-      { tenant: TENANT, sprite: 'cara', uid: 'uid-cara', incarnation: 2, state: 'idle', atMs: h.clock.now() },
-    ])
+    expect(beats).toEqual([{ uid: 'uid-cara', incarnation: 2, state: 'idle', atMs: h.clock.now() }])
     expect(h.client.commits).toBe(0)
   })
 

@@ -58,7 +58,8 @@ export async function publishHeartbeat(
   identity: SpriteIdentity,
   life: Pick<HeartbeatMessage, 'state' | 'work'>,
 ): Promise<void> {
-  const message: HeartbeatMessage = { ...identity, ...life, atMs: ports.clock.now() }
+  const { uid, incarnation } = identity
+  const message: HeartbeatMessage = { uid, incarnation, ...life, atMs: ports.clock.now() }
   try {
     await ports.bus.publish(spriteHeartbeat(identity.tenant, identity.sprite), message)
   } catch (error) {
