@@ -44,14 +44,17 @@ function jarPath(): string | undefined {
   return jars.find((jar) => jar !== undefined && existsSync(jar))
 }
 
-/** Starts an emulator on a free port and waits until it answers. Throws when it does not. */
-export async function startFirestoreEmulator(): Promise<FirestoreEmulator> {
+/**
+ * Starts an emulator on a free port and waits until it answers. Throws when it does not. `rules` is the path of a file
+ * that it holds requests without credentials against.
+ */
+export async function startFirestoreEmulator(options: { readonly rules?: string } = {}): Promise<FirestoreEmulator> {
   // Otherwise the client asks for the metadata server of Google Cloud, which costs seconds.
   process.env['METADATA_SERVER_DETECTION'] = 'none'
   let output = ''
   for (let start = 0; start < STARTS_MAX; start++) {
     const port = await freePort()
-    const child = launch(port)
+    const child = launch(port, options.rules === undefined ? [] : ['--rules', options.rules])
     output = ''
     const take = (chunk: Buffer): void => {
       output = (output + chunk.toString()).slice(-4000)
@@ -64,9 +67,9 @@ export async function startFirestoreEmulator(): Promise<FirestoreEmulator> {
   throw new Error(`The Firestore emulator did not start:\n${output}`)
 }
 
-function launch(port: number): ChildProcess {
+function launch(port: number, more: readonly string[]): ChildProcess {
   const args = ['-Xmx512m', '-Duser.language=en', '-cp', jarPath() ?? '', MAIN_CLASS]
-  return spawn('java', [...args, 'start', '--host', HOST, '--port', String(port)], {
+  return spawn('java', [...args, 'start', '--host', HOST, '--port', String(port), ...more], {
     stdio: ['ignore', 'pipe', 'pipe'],
   })
 }
