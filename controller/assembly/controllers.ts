@@ -73,6 +73,7 @@ export function addControllers(manager: Manager, ports: ControllerPorts): void {
     const spawned = cache.get(slotLedgerKind, { namespace: tenant, name: SLOT_LEDGER_NAME })?.status?.spawned
     return spawned?.month === month ? spawned.count : 0
   }
+  const wakeTenant = (name: string): void => manager.trigger('tenant', { namespace: '', name })
   const bootEnv = (identity: Parameters<typeof mintToken>[1]) => ({
     SPRITE_COORDINATOR_URL: ports.coordinatorUrl(),
     SPRITE_TENANT: identity.tenant,
@@ -84,7 +85,7 @@ export function addControllers(manager: Manager, ports: ControllerPorts): void {
     SPRITE_STOP_TIMEOUT_MS: String(ports.stopTimeoutSeconds * 1_000),
   })
   manager.add(planController(common))
-  manager.add(tenantController({ ...common, spawnCount }))
+  manager.add(tenantController({ ...common, spawnCount, wakeTenant }))
   manager.add(userController(common))
   manager.add(accessTokenController(common))
   manager.add(personaController(common))

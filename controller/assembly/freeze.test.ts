@@ -21,7 +21,7 @@ async function room(FREEZE: 'true' | 'false' = 'false', tenant = tenantOf()) {
   const woken: string[] = []
   const cache = {
     get: () => tenant,
-    list: (kind: { kind: string }) => (kind.kind === spriteKind.kind ? [spriteOf('a'), spriteOf('b')] : []),
+    list: (kind: { kind: string }) => (kind.kind === spriteKind.kind ? [spriteOf('a'), spriteOf('b')] : [tenant]),
     observe: () => {},
   }
   // As much of a manager's cache as the freeze asks.
@@ -37,15 +37,15 @@ async function room(FREEZE: 'true' | 'false' = 'false', tenant = tenantOf()) {
 }
 
 describe('freeze', () => {
-  it('SPR85 our namespace’s annotation freezes everything and wakes every sprite; so does its removal', async () => {
+  it('SPR85 our namespace’s annotation freezes everything and wakes every tenant and sprite; so does its removal', async () => {
     const { freeze, annotate, woken } = await room()
     expect(freeze.frozenBy('acme')).toBeUndefined()
     await annotate('true')
     expect(freeze.frozenBy('acme')).toContain('namespace "sprites-system"')
-    expect(woken).toEqual(['a', 'b'])
+    expect(woken).toEqual(['acme', 'a', 'b'])
     await annotate(null)
     expect(freeze.frozenBy('acme')).toBeUndefined()
-    expect(woken).toEqual(['a', 'b', 'a', 'b'])
+    expect(woken).toEqual(['acme', 'a', 'b', 'acme', 'a', 'b'])
     freeze.close()
     await annotate('true')
     expect(freeze.frozenBy('acme')).toBeUndefined()
@@ -62,7 +62,11 @@ describe('freeze', () => {
     const fake = createFakeMachines({ clock, entropy: seededEntropy(1) })
     const made = await fake.create(specFor('acme', 'writer', { controlPlane: 'cp' }))
     let by: string | undefined = 'the test'
-    const provider = freezing(fake, () => by)
+    const apps: string[] = []
+    const ensureTenant = (tenant: string): Promise<void> => Promise.resolve(void apps.push(tenant))
+    const standing = () => ({ app: 'a', isShared: false, paused: [] })
+    const door = Object.assign(fake, { ensureTenant, standing })
+    const provider = freezing(door, () => by)
     const ref = { tenant: 'acme', id: made.id }
     const before = fake.calls.length
     for (const call of [
@@ -71,12 +75,16 @@ describe('freeze', () => {
       () => provider.stop(ref),
       () => provider.destroy(ref),
       () => provider.removeTenant('acme'),
+      () => provider.ensureTenant?.('acme'),
     ])
       await expect(call()).rejects.toMatchObject({ reason: 'Frozen' })
     expect(fake.calls).toHaveLength(before)
     expect((await provider.list('acme')).machines).toHaveLength(1)
     expect((await provider.get(ref))?.id).toBe(made.id)
+    expect([apps, provider.standing?.('acme').app]).toEqual([[], 'a'])
     by = undefined
+    await provider.ensureTenant?.('acme')
+    expect(apps).toEqual(['acme'])
     await provider.destroy(ref)
     expect(fake.calls.at(-1)?.call).toBe('destroy')
   })

@@ -9,8 +9,8 @@ import { tenantKind } from '../kinds/tenant/schema.ts'
 import { ProviderError, type MachineProvider } from '../providers/machines.ts'
 import { namespaceResource } from '../registry/core.ts'
 import type { Registry } from '../registry/registry.ts'
-import type { Store } from '../store/store.ts'
 import type { Log } from '../../system/log.ts'
+import type { ChangeSource } from './change-source.ts'
 
 /** Who has frozen what. */
 export type Freeze = {
@@ -25,12 +25,12 @@ export type Freeze = {
 export type FreezePorts = {
   readonly environment: Pick<Environment, 'FREEZE'>
   readonly registry: Pick<Registry, 'get'>
-  readonly store: Pick<Store, 'subscribe'>
+  readonly store: ChangeSource
   readonly manager: Pick<Manager, 'cache' | 'trigger'>
   readonly log: Log
 }
 
-/** The freeze of a control plane; a change of it wakes every sprite that it is about. */
+/** The freeze of a control plane; a change of it wakes every tenant and sprite that it is about. */
 export function openFreeze(ports: FreezePorts): Freeze {
   const { environment, registry, store, manager, log } = ports
   const namespaces = resourceName(namespaceResource)
@@ -40,6 +40,8 @@ export function openFreeze(ports: FreezePorts): Freeze {
     isAllFrozen = isFrozen(await registry.get(namespaceResource, { namespace: '', name: SYSTEM_NAMESPACE }))
     if (isAllFrozen === before) return
     log.warn({ frozen: isAllFrozen }, isAllFrozen ? 'all machines are frozen' : 'machines are frozen no more')
+    for (const { metadata } of manager.cache.list(tenantKind))
+      manager.trigger('tenant', { namespace: '', name: metadata.name })
     for (const { metadata } of manager.cache.list(spriteKind))
       manager.trigger('sprite', { namespace: metadata.namespace ?? '', name: metadata.name })
   }
@@ -92,5 +94,26 @@ export function freezing(provider: MachineProvider, frozenBy: Freeze['frozenBy']
       assertThawed(tenant)
       await provider.removeTenant(tenant, signal)
     },
+    ...placeOf(provider, assertThawed),
+  }
+}
+
+/** What of it a provider has: an app is not made while frozen, how it stands can be asked. */
+function placeOf(
+  provider: MachineProvider,
+  assertThawed: (tenant: string) => void,
+): Pick<MachineProvider, 'ensureTenant' | 'standing' | 'onStanding'> {
+  const unknown = { app: '', isShared: true, paused: [] }
+  return {
+    ...(provider.ensureTenant === undefined
+      ? {}
+      : {
+          ensureTenant: async (tenant, ...how) => {
+            assertThawed(tenant)
+            await provider.ensureTenant?.(tenant, ...how)
+          },
+        }),
+    ...(provider.standing === undefined ? {} : { standing: (tenant) => provider.standing?.(tenant) ?? unknown }),
+    ...(provider.onStanding === undefined ? {} : { onStanding: (listener) => provider.onStanding?.(listener) }),
   }
 }

@@ -1,5 +1,4 @@
 /** Adds the controllers to a manager, with what wakes them from outside the objects: machines, sprites, the emulator. */
-import type { Manager } from '../engine/manager.ts'
 import { tenantKind } from '../kinds/tenant/schema.ts'
 import { createMachineFeed, type MachineFeed } from '../providers/machine-feed.ts'
 import { openAnthropicKeys } from './anthropic-keys.ts'
@@ -41,18 +40,19 @@ export function wireControllers(
     lookForAnthropicKey: openAnthropicKeys(parts.registry, environment).look,
   })
   presence.onChange((tenant, sprite) => manager.trigger('sprite', { namespace: tenant, name: sprite }))
-  machines.onMove((app) =>
-    refreshTenantOf(manager, environment.FLY_APP, { app, refresh: (tenant) => feed.refresh(tenant) }),
+  machines.onMove((app) => forTenantsOf(parts, app, (tenant) => void feed.refresh(tenant)))
+  machines.provider.onStanding?.((app) =>
+    forTenantsOf(parts, app, (tenant) => manager.trigger('tenant', { namespace: '', name: tenant })),
   )
   return feed
 }
 
-/** Looks at the machines of the tenant whose app moved, at once. */
-function refreshTenantOf(
-  manager: Manager,
-  template: string,
-  moved: { readonly app: string; readonly refresh: (tenant: string) => Promise<void> },
+/** Does it for the tenant whose app it is, or for all who share it. */
+function forTenantsOf(
+  { manager, environment }: Pick<ApiParts, 'manager' | 'environment'>,
+  app: string,
+  act: (tenant: string) => void,
 ): void {
   const tenants = manager.isSynced ? manager.cache.list(tenantKind).map((tenant) => tenant.metadata.name) : []
-  for (const tenant of tenants) if (template.replace('{tenant}', tenant) === moved.app) void moved.refresh(tenant)
+  for (const tenant of tenants) if (environment.FLY_APP.replace('{tenant}', tenant) === app) act(tenant)
 }

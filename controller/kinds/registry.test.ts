@@ -49,6 +49,7 @@ async function startServer() {
     ledger: { read: () => Promise.resolve({ spent: 0, reserved: 0 }) },
     spawnCount: () => 0,
     lookForAnthropicKey: () => Promise.resolve(undefined),
+    wakeTenant: (name: string) => manager.trigger('tenant', { namespace: '', name }),
     namespaces: {
       ensure: async (name: string) => {
         await registry.create(namespaceResource, '', { metadata: { name } }, context)

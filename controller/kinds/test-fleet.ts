@@ -12,12 +12,16 @@ import { personaController } from './persona/reconcile.ts'
 import { planController } from './plan/reconcile.ts'
 import { projectController } from './project/reconcile.ts'
 import { reviewController } from './review/reconcile.ts'
+import type { MachineProvider } from '../providers/machines.ts'
 import type { AnthropicKeyFault } from './tenant/anthropic-key.ts'
 import { tenantController } from './tenant/reconcile.ts'
 import { userController } from './user/reconcile.ts'
 
+/** What a provider with apps is, to a tenant. */
+export type Place = Pick<MachineProvider, 'ensureTenant' | 'standing'>
+
 /** Builds it, not started; namespaces, tokens and provider are the plain values in `outside`. */
-export function createFleet(startMs?: number) {
+export function createFleet(startMs?: number, place: Place = {}) {
   const clock = new TestClock(startMs)
   const client = createFakeClient({ clock })
   const metrics = createMetrics()
@@ -26,6 +30,7 @@ export function createFleet(startMs?: number) {
     namespaces: new Set<string>(),
     balance: { spent: 0, reserved: 0 },
     spawned: 0,
+    frozenBy: undefined as string | undefined,
     anthropicKeyFault: undefined as AnthropicKeyFault | undefined,
     removedAtProvider: [] as string[],
     providerError: undefined as Error | undefined,
@@ -43,12 +48,15 @@ export function createFleet(startMs?: number) {
     ledger: { read: () => Promise.resolve(outside.balance) },
     spawnCount: () => outside.spawned,
     lookForAnthropicKey: () => Promise.resolve(outside.anthropicKeyFault),
+    wakeTenant: (name: string) => manager.trigger('tenant', { namespace: '', name }),
     namespaces: {
       ensure: async (name: string) => void outside.namespaces.add(name),
       remove: async (name: string) => void outside.namespaces.delete(name),
       exists: async (name: string) => outside.namespaces.has(name),
     },
+    frozenBy: () => outside.frozenBy,
     provider: {
+      ...place,
       removeTenant: async (tenant: string) => {
         if (outside.providerError !== undefined) throw outside.providerError
         outside.removedAtProvider.push(tenant)

@@ -32,6 +32,9 @@ const worldOf = (over: Partial<TenantWorld> = {}): TenantWorld => ({
   spritesDeclared: 0,
   hasNamespace: true,
   anthropicKeyFault: undefined,
+  app: undefined,
+  standing: undefined,
+  frozenBy: undefined,
   leftovers: [],
   ...over,
 })

@@ -4,9 +4,11 @@ import { mergeConditions, ready, stalled, type ConditionPatch } from '../../api/
 import { isDeleting } from '../../api/object.ts'
 import { TENANT_FINALIZER } from '../marks.ts'
 import { nameList } from '../names.ts'
+import { withStandingRequestId } from '../sprite/provider-reasons.ts'
 import { fieldsAbovePlan, isKeyAbovePlan } from './admit.ts'
 import { keyFaultText } from './anthropic-key.ts'
 import { limitsInForce, type EffectiveLimits } from './limits.ts'
+import { frozenText, placeConditions, placeProblems, type PlaceProblem } from './place-conditions.ts'
 import type { TenantStatus } from './schema.ts'
 import { decideTeardown } from './teardown.ts'
 import { isExhausted, nextLook, runningText, tokensText, usageOf, type Usage } from './usage.ts'
@@ -21,11 +23,20 @@ export function decideTenant(world: TenantWorld): TenantDecision {
   const limits = limitsInForce(world.tenant, world.plan)
   const view = usageOf(world, limits?.monthlyTokens ?? null)
   return {
-    actions: world.hasNamespace ? [] : [{ do: 'ensureNamespace' }],
+    actions: [
+      ...(world.hasNamespace ? [] : [{ do: 'ensureNamespace' } as const]),
+      ...(world.app?.isDue === true && world.frozenBy === undefined ? [{ do: 'ensureApp' } as const] : []),
+    ],
     status: statusOf(world, limits, view.usage),
     isUsageFresh: view.isFresh,
-    ...nextLook(world, view),
+    ...soonest(nextLook(world, view), world),
   }
+}
+
+/** A failed app is tried again when its time has come. */
+function soonest(look: ReturnType<typeof nextLook>, { app }: TenantWorld): ReturnType<typeof nextLook> {
+  const retryInMs = app?.retryInMs ?? Infinity
+  return retryInMs < look.requeueAfterMs ? { requeueAfterMs: retryInMs, requeueReason: 'app' } : look
 }
 
 function statusOf(world: TenantWorld, limits: EffectiveLimits | undefined, usage: Usage): TenantStatus {
@@ -52,12 +63,13 @@ function statusOf(world: TenantWorld, limits: EffectiveLimits | undefined, usage
   }
 }
 
-type Problem = { readonly message: string; readonly blocker: Blocker }
+type Problem = PlaceProblem
 
 /** What stands in the way, the gravest first: it is the one that Ready speaks of. */
 function problemsOf(world: TenantWorld, limits: EffectiveLimits | undefined, usage: Usage): readonly Problem[] {
   return [
     ...planIsMissing(world),
+    ...placeProblems(world),
     ...budgetIsExhausted(usage, limits?.monthlyTokens ?? null),
     ...anthropicKeyIsMissing(world),
     ...configIsAbovePlan(world),
@@ -126,14 +138,16 @@ function conditionsOf(
     exhausted === undefined
       ? []
       : [{ type: 'BudgetExhausted', status: 'True', reason: 'BudgetExhausted', message: exhausted.message }]
-  return [...summaryOf(world, limits, problems[0]), ...own]
+  const gravest = withStandingRequestId(world.tenant.status?.conditions, summaryOf(world, limits, problems[0]))
+  return [...gravest, ...own, ...placeConditions(world)]
 }
 
 function summaryOf(
-  { tenant, plan, slots }: TenantWorld,
+  { tenant, plan, slots, frozenBy }: TenantWorld,
   limits: EffectiveLimits | undefined,
   gravest: Problem | undefined,
 ): readonly ConditionPatch[] {
+  if (plan !== undefined && frozenBy !== undefined) return ready('Frozen', frozenText(frozenBy))
   if (plan !== undefined && tenant.spec.suspend) {
     return ready('Suspended', 'Machines are stopped and no work starts: set spec.suspend to false to go on')
   }

@@ -6,10 +6,12 @@ import { parseTimestamp, timestamp } from '../../../system/timestamp.ts'
 import { KINDS } from '../kinds.ts'
 import { planKind } from '../plan/schema.ts'
 import type { KindPorts } from '../publish.ts'
+import type { MachineProvider } from '../../providers/machines.ts'
 import { SLOT_LEDGER_NAME, slotLedgerKind } from '../slotledger/schema.ts'
 import { spriteKind } from '../sprite/schema.ts'
 import { workKind, type WorkPhase } from '../work/schema.ts'
 import type { LookForAnthropicKey } from './anthropic-key.ts'
+import type { AppKeeper } from './app-keeper.ts'
 import { tenantKind } from './schema.ts'
 import type { Leftover, TenantWorld } from './world.ts'
 
@@ -27,7 +29,11 @@ export type TenantPorts = KindPorts & {
   readonly ledger: Pick<Ledger, 'read'>
   readonly namespaces: Namespaces
   /** What the provider keeps for a tenant besides machines. */
-  readonly provider: { removeTenant(tenant: string, signal?: AbortSignal): Promise<void> }
+  readonly provider: Pick<MachineProvider, 'removeTenant' | 'ensureTenant' | 'standing'>
+  /** Who has frozen the tenant's machines, in words; undefined when nobody has. */
+  readonly frozenBy?: (tenant: string) => string | undefined
+  /** Has the tenant looked at again soon. */
+  readonly wakeTenant: (tenant: string) => void
   readonly lookForAnthropicKey: LookForAnthropicKey
   /** How many machines were created for a tenant in a month, YYYY-MM (UTC). */
   readonly spawnCount: (tenant: string, month: string) => number | Promise<number>
@@ -42,7 +48,11 @@ export const isInHands = (phase: WorkPhase | undefined): boolean => phase !== un
 export async function observeTenant(
   ports: TenantPorts,
   key: Key,
-  options: { readonly usagePublishedAtMs: number | undefined; readonly signal: AbortSignal },
+  options: {
+    readonly usagePublishedAtMs: number | undefined
+    readonly signal: AbortSignal
+    readonly apps: AppKeeper | undefined
+  },
 ): Promise<TenantWorld | undefined> {
   const { cache } = ports
   const tenant = cache.get(tenantKind, key)
@@ -73,6 +83,9 @@ export async function observeTenant(
     spritesDeclared: cache.list(spriteKind, key.name).length,
     hasNamespace,
     anthropicKeyFault,
+    app: options.apps?.look(key.name),
+    standing: ports.provider.standing?.(key.name),
+    frozenBy: ports.frozenBy?.(key.name),
     leftovers,
   }
 }

@@ -10,6 +10,7 @@ import { outcomeOf, publishStatus } from '../publish.ts'
 import { slotLedgerKind } from '../slotledger/schema.ts'
 import { spriteKind } from '../sprite/schema.ts'
 import { workKind } from '../work/schema.ts'
+import { createAppKeeper, type AppKeeper } from './app-keeper.ts'
 import { decideTenant } from './decide.ts'
 import { isInHands, observeTenant, type TenantPorts } from './observe.ts'
 import { tenantKind, type Tenant } from './schema.ts'
@@ -23,6 +24,7 @@ const tenantKey = (name: string | undefined): Key => ({ namespace: '', name: nam
 export function tenantController(ports: TenantPorts): ControllerOptions {
   // When usage was last published, in monotonic ms by tenant: no more entries than there are tenants.
   const usagePublishedAtMs = new Map<string, number>()
+  const apps = appKeeperOf(ports)
   return {
     name: 'tenant',
     kind: tenantKind,
@@ -50,11 +52,18 @@ export function tenantController(ports: TenantPorts): ControllerOptions {
           : [],
       ),
     ],
-    reconcile: (key, signal) => reconcileTenant(ports, { key, usagePublishedAtMs, signal }),
+    reconcile: (key, signal) => reconcileTenant(ports, { key, usagePublishedAtMs, apps, signal }),
     concurrency: 4,
     resyncMs: 600_000,
     timeoutMs: 60_000,
   }
+}
+
+/** The keeper of what a provider makes for tenants; undefined for one that makes nothing. */
+function appKeeperOf({ provider, clock, wakeTenant }: TenantPorts): AppKeeper | undefined {
+  if (provider.ensureTenant === undefined) return undefined
+  const ensure = async (tenant: string): Promise<void> => await provider.ensureTenant?.(tenant)
+  return createAppKeeper({ clock, ensure, wake: wakeTenant })
 }
 
 const names = (list: readonly { readonly sprite: string }[] | undefined): readonly string[] =>
@@ -63,19 +72,22 @@ const names = (list: readonly { readonly sprite: string }[] | undefined): readon
 type Pass = {
   readonly key: Key
   readonly usagePublishedAtMs: Map<string, number>
+  readonly apps: AppKeeper | undefined
   readonly signal: AbortSignal
 }
 
 async function reconcileTenant(ports: TenantPorts, pass: Pass): Promise<Outcome> {
-  const { key, usagePublishedAtMs, signal } = pass
-  const world = await observeTenant(ports, key, { usagePublishedAtMs: usagePublishedAtMs.get(key.name), signal })
+  const { key, usagePublishedAtMs, apps, signal } = pass
+  const looks = { usagePublishedAtMs: usagePublishedAtMs.get(key.name), signal, apps }
+  const world = await observeTenant(ports, key, looks)
   if (world === undefined) {
     usagePublishedAtMs.delete(key.name)
+    await apps?.end(key.name)
     return DONE
   }
   const decision = decideTenant(world)
   try {
-    for (const action of decision.actions) await act(ports, world.tenant, { action, signal })
+    for (const action of decision.actions) await act(ports, world.tenant, { action, apps, signal })
   } catch (error) {
     // What a deletion waits for is said even when the step has just failed; the failure itself goes to the engine.
     if (isDeleting(world.tenant)) await publish(ports, world.tenant, { decision, pass })
@@ -98,9 +110,9 @@ async function publish(
   }
 }
 
-type Act = { readonly action: TenantAction; readonly signal: AbortSignal }
+type Act = { readonly action: TenantAction; readonly apps: AppKeeper | undefined; readonly signal: AbortSignal }
 
-async function act(ports: TenantPorts, tenant: Tenant, { action, signal }: Act): Promise<void> {
+async function act(ports: TenantPorts, tenant: Tenant, { action, apps, signal }: Act): Promise<void> {
   const { name, uid } = tenant.metadata
   switch (action.do) {
     case 'holdFinalizer':
@@ -109,9 +121,13 @@ async function act(ports: TenantPorts, tenant: Tenant, { action, signal }: Act):
       return await writeFinalizers(ports, tenant, { isHeld: false, signal })
     case 'ensureNamespace':
       return await ports.namespaces.ensure(name, uid)
+    case 'ensureApp':
+      return apps?.begin(name)
     case 'removeNamespace':
       return await ports.namespaces.remove(name)
     case 'removeAtProvider':
+      // What is under way would make the app anew behind its removal.
+      await apps?.end(name)
       return await ports.provider.removeTenant(name, signal)
     case 'delete':
       return await deleteOne(ports, { namespace: name, name: action.name }, { kind: action.kind, signal })

@@ -3,6 +3,7 @@ import { mergeConditions, reconciling } from '../../api/conditions.ts'
 import { isDeleting } from '../../api/object.ts'
 import { TENANT_FINALIZER } from '../marks.ts'
 import { nameList } from '../names.ts'
+import { frozenCondition } from './place-conditions.ts'
 import type { Leftover, TenantAction, TenantDecision, TenantWorld } from './world.ts'
 
 /** How many objects one pass deletes at most; the rest follows in the next. */
@@ -56,7 +57,7 @@ function step(world: TenantWorld, actions: readonly TenantAction[], message: str
   const { tenant, now } = world
   const { generation } = tenant.metadata
   const terminating = { type: 'Terminating', status: 'True', reason: 'Terminating', message } as const
-  const patches = [...reconciling('Terminating', message), terminating]
+  const patches = [...reconciling('Terminating', message), terminating, ...frozenCondition(world)]
   const { blockers: _gone, ...rest } = tenant.status ?? {}
   return {
     actions,

@@ -3,7 +3,9 @@ import type { KubeObject } from '../../api/object.ts'
 import type { Balance } from '../../ledger/ledger.ts'
 import type { Plan } from '../plan/schema.ts'
 import type { SlotLedgerStatus } from '../slotledger/schema.ts'
+import type { TenantStanding } from '../../providers/machines.ts'
 import type { AnthropicKeyFault } from './anthropic-key.ts'
+import type { AppLook } from './app-keeper.ts'
 import type { Tenant, TenantStatus } from './schema.ts'
 
 /** An object that is still there in a namespace that is to be emptied. */
@@ -33,6 +35,12 @@ export type TenantWorld = {
   readonly hasNamespace: boolean
   /** Why its own Anthropic key cannot be had; undefined when it can, or when it brings none. */
   readonly anthropicKeyFault: AnthropicKeyFault | undefined
+  /** How it stands with its app; undefined where the provider makes none. */
+  readonly app: AppLook | undefined
+  /** What the provider knows of its place; undefined where it tells nothing. */
+  readonly standing: TenantStanding | undefined
+  /** Who has frozen its machines, in words; undefined when nobody has. */
+  readonly frozenBy: string | undefined
   /** Everything that is left in the namespace, by a read that no cache answers; only while it is being deleted. */
   readonly leftovers: readonly Leftover[]
 }
@@ -41,6 +49,8 @@ export type TenantWorld = {
 export type TenantAction =
   | { readonly do: 'holdFinalizer' }
   | { readonly do: 'ensureNamespace' }
+  /** Begun, not waited for: how it ended is seen in a later pass. */
+  | { readonly do: 'ensureApp' }
   | { readonly do: 'delete'; readonly kind: string; readonly name: string }
   | { readonly do: 'removeNamespace' }
   | { readonly do: 'removeAtProvider' }
