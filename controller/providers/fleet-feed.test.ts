@@ -20,7 +20,10 @@ const machine = (id: string, change: Partial<Machine> = {}): Machine => ({
 })
 
 /** A fleet that the test writes, served in pages. */
-const given = (tenants: readonly string[] = ['acme', 'other'], options: { readonly pageRows?: number } = {}) => {
+const given = (
+  tenants: readonly string[] = ['acme', 'other'],
+  options: { readonly pageRows?: number; readonly isOneList?: boolean } = {},
+) => {
   const clock = new TestClock(START_MS)
   const rows: { tenant: string; machine: Machine }[] = []
   const asks: FleetAsk[] = []
@@ -46,12 +49,15 @@ const given = (tenants: readonly string[] = ['acme', 'other'], options: { readon
       rows: page,
       complete: world.complete,
       ...(next === undefined ? {} : { next }),
-      ...(page.length === 0 ? {} : { changedAtMs: Math.max(...page.map((row) => row.machine.updatedAtMs)) }),
+      ...(page.length === 0 || options.isOneList === true
+        ? {}
+        : { changedAtMs: Math.max(...page.map((row) => row.machine.updatedAtMs)) }),
     })
   }
   const feed = createMachineFeed({
     provider: {
       listFleet,
+      ...(options.isOneList === true ? { fleetIsOneList: true } : {}),
       list: (tenant) => {
         lists.push(tenant)
         return Promise.resolve(world.listed[tenant] ?? { machines: [], complete: true })
@@ -80,13 +86,19 @@ describe('fleet feed', () => {
     it.feed.start()
     await it.clock.advance(0)
     expect(it.asks).toEqual([{}])
-    expect(it.feed.read('acme')).toEqual({ machines: [machine('a')], atMs: START_MS, complete: true })
+    expect(it.feed.read('acme')).toEqual({
+      machines: [machine('a')],
+      atMs: START_MS,
+      seenAtMs: START_MS,
+      complete: true,
+    })
     it.set('acme', machine('a', { state: 'stopped', updatedAtMs: START_MS + 3_000 }))
     await it.clock.advance(5_000)
     expect(it.asks[1]).toEqual({ sinceMs: START_MS - 61_000 })
     expect(it.feed.read('acme')).toMatchObject({
       machines: [{ id: 'a', state: 'stopped' }],
       atMs: START_MS,
+      seenAtMs: START_MS + 5_000,
       complete: true,
     })
     await it.clock.advance(5_000)
@@ -123,7 +135,12 @@ describe('fleet feed', () => {
     it.rows.length = 0
     it.world.complete = false
     await it.clock.advance(5_000)
-    expect(it.feed.read('acme')).toMatchObject({ complete: false, atMs: START_MS, machines: [{ id: 'a' }] })
+    expect(it.feed.read('acme')).toMatchObject({
+      complete: false,
+      atMs: START_MS,
+      seenAtMs: START_MS,
+      machines: [{ id: 'a' }],
+    })
     await it.clock.advance(180_000)
     const wholes = (): number => it.asks.filter((ask) => ask.sinceMs === undefined).length
     expect(wholes()).toBe(2)
@@ -158,9 +175,13 @@ describe('fleet feed', () => {
       it.world.failure = new ProviderError(reason, 'No')
       it.world.listed = { acme: { machines: [machine('a')], complete: true } }
       it.feed.start()
-      await it.clock.advance(10_000)
+      await it.clock.advance(55_000)
       expect(it.asks).toHaveLength(1)
-      expect(it.lists).toEqual(['acme', 'other', 'acme', 'other', 'acme', 'other'])
+      // Once a minute: nothing is under way (L5).
+      expect(it.lists).toEqual(['acme', 'other'])
+      it.feed.follow('acme')
+      await it.clock.advance(10_000)
+      expect(it.lists).toEqual(['acme', 'other', 'acme', 'other', 'acme'])
       expect(it.feed.read('acme')).toMatchObject({ complete: true, machines: [{ id: 'a' }] })
       delete it.world.failure
       it.set('acme', machine('a'))
@@ -169,6 +190,54 @@ describe('fleet feed', () => {
       await it.clock.advance(20_000)
       expect(it.lists).toHaveLength(before)
       expect(it.feed.read('acme')).toMatchObject({ complete: true, machines: [{ id: 'a' }] })
+      await it.feed.stop()
+    },
+  )
+
+  it('FE10 a tenant whose own list failed is listed again after 15 s', async () => {
+    const it = given(['acme'])
+    it.world.failure = new ProviderError('CredentialsInvalid', 'No')
+    it.world.listed = { acme: { machines: [], complete: false } }
+    it.feed.start()
+    await it.clock.advance(14_000)
+    expect(it.lists).toHaveLength(1)
+    await it.clock.advance(6_000)
+    expect(it.lists).toHaveLength(2)
+    await it.feed.stop()
+  })
+
+  it('FE14 where the fleet is one list it is asked for once a minute, or each round while somebody waits', async () => {
+    const it = given(['acme', 'other'], { isOneList: true })
+    it.set('acme', machine('a'))
+    it.feed.start()
+    await it.clock.advance(55_000)
+    expect(it.asks).toEqual([{}])
+    expect(it.feed.read('acme')).toMatchObject({ complete: true, atMs: START_MS, machines: [{ id: 'a' }] })
+    expect(it.feed.read('other')).toMatchObject({ complete: true, machines: [] })
+    it.feed.follow('other')
+    await it.clock.advance(10_000)
+    expect(it.asks).toEqual([{}, {}, {}])
+    await it.clock.advance(50_000)
+    const asked = it.asks.length
+    await it.clock.advance(115_000)
+    expect(it.asks.length - asked).toBeLessThanOrEqual(2)
+    expect(it.lists).toEqual([])
+    await it.feed.stop()
+  })
+
+  it.each(['CredentialsInvalid', 'Unavailable', 'NotFound'] as const)(
+    'FE14 an only list that is %s is asked for again after 15 s, and no part of it',
+    async (reason) => {
+      const it = given(['acme'], { isOneList: true })
+      it.world.failure = new ProviderError(reason, 'No')
+      it.feed.start()
+      await it.clock.advance(14_000)
+      expect(it.asks).toHaveLength(1)
+      delete it.world.failure
+      await it.clock.advance(6_000)
+      expect(it.asks).toHaveLength(2)
+      expect(it.feed.read('acme')).toMatchObject({ complete: true })
+      expect(it.lists).toEqual([])
       await it.feed.stop()
     },
   )
@@ -220,7 +289,7 @@ describe('fleet feed', () => {
     expect(it.feed.read('new')).toBeUndefined()
     it.feed.start()
     await it.clock.advance(0)
-    expect(it.feed.read('new')).toEqual({ machines: [], atMs: START_MS, complete: true })
+    expect(it.feed.read('new')).toEqual({ machines: [], atMs: START_MS, seenAtMs: START_MS, complete: true })
     await it.feed.stop()
   })
 

@@ -18,6 +18,7 @@ const given = (tenants: readonly string[] = ['acme']) => {
     log: silentLog,
     tenants: () => tenants,
     intervalMs: 1_000,
+    listEveryMs: 1_000,
     onChange: (tenant, machine, previous) =>
       changes.push(`${tenant} ${previous?.state ?? '-'} > ${machine?.state ?? 'gone'}`),
   })
@@ -33,7 +34,12 @@ describe('machine feed', () => {
     feed.start()
     await clock.advance(2_500)
     expect(fake.calls.map((call) => call.tenant)).toEqual(['acme', 'other', 'acme', 'other', 'acme', 'other'])
-    expect(feed.read('acme')).toEqual({ machines: [], atMs: clock.now() - 500, complete: true })
+    expect(feed.read('acme')).toEqual({
+      machines: [],
+      atMs: clock.now() - 500,
+      seenAtMs: clock.now() - 500,
+      complete: true,
+    })
     await feed.stop()
     await clock.advance(5_000)
     expect(fake.calls).toHaveLength(6)

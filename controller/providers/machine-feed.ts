@@ -10,7 +10,7 @@ export type { MachinePicture } from './machine-pictures.ts'
 
 /** What a feed looks at, how often, and whom it tells. */
 export type MachineFeedOptions = {
-  readonly provider: Pick<MachineProvider, 'list' | 'listFleet'>
+  readonly provider: Pick<MachineProvider, 'list' | 'listFleet' | 'fleetIsOneList'>
   readonly clock: Clock
   readonly log: Log
   /** Tenants to look at; asked anew at every round. */
@@ -21,8 +21,10 @@ export type MachineFeedOptions = {
   readonly onChange: MachineListener
   /** Lists under way at once, over all tenants; default 8. */
   readonly concurrency?: number
-  /** Ms between two looks at the whole fleet, where a round else asks for what has changed; default 3 min. */
+  /** Ms between two looks at the whole fleet, where a round else asks for what has changed; default 3 min, of one list 1 min. */
   readonly wholeEveryMs?: number
+  /** Ms between two lists of a tenant that nobody waits for, where the fleet cannot be read; default 1 min. */
+  readonly listEveryMs?: number
 }
 
 /** The last picture of every tenant, kept fresh by polling. */
@@ -42,8 +44,11 @@ export interface MachineFeed {
 export const createMachineFeed = (options: MachineFeedOptions): MachineFeed => new PolledFeed(options)
 
 const WHOLE_EVERY_MS = 180_000
-/** After a look at the whole fleet that showed only a part of it. */
+/** Between two lists of one app in which nothing is under way (promises.md L5). */
+const LIST_EVERY_MS = 60_000
+/** After a look at the whole fleet, or a list, that failed or showed only a part. */
 const WHOLE_AGAIN_MS = 30_000
+const LIST_AGAIN_MS = 15_000
 /** Where the token may not read the fleet, it is asked again after so long. */
 const FLEET_AGAIN_MS = 600_000
 const FOLLOW_MS = 60_000
@@ -52,6 +57,8 @@ const FOLLOW_MS = 60_000
 type FleetState = {
   /** Wall time of the last complete look at all of it; 0: none yet. */
   readonly atMs: number
+  /** Wall time at which the last complete look began, at all of it or at what has changed. */
+  readonly seenAtMs: number
   /** Whether the last look at all of it had every region. */
   readonly complete: boolean
   /** Whether the last look at what has changed missed a region. */
@@ -63,7 +70,7 @@ type FleetState = {
   readonly wholeDueMs: number
 }
 
-const UNSEEN: FleetState = { atMs: 0, complete: false, isLagging: false, wholeDueMs: -Infinity }
+const UNSEEN: FleetState = { atMs: 0, seenAtMs: 0, complete: false, isLagging: false, wholeDueMs: -Infinity }
 
 class PolledFeed implements MachineFeed {
   readonly #options: MachineFeedOptions
@@ -71,6 +78,8 @@ class PolledFeed implements MachineFeed {
   readonly #pictures: MachinePictures
   /** Until when a tenant is listed by itself too. */
   readonly #followed = new Map<string, number>()
+  /** When a tenant is listed by itself next, monotonic. */
+  readonly #listDueMs = new Map<string, number>()
   /** Looks that have not started yet, by tenant. */
   readonly #waiting = new Map<string, Promise<void>>()
   /** The look under way, by tenant. */
@@ -96,9 +105,10 @@ class PolledFeed implements MachineFeed {
     // A tenant that came after the last look at all had nothing then.
     if (own === undefined) return fleet.atMs === 0 ? undefined : { machines: [], ...standing(fleet) }
     const { complete, error = own.error } = standing(fleet)
+    const seenAtMs = Math.max(own.seenAtMs, fleet.seenAtMs)
     // A complete list of its own that is newer than the last look at all stands by itself.
     const isWhole = own.complete && (complete || own.atMs > fleet.atMs)
-    return { ...own, complete: isWhole, ...(error === undefined ? {} : { error }) }
+    return { ...own, seenAtMs, complete: isWhole, ...(error === undefined ? {} : { error }) }
   }
 
   refresh(tenant: string): Promise<void> {
@@ -152,14 +162,26 @@ class PolledFeed implements MachineFeed {
     const nowMs = this.#options.clock.monotonic()
     for (const [tenant, untilMs] of this.#followed)
       if (untilMs < nowMs || !tenants.has(tenant)) this.#followed.delete(tenant)
+    for (const tenant of this.#listDueMs.keys()) if (!tenants.has(tenant)) this.#listDueMs.delete(tenant)
+    if (this.#isFleetAtRest(nowMs)) return
     const isByFleet = nowMs >= this.#noFleetUntilMs && (await this.#lookAtFleet(tenants))
-    const alone = isByFleet ? [...this.#followed.keys()] : [...tenants]
+    if (isByFleet && this.#options.provider.fleetIsOneList === true) return
+    const isDue = (tenant: string): boolean => !isByFleet && (this.#listDueMs.get(tenant) ?? -Infinity) <= nowMs
+    const alone = [...tenants].filter((tenant) => this.#followed.has(tenant) || isDue(tenant))
     await Promise.all(alone.map((tenant) => this.refresh(tenant)))
+  }
+
+  /** One list of everything is not asked for in each round: only when its time has come, or somebody waits. */
+  #isFleetAtRest(nowMs: number): boolean {
+    const isDue = this.#fleet === undefined || nowMs >= this.#fleet.wholeDueMs
+    return this.#options.provider.fleetIsOneList === true && !isDue && this.#followed.size === 0
   }
 
   /** False where the fleet may not be read: then each tenant is listed by itself. */
   async #lookAtFleet(tenants: ReadonlySet<string>): Promise<boolean> {
-    const { provider, clock, wholeEveryMs = WHOLE_EVERY_MS } = this.#options
+    const { provider, clock } = this.#options
+    const isOneList = provider.fleetIsOneList === true
+    const { wholeEveryMs = isOneList ? LIST_EVERY_MS : WHOLE_EVERY_MS } = this.#options
     const before = this.#fleet ?? UNSEEN
     const [startedMs, atMs] = [clock.monotonic(), clock.now()]
     const isWhole = startedMs >= before.wholeDueMs || before.changedAtMs === undefined
@@ -173,10 +195,18 @@ class PolledFeed implements MachineFeed {
     const seen = changedAtMs === 0 ? {} : { changedAtMs }
     if (!isWhole) {
       // What a silent region has changed is asked for again: the time stays where it was.
-      this.#fleet = { ...withoutError(before), isLagging: !look.complete, ...(look.complete ? seen : {}) }
+      const isSeen = look.complete ? { seenAtMs: atMs, ...seen } : {}
+      this.#fleet = { ...withoutError(before), isLagging: !look.complete, ...isSeen }
       this.#change(look, tenants)
     } else if (look.complete) {
-      this.#fleet = { atMs, complete: true, isLagging: false, wholeDueMs: startedMs + wholeEveryMs, ...seen }
+      this.#fleet = {
+        atMs,
+        seenAtMs: atMs,
+        complete: true,
+        isLagging: false,
+        wholeDueMs: startedMs + wholeEveryMs,
+        ...seen,
+      }
       for (const tenant of tenants) this.#pictures.replace(tenant, look.byTenant.get(tenant) ?? [], atMs)
     } else {
       this.#fleet = { ...withoutError(before), complete: false, wholeDueMs: startedMs + WHOLE_AGAIN_MS, ...seen }
@@ -186,17 +216,21 @@ class PolledFeed implements MachineFeed {
   }
 
   #change(look: FleetLook, tenants: ReadonlySet<string>): void {
-    const { atMs, complete } = this.#fleet ?? UNSEEN
+    const { atMs, seenAtMs, complete } = this.#fleet ?? UNSEEN
     for (const [tenant, machines] of look.byTenant)
-      if (tenants.has(tenant)) this.#pictures.change(tenant, machines, { atMs, complete })
+      if (tenants.has(tenant)) this.#pictures.change(tenant, machines, { atMs, seenAtMs, complete })
   }
 
   #takeFleetError(before: FleetState, error: ProviderError): boolean {
     const { clock, log } = this.#options
     const fields = { reason: error.reason, error: error.message }
-    if (error.reason !== 'CredentialsInvalid' && error.reason !== 'NotFound') {
+    const isRefused = error.reason === 'CredentialsInvalid' || error.reason === 'NotFound'
+    // Whoever refuses the one list of an app refuses each part of it.
+    if (!isRefused || this.#options.provider.fleetIsOneList === true) {
       log.warn(fields, 'machine list of the fleet failed')
-      this.#fleet = { ...before, error }
+      const wholeDueMs =
+        this.#options.provider.fleetIsOneList === true ? clock.monotonic() + LIST_AGAIN_MS : before.wholeDueMs
+      this.#fleet = { ...before, wholeDueMs, error }
       return true
     }
     log.warn(fields, 'the token may not read the whole organization: each tenant is listed by itself')
@@ -207,11 +241,14 @@ class PolledFeed implements MachineFeed {
 
   async #look(tenant: string): Promise<void> {
     if (this.#abort.signal.aborted) return
-    const { provider, clock, log } = this.#options
+    const { provider, clock, log, listEveryMs = LIST_EVERY_MS } = this.#options
+    const [atMs, startedMs] = [clock.now(), clock.monotonic()]
     const list = await provider.list(tenant, this.#abort.signal).catch(asError)
     if (this.#abort.signal.aborted) return
+    const isWhole = !(list instanceof ProviderError) && list.complete
+    this.#listDueMs.set(tenant, startedMs + (isWhole ? listEveryMs : Math.min(LIST_AGAIN_MS, listEveryMs)))
     if (!(list instanceof ProviderError)) {
-      if (list.complete) this.#pictures.replace(tenant, list.machines, clock.now())
+      if (list.complete) this.#pictures.replace(tenant, list.machines, atMs)
       else this.#pictures.merge(tenant, list.machines)
       return
     }
@@ -221,9 +258,9 @@ class PolledFeed implements MachineFeed {
   }
 }
 
-function standing({ atMs, complete, isLagging, error }: FleetState): Omit<MachinePicture, 'machines'> {
+function standing({ atMs, seenAtMs, complete, isLagging, error }: FleetState): Omit<MachinePicture, 'machines'> {
   const isKnown = complete && !isLagging && error === undefined
-  return { atMs, complete: isKnown, ...(error === undefined ? {} : { error }) }
+  return { atMs, seenAtMs, complete: isKnown, ...(error === undefined ? {} : { error }) }
 }
 
 function withoutError(fleet: FleetState): FleetState {

@@ -2,12 +2,14 @@
 import type { Machine, ProviderError } from './machines.ts'
 
 /**
- * What is known of one tenant. `atMs` is the wall time of the last complete list (0: none yet). `complete` is false
- * when the newest list was partial, or failed with `error`: conclude no absence from it.
+ * What is known of one tenant. `atMs` is the wall time of the last complete list (0: none yet), `seenAtMs` that at which
+ * the last complete look began, at all or at what has changed since: what the picture shows is not older. `complete` is
+ * false when the newest list was partial, or failed with `error`: conclude no absence from it.
  */
 export type MachinePicture = {
   readonly machines: readonly Machine[]
   readonly atMs: number
+  readonly seenAtMs: number
   readonly complete: boolean
   readonly error?: ProviderError
 }
@@ -15,7 +17,7 @@ export type MachinePicture = {
 /** A machine is new, other than before, or (undefined) not in a complete picture any more. */
 export type MachineListener = (tenant: string, machine: Machine | undefined, previous: Machine | undefined) => void
 
-const NOTHING: MachinePicture = { machines: [], atMs: 0, complete: false }
+const NOTHING: MachinePicture = { machines: [], atMs: 0, seenAtMs: 0, complete: false }
 
 /** The last picture of each tenant. */
 export class MachinePictures {
@@ -37,15 +39,15 @@ export class MachinePictures {
 
   /** The look has failed: what is known stays, and no absence follows from it. */
   fail(tenant: string, error: ProviderError): void {
-    const { machines, atMs } = this.#pictures.get(tenant) ?? NOTHING
-    this.#pictures.set(tenant, { machines, atMs, complete: false, error })
+    const { machines, atMs, seenAtMs } = this.#pictures.get(tenant) ?? NOTHING
+    this.#pictures.set(tenant, { machines, atMs, seenAtMs, complete: false, error })
   }
 
   /** A complete picture replaces the last one; what is missing from it is told as gone. */
   replace(tenant: string, machines: readonly Machine[], atMs: number): void {
     const previous = byId(this.#pictures.get(tenant))
     const now = machines.map((machine) => newer(machine, previous.get(machine.id)))
-    this.#pictures.set(tenant, { machines: now, atMs, complete: true })
+    this.#pictures.set(tenant, { machines: now, atMs, seenAtMs: atMs, complete: true })
     for (const machine of now) {
       this.#tellIfChanged(tenant, machine, previous.get(machine.id))
       previous.delete(machine.id)
@@ -55,18 +57,24 @@ export class MachinePictures {
 
   /** A partial list brings what it shows up to date and takes nothing away. */
   merge(tenant: string, machines: readonly Machine[]): void {
-    this.#upsert(tenant, machines, { atMs: this.#pictures.get(tenant)?.atMs ?? 0, complete: false })
+    const { atMs, seenAtMs } = this.#pictures.get(tenant) ?? NOTHING
+    this.#upsert(tenant, machines, { atMs, seenAtMs, complete: false })
   }
 
   /** What has changed is brought up to date; what was destroyed goes. How complete the rest is stays as it was. */
-  change(tenant: string, machines: readonly Machine[], unknown: Pick<MachinePicture, 'atMs' | 'complete'>): void {
+  change(
+    tenant: string,
+    machines: readonly Machine[],
+    unknown: Pick<MachinePicture, 'atMs' | 'seenAtMs' | 'complete'>,
+  ): void {
     const before = this.#pictures.get(tenant) ?? { ...NOTHING, ...unknown }
-    const { atMs, complete, error } = before
+    const { atMs, seenAtMs, complete, error } = before
     const gone = new Set(machines.filter(({ state }) => state === 'destroyed').map(({ id }) => id))
     const known = before.machines.filter(({ id }) => gone.has(id))
     this.#pictures.set(tenant, { ...before, machines: before.machines.filter(({ id }) => !gone.has(id)) })
     const living = machines.filter(({ state }) => state !== 'destroyed')
-    if (living.length > 0) this.#upsert(tenant, living, { atMs, complete, ...(error === undefined ? {} : { error }) })
+    if (living.length > 0)
+      this.#upsert(tenant, living, { atMs, seenAtMs, complete, ...(error === undefined ? {} : { error }) })
     for (const machine of known) this.#onChange(tenant, undefined, machine)
   }
 

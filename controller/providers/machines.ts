@@ -16,7 +16,8 @@
  *  MP8 A call may say how urgent it is and by when it must be over; an adapter without rates and leases need not listen.
  *  MP9 listFleet, where a provider has it, gives all tenants' machines page by page, or what has changed since a time, the
  *      destroyed among it. Its rows are hints: they know neither host nor exit, and their stamp is metadata alone. Where
- *      the token may not read so much it is CredentialsInvalid or NotFound.
+ *      the token may not read so much it is CredentialsInvalid or NotFound. Where `fleetIsOneList` is true it is one list of
+ *      all that lives, knows no changes, and is to be asked for as seldom as a list.
  *  MP10 ensureTenant, where a provider keeps more for a tenant than machines, makes that (its app and network); it may be
  *      repeated. What is somebody else's is NameConflict and left alone; where all tenants share one, nothing is made.
  *  MP11 standing tells at once, without a call, where a tenant's machines live and which calls are held back; it throws
@@ -191,6 +192,7 @@ export type TenantStanding = {
 export interface MachineProvider {
   list(tenant: string, signal?: AbortSignal, options?: CallOptions): Promise<MachineList>
   listFleet?(ask: FleetAsk, signal?: AbortSignal): Promise<FleetPage>
+  readonly fleetIsOneList?: boolean
   get(ref: MachineRef, signal?: AbortSignal, options?: CallOptions): Promise<Machine | undefined>
   create(spec: MachineSpec, signal?: AbortSignal, options?: CallOptions): Promise<Machine>
   start(ref: MachineRef, signal?: AbortSignal, options?: CallOptions): Promise<void>

@@ -1,7 +1,7 @@
 /** Decides when a machine is believed to be gone, and what its end means for the sprite. Pure. */
 import { backoffMs, type BackoffPolicy } from '../../../system/backoff.ts'
 import { timestamp } from '../../../system/timestamp.ts'
-import { reconciling } from '../../api/conditions.ts'
+import { reconciling, unknown } from '../../api/conditions.ts'
 import { unansweredLeftMs } from './attempt.ts'
 import { isRevoked, withoutMachine } from './machineless.ts'
 import { asBefore, keptConditions, wasLost } from './outcomes.ts'
@@ -20,7 +20,8 @@ const SOLID_LIFE_MS = 120_000
 /**
  * The first look that finds it absent is noted, the second one, late enough, believed. While an unanswered create may
  * still take effect, no look counts: the name would be free for it. Reads lag: what no look has shown since its create
- * is given longer. So is what reports, and then the provider is asked who has its name.
+ * is given longer. So is what reports, and then the provider is asked who has its name. A complete list that is newer
+ * than both looks must not show it any more: two looks by id may have asked the same node, which does not know it.
  */
 export function absent(world: SpriteWorld, want: Want, machine: KnownMachine): SpriteDecision {
   const { confirmMs, unseenMs } = world.deadlines
@@ -38,6 +39,7 @@ export function absent(world: SpriteWorld, want: Want, machine: KnownMachine): S
       requeueReason: 'confirm-absence',
     }
   }
+  if (isDisputed(world, sinceMs)) return disputed(world, want, { machine, sinceMs: provenAtMs })
   if (machine.unansweredTime !== undefined || isHeard) return reopened(world, machine)
   return {
     ...afterLoss(world, machine, { isClean: endedCleanly(world, want, machine) }),
@@ -52,6 +54,35 @@ const SAME_MS = 1_000
 function wasHeardSince({ presence }: SpriteWorld, machine: SpriteMachine, sinceMs: number): boolean {
   const isSame = presence?.incarnation === machine.incarnation && presence.state !== 'gone'
   return isSame && presence.lastSeenAtMs >= sinceMs + SAME_MS
+}
+
+/** No complete list made since the second look could count says the same; after some time the looks by id do alone. */
+function isDisputed({ observation, deadlines, nowMs }: SpriteWorld, absentSinceMs: number): boolean {
+  const listed = observation.seen === 'absent' ? observation.listed : undefined
+  const isAgreed = listed?.isLive === false && listed.atMs >= absentSinceMs + deadlines.confirmMs
+  return !isAgreed && nowMs - absentSinceMs < deadlines.disputedMs
+}
+
+/** A list that lags agrees soon: only what lasts longer is told. */
+const TOLD_MS = 30_000
+const DISPUTE_MS_MAX = 30_000
+
+/** Looked at again at once, then ever more seldom: each look is a call. */
+function disputed(
+  world: SpriteWorld,
+  want: Want,
+  { machine, sinceMs }: { readonly machine: KnownMachine; readonly sinceMs: number },
+): SpriteDecision {
+  const { nowMs, observation, deadlines } = world
+  const isListed = observation.seen === 'absent' && observation.listed?.isLive === true
+  const decision = seemsGone(world, want, { ...machine, state: 'destroyed' })
+  const text = `The provider says by id that machine ${machine.name} is gone, and lists it all the same: it still counts`
+  return {
+    ...decision,
+    ...(isListed && nowMs - sinceMs >= TOLD_MS ? { conditions: unknown('AbsenceDisputed', text) } : {}),
+    requeueAfterMs: Math.max(deadlines.confirmMs / 2, Math.min(nowMs - sinceMs, DISPUTE_MS_MAX)),
+    requeueReason: 'absence-disputed',
+  }
 }
 
 function seemsGone(world: SpriteWorld, want: Want, machine: KnownMachine): SpriteDecision {
@@ -69,7 +100,7 @@ function seemsGone(world: SpriteWorld, want: Want, machine: KnownMachine): Sprit
 
 /** It went while an unanswered create could still take its name, or somebody has it: the provider is asked who. */
 function reopened(world: SpriteWorld, machine: KnownMachine): SpriteDecision {
-  const { id: _gone, absentSince: _seen, unansweredTime: _over, ...rest } = machine
+  const { id: _gone, absentSince: _seen, unansweredTime: _over, destroyTime: _asked, ...rest } = machine
   return {
     ...asBefore(world, { ...rest, intent: 'Destroy', since: world.now }),
     requeueAfterMs: 0,

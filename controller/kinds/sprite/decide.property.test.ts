@@ -130,6 +130,7 @@ const observationsOf = (machine: SpriteMachine | undefined): fc.Arbitrary<Observ
     shows,
     shows,
     fc.constant({ seen: 'absent' } as const),
+    fc.record({ atMs: lookedAt, isLive: fc.boolean() }).map((listed): Observation => ({ seen: 'absent', listed })),
     fc.constant({ seen: 'unknown', reason: 'Unavailable', message: 'No answer' } as const),
   )
 }
@@ -273,7 +274,12 @@ describe('in every world', () => {
       const isDoubted =
         before.unansweredTime !== undefined &&
         world.nowMs - Date.parse(before.unansweredTime) < world.deadlines.unansweredMs
-      if (world.observation.seen === 'absent') return !isDoubted && world.nowMs - absentMs >= world.deadlines.confirmMs
+      if (world.observation.seen === 'absent') {
+        const { listed } = world.observation
+        const isAgreed = listed?.isLive === false && listed.atMs - absentMs >= world.deadlines.confirmMs
+        const leastMs = isAgreed ? world.deadlines.confirmMs : world.deadlines.disputedMs
+        return !isDoubted && world.nowMs - absentMs >= leastMs
+      }
       return (
         world.observation.seen === 'unanswered' &&
         world.observation.found === undefined &&
@@ -401,7 +407,9 @@ class Answering {
     const isIt = this.truth?.name === machine.name
     if (machine.id === undefined)
       return { seen: 'unanswered', lookedAtMs: this.world.nowMs, ...(isIt && this.truth ? { found: this.truth } : {}) }
-    return isIt && this.truth ? { seen: 'present', machine: this.truth, isFresh: true } : { seen: 'absent' }
+    return isIt && this.truth
+      ? { seen: 'present', machine: this.truth, isFresh: true }
+      : { seen: 'absent', listed: { atMs: this.world.nowMs, isLive: false } }
   }
 
   #act(decision: SpriteDecision): ActOutcome {

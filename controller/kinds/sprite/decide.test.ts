@@ -385,9 +385,29 @@ const withMachine = (machine = machineOf(), phase: SpriteStatus['phase'] = 'Idle
     idleSince: ago(1_000),
     ...condition('True', 'Running'),
   })
-const gone: Observation = { seen: 'absent' }
+const gone: Observation = { seen: 'absent', listed: { atMs: TEST_NOW_MS, isLive: false } }
+const listed = (ms: number, isLive: boolean): Observation => ({
+  seen: 'absent',
+  listed: { atMs: TEST_NOW_MS - ms, isLive },
+})
+
+const DISPUTES: readonly (readonly [string, Observation])[] = [
+  ['shown alive by a newer list', listed(0, true)],
+  ['missing from an older list alone', listed(1_000, false)],
+  ['in no complete list', { seen: 'absent' }],
+]
 
 describe('a machine that is not there', () => {
+  test.each([
+    [5_000, 2_500],
+    [10_000, 5_000],
+    [500_000, 30_000],
+  ])('SPR10 whose absence is disputed for %i ms is looked for again after %i ms', (forMs, thenMs) => {
+    const sprite = withMachine(machineOf({ absentSince: ago(forMs) }))
+    const decision = decideSprite(worldOf({ sprite, slot: HELD, observation: listed(0, true) }))
+    expect(decision).toMatchObject({ requeueAfterMs: thenMs, requeueReason: 'absence-disputed' })
+  })
+
   check({
     'SPR10 is looked for a second time': [
       { sprite: withMachine(), slot: HELD, observation: gone, assignedWork: 1 },
@@ -434,6 +454,33 @@ describe('a machine that is not there', () => {
         assignedWork: 1,
       },
       '- | Idle | Destroy | True Running',
+    ],
+    ...Object.fromEntries(
+      DISPUTES.map(([what, observation]) => [
+        `SPR10 that two looks by id do not find, ${what}, is not believed gone`,
+        [
+          { sprite: withMachine(machineOf({ absentSince: ago(5_000) })), slot: HELD, observation, assignedWork: 1 },
+          '- | Starting | Run | False Replacing',
+        ],
+      ]),
+    ),
+    'SPR10 that lists show for long against each look by id: it says so': [
+      {
+        sprite: withMachine(machineOf({ absentSince: ago(599_000) })),
+        slot: HELD,
+        observation: listed(0, true),
+        assignedWork: 1,
+      },
+      '- | Starting | Run | Unknown AbsenceDisputed',
+    ],
+    'SPR10 is gone in the end, whatever lists say': [
+      {
+        sprite: withMachine(machineOf({ absentSince: ago(600_000) })),
+        slot: HELD,
+        observation: listed(0, true),
+        assignedWork: 1,
+      },
+      '- | Failed | - | False MachineExited',
     ],
     'SPR10 that was stopped says Stopping': [
       { sprite: withMachine(machineOf({ intent: 'Stop' })), slot: HELD, observation: gone },

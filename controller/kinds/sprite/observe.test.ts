@@ -8,7 +8,13 @@ import { ago, heldSprite, machineOf, shown, without } from './world-builder.ts'
 import { TEST_NOW_MS } from '../object-builders.ts'
 import { SPRITE_DEADLINES } from './world.ts'
 
-const look = async (machine = machineOf(), heardMsAgo = 1_000) => {
+type Told = { readonly got?: 'nothing'; readonly complete?: boolean; readonly seenMsAgo?: number; readonly id?: string }
+
+const look = async (
+  machine = machineOf(),
+  heardMsAgo = 1_000,
+  { got, complete = true, seenMsAgo = 0, id = 'm1' }: Told = {},
+) => {
   const sprite = heldSprite({ phase: 'Idle', incarnation: machine.incarnation, machine })
   const asked: string[] = []
   const ports = {
@@ -18,11 +24,16 @@ const look = async (machine = machineOf(), heardMsAgo = 1_000) => {
     provider: {
       get: () => {
         asked.push('get')
-        return Promise.resolve(shown('started'))
+        return Promise.resolve(got === 'nothing' ? undefined : shown('started'))
       },
     },
     feed: {
-      read: () => ({ machines: [shown('started')], complete: true, atMs: TEST_NOW_MS }),
+      read: () => ({
+        machines: [shown('started', { id })],
+        complete,
+        atMs: TEST_NOW_MS - 100_000,
+        seenAtMs: TEST_NOW_MS - seenMsAgo,
+      }),
       follow: () => void asked.push('follow'),
     },
     presence: {
@@ -51,6 +62,31 @@ describe('a look at a machine', () => {
     const { asked, observation } = await look(machineOf({ readyTime: ago(600_000) }), SPRITE_DEADLINES.heartbeatLostMs)
     expect(asked).toEqual(['get'])
     expect(observation).toMatchObject({ seen: 'present', isFresh: true })
+  })
+
+  const missing = machineOf({ absentSince: ago(6_000) })
+  it.each<readonly [string, Told, object]>([
+    ['and lives by the feed', {}, { listed: { atMs: TEST_NOW_MS, isLive: true } }],
+    [
+      'and is not in the feed either',
+      { id: 'm2', seenMsAgo: 500 },
+      { listed: { atMs: TEST_NOW_MS - 500, isLive: false } },
+    ],
+    ['while the feed is not complete', { complete: false }, {}],
+  ])('SPR10 one that a look by id does not find %s: both are told', async (_, told, more) => {
+    const { asked, observation } = await look(missing, 1_000, { got: 'nothing', ...told })
+    expect(observation).toEqual({ seen: 'absent', ...more })
+    expect(asked).toEqual(['get'])
+  })
+
+  it.each<readonly [string, Told, boolean]>([
+    ['lives by the feed', {}, true],
+    ['was not looked for by the feed since', { id: 'm2', seenMsAgo: 6_000 }, true],
+    ['cannot be told by the feed', { id: 'm2', complete: false }, true],
+    ['is gone by the feed too', { id: 'm2', seenMsAgo: 5_000 }, false],
+  ])('SPR10 after 10 s, when it %s, its tenant is listed by itself', async (_, told, isFollowed) => {
+    const { asked } = await look(machineOf({ absentSince: ago(10_000) }), 1_000, { got: 'nothing', ...told })
+    expect(asked).toEqual(isFollowed ? ['get', 'follow'] : ['get'])
   })
 
   it('SPR47 for one whose create is not answered the feed is asked to list its tenant soon', async () => {

@@ -17,10 +17,13 @@ import type { Observation, SlotView, SpriteDeadlines, SpriteWorld } from './worl
 
 /** The last picture of a tenant's machines, kept by the machine feed. */
 export type MachineFeed = {
-  read(tenant: string): (MachineList & { readonly atMs: number }) | undefined
+  read(tenant: string): MachinePicture | undefined
   /** Somebody waits for a complete list of the tenant: it is to come soon. */
   follow?(tenant: string): void
 }
+
+/** `seenAtMs`: when the last complete look began that it stands on; where absent, `atMs`. */
+type MachinePicture = MachineList & { readonly atMs: number; readonly seenAtMs?: number }
 
 /** What observing a sprite needs of the process. */
 export type SpriteReadPorts = {
@@ -122,11 +125,23 @@ async function observeMachine(ports: SpriteReadPorts, sprite: Sprite, question: 
     return { seen: 'present', machine: known, isFresh: false }
   try {
     const fresh = await ports.provider.get({ tenant, id: machine.id }, question.signal)
-    return fresh === undefined ? { seen: 'absent' } : { seen: 'present', machine: fresh, isFresh: true }
+    return fresh === undefined ? absence(ports, sprite, machine.id) : { seen: 'present', machine: fresh, isFresh: true }
   } catch (error) {
     if (!(error instanceof ProviderError)) throw error
     return { seen: 'unknown', reason: error.reason, message: error.message }
   }
+}
+
+/** What the feed says to it; a tenant whose picture does not agree in time is listed by itself. */
+function absence({ feed, clock, deadlines }: SpriteReadPorts, sprite: Sprite, id: string): Observation {
+  const tenant = sprite.metadata.namespace ?? ''
+  const picture = feed.read(tenant)
+  const sinceMs = Date.parse(sprite.status?.machine?.absentSince ?? '')
+  const isLive = picture?.machines.some((one) => one.id === id && one.state !== 'destroyed') === true
+  const atMs = picture?.seenAtMs ?? picture?.atMs ?? 0
+  const isAgreed = picture?.complete === true && !isLive && atMs >= sinceMs + deadlines.confirmMs
+  if (!isAgreed && clock.now() - sinceMs >= 2 * deadlines.confirmMs) feed.follow?.(tenant)
+  return { seen: 'absent', ...(picture?.complete === true ? { listed: { atMs, isLive } } : {}) }
 }
 
 /** It should report and has not: the feed may not know that its host is lost. */

@@ -78,6 +78,7 @@ const machine = z.object({
   specHash: z.string().max(32).describe('Hash of what the machine was made from; a different one is drift.'),
   createdTime: timeField('When this incarnation was decided on; the steps after it leave it as it is.').optional(),
   since: timeField('When the current step (creating, starting, stopping, destroying) began; deadlines count from it.'),
+  destroyTime: timeField('When it was first asked to be destroyed, once that takes long.').optional(),
   intent: z
     .enum(['Create', 'Start', 'Run', 'Stop', 'Destroy'])
     .describe('What is being done with it now; stored before the provider is called.'),
@@ -237,6 +238,9 @@ export const spriteKind = defineKind({
     RateLimited: 'The provider asks to slow down.',
     NameConflict: 'A machine that is not ours has the name.',
     HostUnreachable: 'The host of its machine cannot be reached.',
+    AbsenceDisputed:
+      'The provider says by id that its machine is gone, and still lists it; it counts until that is clear.',
+    DestroyTimeout: 'Its machine was asked to be destroyed and is still there; it counts, and is asked again.',
     Deleting: 'It is being deleted; the message says what is awaited.',
     DestroyBrake: 'Many machines seem lost at once; none is destroyed until that is clear.',
     Paused: 'Annotation paused: hands off.',

@@ -18,7 +18,9 @@ import {
   worldOf,
   YIELDING,
 } from './world-builder.ts'
-import type { SpriteWorld } from './world.ts'
+import { timestamp } from '../../../system/timestamp.ts'
+import { TEST_NOW_MS } from '../object-builders.ts'
+import { SPRITE_DEADLINES, type SpriteWorld } from './world.ts'
 
 type Rows = Record<string, readonly [Partial<SpriteWorld>, string]>
 
@@ -207,11 +209,11 @@ describe('a machine that is to go', () => {
       'destroy | Draining | Destroy | False Deleting',
     ],
     'SPR23 that goes is waited for': [
-      { ...deleting(going(60_000), 'Draining'), observation: seen('destroying') },
+      { ...deleting(going(59_000), 'Draining'), observation: seen('destroying') },
       '- | Draining | Destroy | False Deleting',
     ],
     'SPR23 that takes too long is asked again': [
-      { ...deleting(going(61_000), 'Draining'), observation: seen('destroying') },
+      { ...deleting(going(60_000), 'Draining'), observation: seen('destroying') },
       'destroy | Draining | Destroy | False Deleting',
     ],
     'SPR23 is not wanted again before it is gone': [
@@ -232,9 +234,31 @@ describe('a machine that is to go', () => {
     ],
   })
 
-  test('SPR23 asking again starts its clock anew', () => {
+  test('SPR23 asking again starts its clock anew, and keeps when it was asked first', () => {
     const world = worldOf({ ...deleting(going(61_000), 'Draining'), observation: seen('destroying') })
-    expect(decideSprite(world).machine?.since).toBe(world.now)
+    expect(decideSprite(world).machine).toMatchObject({ since: world.now, destroyTime: ago(61_000) })
+  })
+
+  test('SPR23 one that never goes is looked at ever more seldom, asked once a minute, and after 5 min it is told', () => {
+    let world = worldOf({ ...deleting(going(0), 'Draining'), observation: seen('destroying') })
+    const said: string[] = []
+    let [looks, calls] = [0, 0]
+    for (let ms = 0; ms < 900_000; looks++) {
+      const nowMs = TEST_NOW_MS + ms
+      world = { ...world, nowMs, now: timestamp(nowMs) }
+      const decision = decideSprite(world)
+      calls += decision.actions.length
+      if (looks < 8) said.push(String(decision.requeueAfterMs))
+      const { sprite } = world
+      const { machine } = decision
+      if (machine === undefined) throw new Error('The record went')
+      world = { ...world, sprite: { ...sprite, status: { ...sprite.status, machine } } }
+      const isTold = decision.conditions.some(({ reason }) => reason === 'DestroyTimeout')
+      expect([ms, isTold]).toEqual([ms, ms >= SPRITE_DEADLINES.destroyStuckMs])
+      ms += decision.requeueAfterMs ?? Infinity
+    }
+    expect(said).toEqual(['1000', '1000', '2000', '4000', '8000', '16000', '32000', '60000'])
+    expect([looks, calls]).toEqual([21, 14])
   })
 })
 

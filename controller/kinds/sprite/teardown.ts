@@ -158,15 +158,25 @@ function destroy(world: SpriteWorld, machine: KnownMachine, cause: RestCause): S
 /** It is to go: waits for its absence, and asks again when that takes too long. The brake has let it go already. */
 export function destroying(world: SpriteWorld, want: Want, machine: KnownMachine): SpriteDecision {
   const isAsked = machine.state === 'destroying' || machine.state === 'destroyed'
-  const isLate = ageMs(world, machine) > world.deadlines.destroyMs
+  const isLate = ageMs(world, machine) >= world.deadlines.destroyMs
+  const goingMs = world.nowMs - Date.parse(machine.destroyTime ?? machine.since)
   const cause: RestCause = isDeleting(world.sprite) ? 'Deleting' : want.wants ? 'Replacing' : 'Stopping'
   const isLoss = wasLost(world, machine)
   return {
     actions: isAsked && !isLate ? [] : [{ do: 'destroy', id: machine.id, isTombstoned: true }],
     phase: isLoss ? 'Failed' : 'Draining',
-    machine: isLate ? { ...machine, since: world.now } : machine,
-    conditions: isLoss ? keptConditions(world) : reconciling(cause, `Destroys machine ${machine.name}`),
-    requeueAfterMs: Math.min(1_000, world.deadlines.confirmMs),
+    machine: isLate ? { ...machine, since: world.now, destroyTime: machine.destroyTime ?? machine.since } : machine,
+    conditions:
+      goingMs >= world.deadlines.destroyStuckMs
+        ? reconciling('DestroyTimeout', stuckText(machine))
+        : isLoss
+          ? keptConditions(world)
+          : reconciling(cause, `Destroys machine ${machine.name}`),
+    // Each look is a call: soon at first, then at double the age, at last with each asking.
+    requeueAfterMs: Math.max(Math.min(1_000, world.deadlines.confirmMs), Math.min(goingMs, world.deadlines.destroyMs)),
     requeueReason: 'destroying',
   }
 }
+
+const stuckText = ({ name, id }: KnownMachine): string =>
+  `Machine ${name} was asked to be destroyed and is not gone: it still counts and is asked again each minute; look at the provider’s status, or remove machine ${id} there by force`

@@ -15,8 +15,8 @@ export type Observation =
   | { readonly seen: 'none' }
   /** Its id is not known: the create is unanswered. `found` when a list shows its name with our stamp; `lookedAtMs` is when the last complete list was taken. */
   | { readonly seen: 'unanswered'; readonly found?: Machine; readonly lookedAtMs?: number }
-  /** A GET by id says that it does not exist. */
-  | { readonly seen: 'absent' }
+  /** A GET by id says that it does not exist. `listed` is what the last complete look at all machines says, and when it was made. */
+  | { readonly seen: 'absent'; readonly listed?: { readonly atMs: number; readonly isLive: boolean } }
   /** `isFresh`: from a GET by id in this pass, not from the feed. */
   | { readonly seen: 'present'; readonly machine: Machine; readonly isFresh: boolean }
   | { readonly seen: 'unknown'; readonly reason: ProviderErrorReason; readonly message: string }
@@ -43,10 +43,14 @@ export type SpriteDeadlines = {
   readonly stopMs: number
   /** Between two destroy calls. */
   readonly destroyMs: number
+  /** From the first destroy call until its delay is called out. */
+  readonly destroyStuckMs: number
   /** Between two looks that both must say "absent", or "stopped". */
   readonly confirmMs: number
   /** The same, of a machine that no look has shown since its create: reads lag behind writes. */
   readonly unseenMs: number
+  /** From the first look that says "absent" until that is believed without, or against, a list. */
+  readonly disputedMs: number
   /** From giving up an unanswered create to a complete list that proves it never took effect. */
   readonly unansweredMs: number
 }
@@ -58,8 +62,10 @@ export const SPRITE_DEADLINES: SpriteDeadlines = {
   drainMs: 300_000,
   stopMs: 60_000,
   destroyMs: 60_000,
+  destroyStuckMs: 300_000,
   confirmMs: 5_000,
   unseenMs: 45_000,
+  disputedMs: 600_000,
   unansweredMs: 30_000,
 }
 
