@@ -12,7 +12,7 @@
  */
 import type { Json, JsonObject } from '../../api/object.ts'
 import { isDeeperThan, isList, isObject, own } from '../../api/schema/json.ts'
-import { isFieldName } from './limits.ts'
+import { isFieldName, PATH_BYTES_MAX, pathBytes } from './limits.ts'
 import { shapeFault, shown, type Expected } from './shape.ts'
 
 /** What a document decodes to: the JSON text, or what is wrong with it. */
@@ -28,6 +28,8 @@ const MAP_DEPTH_MAX = 18
 /** Characters of one text at most: more than a document of 1 MiB can hold, however it is escaped. */
 const TEXT_CHARS_MAX = 8 * 1024 * 1024
 const JSON_MARK = '$json'
+/** A mark in a map must have room in the path too. */
+const MAP_PATH_BYTES_MAX = PATH_BYTES_MAX - pathBytes(JSON_MARK)
 const TEXT_MARK = '_text'
 
 /** Whether a top-level field is the adapter's and not the object's. */
@@ -36,37 +38,46 @@ export const isAdapterField = (name: string): boolean => name.startsWith('_') ||
 /** The fields of the document that stores this text; the adapter may add fields of its own (FDC5). */
 export function encodeDocument(text: string): Readonly<Record<string, unknown>> {
   const object = parsed(text)
-  if (!isObject(object) || !isMappable(object)) return { [TEXT_MARK]: encodeValue(text, 1) }
-  return Object.fromEntries(
-    Object.entries(object).map(([name, value]) => [
-      name,
-      encodeValue(name === 'metadata' ? unversioned(value) : value, 1),
-    ]),
+  if (!isObject(object) || !isMappable(object)) return { [TEXT_MARK]: encodeValue(text, { depth: 1, path: 0 }) }
+  const { metadata, ...rest } = object
+  return encodeMembers(
+    { ...rest, ...(metadata === undefined ? {} : { metadata: unversioned(metadata) }) },
+    { depth: 1, path: 0 },
   )
 }
 
 const isMappable = (object: JsonObject): boolean =>
   !isDeeperThan(object, DEPTH_MAX) &&
-  Object.keys(object).every((name) => isFieldName(name) && !isAdapterField(name)) &&
+  Object.keys(object).every((name) => isTopName(name) && !isAdapterField(name)) &&
   shapeFault(object) === undefined
+
+const isTopName = (name: string): boolean => isFieldName(name) && pathBytes(name) <= MAP_PATH_BYTES_MAX
 
 const unversioned = (metadata: Json): Json =>
   isObject(metadata)
     ? Object.fromEntries(Object.entries(metadata).filter(([name]) => name !== 'resourceVersion'))
     : metadata
 
-/** `depth` is how many containers the value lies in; in an array there can be no other. */
-function encodeValue(value: Json, depth: number, isInArray = false): unknown {
+/** How many containers a value lies in, and the bytes of the path to it; in an array there can be no other. */
+type Depth = { readonly depth: number; readonly path: number; readonly isInArray?: boolean }
+
+function encodeValue(value: Json, { depth, path, isInArray = false }: Depth): unknown {
   if (typeof value === 'string') return value.isWellFormed() ? value : escaped(value)
   if (isList(value)) {
     if (isInArray || depth > MAP_DEPTH_MAX) return escaped(value)
-    return value.map((item) => encodeValue(item, depth + 1, true))
+    return value.map((item) => encodeValue(item, { depth: depth + 1, path, isInArray: true }))
   }
   if (!isObject(value)) return value
   const names = Object.keys(value)
-  if (depth > MAP_DEPTH_MAX || isMark(names) || !names.every(isFieldName)) return escaped(value)
-  return Object.fromEntries(Object.entries(value).map(([name, child]) => [name, encodeValue(child, depth + 1)]))
+  const isNamed = names.every((name) => isFieldName(name) && path + pathBytes(name) <= MAP_PATH_BYTES_MAX)
+  if (depth > MAP_DEPTH_MAX || isMark(names) || !isNamed) return escaped(value)
+  return encodeMembers(value, { depth: depth + 1, path })
 }
+
+const encodeMembers = (map: JsonObject, { depth, path }: Depth): Readonly<Record<string, unknown>> =>
+  Object.fromEntries(
+    Object.entries(map).map(([name, child]) => [name, encodeValue(child, { depth, path: path + pathBytes(name) })]),
+  )
 
 const isMark = (names: readonly string[]): boolean => names.length === 1 && names[0] === JSON_MARK
 const escaped = (value: Json): Readonly<Record<string, string>> => ({ [JSON_MARK]: exactText(value) })

@@ -25,6 +25,7 @@ describe('limitFault', () => {
     ['an empty name', { a: { '': 1 } }, /a field has the name ""/],
     ['a name of Firestore’s', { __x__: 1 }, /a field has the name "__x__"/],
     ['a long name', { ['k'.repeat(1501)]: 1 }, /a field has the name "k/],
+    ['a long path', { a: { ['k'.repeat(800)]: [{ ['l'.repeat(800)]: 1 }] } }, /the path of a field has 1604 bytes/],
     ['a lone surrogate', { a: ['\ud800'] }, /a text is not valid Unicode/],
     ['21 levels', { a: nested(20) }, /it nests deeper than 20 levels/],
     ['undefined', { a: undefined }, /a value is undefined/],
@@ -39,7 +40,7 @@ describe('limitFault', () => {
   })
 
   test('FDL2 takes what is just within', () => {
-    expect(limitFault({ a: nested(19), b: [{ c: [1] }], ['k'.repeat(1500)]: '', at: new Date(0) })).toBeUndefined()
+    expect(limitFault({ a: nested(19), b: [{ c: [1] }], ['k'.repeat(1499)]: '', at: new Date(0) })).toBeUndefined()
   })
 
   test('FDL3 too large is what only the size keeps out', () => {

@@ -15,6 +15,9 @@ export const NESTING_MAX = 20
 /** Bytes of the name of a field, and of one part of a path, at most. */
 export const NAME_BYTES_MAX = 1500
 
+/** Bytes of the path of a field at most, as it is written with dots and quotes. */
+export const PATH_BYTES_MAX = 1500
+
 const NAME_OVERHEAD_BYTES = 16
 const DOCUMENT_OVERHEAD_BYTES = 32
 const NUMBER_BYTES = 8
@@ -22,6 +25,10 @@ const NUMBER_BYTES = 8
 /** Whether Firestore takes a text as the name of a field or as a part of a path. */
 export const isFieldName = (name: string): boolean =>
   name !== '' && !/^__.*__$/s.test(name) && name.isWellFormed() && Buffer.byteLength(name) <= NAME_BYTES_MAX
+
+/** Bytes that a name adds to the path of a field, at worst all of it is escaped. */
+export const pathBytes = (name: string): number =>
+  /^[A-Za-z_][A-Za-z0-9_]*$/.test(name) ? name.length + 1 : 2 * Buffer.byteLength(name) + 3
 
 /** Bytes of a text: its UTF-8 and one more. */
 const textBytes = (text: string): number => Buffer.byteLength(text) + 1
@@ -46,7 +53,7 @@ export const sizeOf = (fields: Readonly<Record<string, unknown>>, path = ''): nu
 
 /** Why Firestore would refuse the document; undefined when it would take it. */
 export function limitFault(fields: Readonly<Record<string, unknown>>, path = ''): string | undefined {
-  const fault = valueFault(fields, 0)
+  const fault = valueFault(fields, { depth: 0, path: 0 })
   if (fault !== undefined) return fault
   const tooLong = Object.entries(fields).find(([, value]) => valueBytes(value) > VALUE_BYTES_MAX)
   if (tooLong !== undefined) return `the field "${tooLong[0]}" is larger than ${VALUE_BYTES_MAX} bytes`
@@ -60,25 +67,28 @@ export const isTooLarge = (fields: Readonly<Record<string, unknown>>, path = '')
   sizeOf(fields, path) > DOCUMENT_BYTES_MAX ||
   Object.values(fields).some((value) => valueBytes(value) > VALUE_BYTES_MAX)
 
-function valueFault(value: unknown, depth: number): string | undefined {
-  if (typeof value === 'string') return value.isWellFormed() ? undefined : 'a text is not valid Unicode'
-  if (Array.isArray(value)) {
-    if (value.some((item) => Array.isArray(item))) return 'an array lies in an array'
-    return containerFault(value, depth)
-  }
-  if (!isMap(value)) return value === undefined ? 'a value is undefined' : undefined
-  const wrong = Object.keys(value).find((name) => !isFieldName(name))
-  if (wrong !== undefined) return `a field has the name ${JSON.stringify(wrong.slice(0, 80))}`
-  return containerFault(Object.values(value), depth)
-}
+/** How many containers a value lies in, and the bytes of the path to it. */
+type Place = { readonly depth: number; readonly path: number }
 
-function containerFault(members: readonly unknown[], depth: number): string | undefined {
+function valueFault(value: unknown, { depth, path }: Place): string | undefined {
+  if (typeof value === 'string') return value.isWellFormed() ? undefined : 'a text is not valid Unicode'
+  if (value === undefined) return 'a value is undefined'
+  const isArray = Array.isArray(value)
+  if (!isArray && !isMap(value)) return undefined
   if (depth >= NESTING_MAX) return `it nests deeper than ${NESTING_MAX} levels`
-  for (const member of members) {
-    const fault = valueFault(member, depth + 1)
+  if (isArray && value.some((item) => Array.isArray(item))) return 'an array lies in an array'
+  for (const [name, member] of Object.entries(value)) {
+    const memberPath = isArray ? path : path + pathBytes(name)
+    const fault =
+      (isArray ? undefined : nameFault(name, memberPath)) ?? valueFault(member, { depth: depth + 1, path: memberPath })
     if (fault !== undefined) return fault
   }
   return undefined
+}
+
+function nameFault(name: string, path: number): string | undefined {
+  if (!isFieldName(name)) return `a field has the name ${JSON.stringify(name.slice(0, 80))}`
+  return path > PATH_BYTES_MAX ? `the path of a field has ${path} bytes, more than ${PATH_BYTES_MAX}` : undefined
 }
 
 const isMap = (value: unknown): value is Readonly<Record<string, unknown>> =>
