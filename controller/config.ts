@@ -22,6 +22,10 @@ const environmentSchema = z.object({
     .string()
     .regex(/^[0-9a-f]{64}$/, 'give 64 hexadecimal digits, as of openssl rand -hex 32')
     .optional(),
+  /** File of the cluster whose objects are reconciled, with STORE "cluster"; in a pod the service account will do. */
+  KUBECONFIG: z.string().min(1).max(4_096).optional(),
+  /** Set by Kubernetes in every pod. */
+  KUBERNETES_SERVICE_HOST: z.string().min(1).optional(),
   /** Google Cloud project of the Firestore database. */
   FIRESTORE_PROJECT: z.string().min(1).max(100).optional(),
   FIRESTORE_DATABASE: z.string().min(1).max(100).default('(default)'),

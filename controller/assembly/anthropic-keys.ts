@@ -12,7 +12,8 @@ import type { AnthropicKeyFault, AnthropicKeyRef, LookForAnthropicKey } from '..
 import { tenantKind } from '../kinds/tenant/schema.ts'
 import { secretResource } from '../registry/secrets.ts'
 import type { Registry } from '../registry/registry.ts'
-import { StoreError, type Store } from '../store/store.ts'
+import { StoreError } from '../store/store.ts'
+import type { ChangeSource } from './change-source.ts'
 
 /** A header must hold it: one line of visible ASCII. */
 const USABLE = /^[\x21-\x7e]{1,1000}$/
@@ -74,10 +75,7 @@ const isUnreadable = (error: unknown): boolean =>
   error instanceof Error && error.cause instanceof StoreError && error.cause.reason === 'Unreadable'
 
 /** Wakes the tenant that refers to a Secret when that changes; the returned function ends it. */
-export function watchAnthropicKeys(
-  store: Pick<Store, 'subscribe'>,
-  manager: Pick<Manager, 'cache' | 'trigger'>,
-): () => void {
+export function watchAnthropicKeys(store: ChangeSource, manager: Pick<Manager, 'cache' | 'trigger'>): () => void {
   const secrets = resourceName(secretResource)
   return store.subscribe((changes) => {
     for (const { record } of changes) {

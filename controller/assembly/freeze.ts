@@ -1,6 +1,8 @@
 /** Holds all machines as they are while somebody has frozen them: a tenant's by its annotation, everything by ours or by FREEZE. */
 import { resourceName } from '../api/define-kind.ts'
+import { hasReason } from '../api/errors.ts'
 import { SYSTEM_NAMESPACE } from '../api/namespaces.ts'
+import type { ResourceDefinition } from '../api/resource.ts'
 import type { Environment } from '../config.ts'
 import type { Manager } from '../engine/manager.ts'
 import { FROZEN_ANNOTATION, isFrozen } from '../kinds/marks.ts'
@@ -21,6 +23,48 @@ export type Freeze = {
   readonly close: () => void
 }
 
+/** Who has frozen everything, as it was last seen: for those that are made before the freeze is watched. */
+export type FreezeWord = {
+  readonly frozenBy: () => string | undefined
+  /** Whether our namespace has the annotation. */
+  readonly annotated: (isFrozen: boolean) => void
+}
+
+const BY_ANNOTATION = `the annotation ${FROZEN_ANNOTATION} of namespace "${SYSTEM_NAMESPACE}"`
+const BY_TENANT = `the annotation ${FROZEN_ANNOTATION} of its tenant`
+
+/** The word of one control plane; before anything was seen only FREEZE counts. */
+export function createFreezeWord({ FREEZE }: Pick<Environment, 'FREEZE'>): FreezeWord {
+  let isAnnotated = false
+  return {
+    frozenBy: () => (FREEZE === 'true' ? 'the setting FREEZE' : isAnnotated ? BY_ANNOTATION : undefined),
+    annotated: (isFrozenNow) => {
+      isAnnotated = isFrozenNow
+    },
+  }
+}
+
+/** Who has frozen a tenant's machines, asked of the registry at each call: for answers that must not be a moment behind. */
+export function askFreeze(
+  registry: Pick<Registry, 'get' | 'resources'>,
+  environment: Pick<Environment, 'FREEZE'>,
+): (tenant: string) => Promise<string | undefined> {
+  const tenants = registry.resources.find(({ kind }) => kind === tenantKind.kind)
+  const isMarked = async (resource: ResourceDefinition, name: string): Promise<boolean> => {
+    try {
+      return isFrozen(await registry.get(resource, { namespace: '', name }))
+    } catch (error) {
+      if (hasReason(error, 'NotFound')) return false
+      throw error
+    }
+  }
+  return async (tenant) => {
+    if (environment.FREEZE === 'true') return 'the setting FREEZE'
+    if (await isMarked(namespaceResource, SYSTEM_NAMESPACE)) return BY_ANNOTATION
+    return tenants !== undefined && (await isMarked(tenants, tenant)) ? BY_TENANT : undefined
+  }
+}
+
 /** What the freeze is read from. */
 export type FreezePorts = {
   readonly environment: Pick<Environment, 'FREEZE'>
@@ -28,16 +72,20 @@ export type FreezePorts = {
   readonly store: ChangeSource
   readonly manager: Pick<Manager, 'cache' | 'trigger'>
   readonly log: Log
+  /** Where it is noted besides. */
+  readonly freezeWord?: FreezeWord
 }
 
 /** The freeze of a control plane; a change of it wakes every tenant and sprite that it is about. */
 export function openFreeze(ports: FreezePorts): Freeze {
   const { environment, registry, store, manager, log } = ports
+  const word = ports.freezeWord ?? createFreezeWord(environment)
   const namespaces = resourceName(namespaceResource)
   let isAllFrozen = false
   const read = async (): Promise<void> => {
     const before = isAllFrozen
     isAllFrozen = isFrozen(await registry.get(namespaceResource, { namespace: '', name: SYSTEM_NAMESPACE }))
+    word.annotated(isAllFrozen)
     if (isAllFrozen === before) return
     log.warn({ frozen: isAllFrozen }, isAllFrozen ? 'all machines are frozen' : 'machines are frozen no more')
     for (const { metadata } of manager.cache.list(tenantKind))
@@ -53,10 +101,8 @@ export function openFreeze(ports: FreezePorts): Freeze {
     load: read,
     close,
     frozenBy: (name) => {
-      if (environment.FREEZE === 'true') return 'the setting FREEZE'
-      if (isAllFrozen) return `the annotation ${FROZEN_ANNOTATION} of namespace "${SYSTEM_NAMESPACE}"`
       const tenant = manager.cache.get(tenantKind, { namespace: '', name })
-      return tenant !== undefined && isFrozen(tenant) ? `the annotation ${FROZEN_ANNOTATION} of its tenant` : undefined
+      return word.frozenBy() ?? (tenant !== undefined && isFrozen(tenant) ? BY_TENANT : undefined)
     },
   }
 }

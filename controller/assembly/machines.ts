@@ -37,6 +37,8 @@ export type MachinePorts = {
   readonly metrics: Metrics
   /** Where the tokens of tenants' apps are kept. */
   readonly appTokens: AppTokenStore
+  /** What is left of this process's lease, where several share the machines: no change is sent that could outlast it. */
+  readonly lease?: FlyProviderOptions['lease']
 }
 
 /** A person who stops the whole thing does not wait for long; what a sprite cannot finish by then it gives back. */
@@ -108,6 +110,7 @@ const providerOf = (
 ): MachineProvider =>
   createFlyProvider({
     ...at,
+    ...(ports.lease === undefined ? {} : { lease: ports.lease }),
     orgSlug: ports.environment.FLY_ORG,
     appTemplate: ports.environment.FLY_APP,
     controlPlaneId: ports.controlPlaneId,
