@@ -39,8 +39,11 @@ export type LeaseList = {
 export interface LeasesPort extends LeasePort {
   /** All leases of the namespace in one consistent snapshot; it may lag behind, if it comes to the present in a few seconds. */
   list(namespace: string, signal: AbortSignal): Promise<LeaseList>
-  /** Calls back when a lease of the namespace changed: a hint that may come late, twice or never. The result ends it. */
-  watch(namespace: string, onChange: () => void): () => void
+  /**
+   * Calls back when a lease of the namespace changed, with it; without one where it is gone or something may have been
+   * missed. A hint: it may come late, twice or never. The result ends it.
+   */
+  watch(namespace: string, onChange: (lease?: Lease) => void): () => void
 }
 
 /** What an elector needs of the process. */
