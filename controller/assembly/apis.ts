@@ -15,6 +15,7 @@ import { appCallers } from './access.ts'
 import { auditRoutes } from './audit-routes.ts'
 import type { Foundations, Objects } from './foundations.ts'
 import { openAnthropicKeys } from './anthropic-keys.ts'
+import { askFreeze } from './freeze.ts'
 import { refusedAtDoor } from './front-door.ts'
 import { routeLog } from './log-route.ts'
 import type { Machines } from './machines.ts'
@@ -84,7 +85,7 @@ export function openServer(
   const server = createApiServer({
     registry: withViews(registry, openViews(parts)),
     subresources: [
-      ...productSubresources({ registry, clock }),
+      ...productSubresources({ registry, clock, frozenBy: askFreeze(registry, parts.environment) }),
       podLogSubresource({ pods: podView(registry), logPath: machines.logPath, clock, closing: closing.signal }),
     ],
     authenticate,

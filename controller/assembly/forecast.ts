@@ -25,6 +25,8 @@ export type ForecastPorts = {
   readonly clock: Clock
   readonly builtinAgentTypes: ReadonlySet<string>
   readonly defaults: MachineDefaults
+  /** Who has frozen everything, in words; undefined when nobody has. */
+  readonly frozenBy: () => string | undefined
 }
 
 /** What sprites' machines are made from where they say nothing. */
@@ -42,13 +44,14 @@ export function createForecast(ports: ForecastPorts): Forecast {
   }
 }
 
-function worldOf({ clock, builtinAgentTypes, defaults }: ForecastPorts, cache: Cache): ForecastWorld {
+function worldOf({ clock, builtinAgentTypes, defaults, frozenBy }: ForecastPorts, cache: Cache): ForecastWorld {
   const nowMs = clock.now()
   return {
     nowMs,
     now: timestamp(nowMs),
     builtinAgentTypes,
     defaults,
+    frozenBy: frozenBy(),
     tenants: cache.list(tenantKind),
     plans: cache.list(planKind),
     inside: (namespace) => ({

@@ -25,6 +25,7 @@ import { openDataFolder, openIdentity, refuseLostStore } from './data-folder.ts'
 import { createNamespaces, makeTenantNamespace } from './namespaces.ts'
 import { tenantQuota } from './quota.ts'
 import { createForecast, machineDefaults } from './forecast.ts'
+import { createFreezeWord, type FreezeWord } from './freeze.ts'
 import { encryptSecrets } from './secrets-at-rest.ts'
 import type { Undo } from './undo.ts'
 
@@ -85,11 +86,12 @@ export async function openFoundations(options: FoundationOptions, undo: Undo) {
 }
 
 /** The objects of a control plane: how they are written, read, and watched over. */
-export type Objects = ReturnType<typeof openObjects>
+export type Objects = Omit<ReturnType<typeof openObjects>, 'freezeWord'> & { readonly freezeWord?: FreezeWord }
 
 /** Makes registry, client and manager over the store; nothing runs yet. */
 export function openObjects(base: Foundations) {
   const { clock, entropy, log, metrics, store, builtinAgentTypes } = base
+  const freezeWord = createFreezeWord(base.environment)
   const registry = createRegistry({
     store,
     resources: [...CORE_RESOURCES, ...RESOURCES],
@@ -103,6 +105,7 @@ export function openObjects(base: Foundations) {
       clock,
       builtinAgentTypes,
       defaults: machineDefaults(base.environment),
+      frozenBy: freezeWord.frozenBy,
     }),
     log,
     metrics,
@@ -119,5 +122,5 @@ export function openObjects(base: Foundations) {
     kinds: KINDS,
     weightOf: (tenant) => manager.cache.get(tenantKind, { namespace: '', name: tenant })?.status?.limits?.priority ?? 1,
   })
-  return { registry, client, namespaces, manager }
+  return { registry, client, namespaces, manager, freezeWord }
 }

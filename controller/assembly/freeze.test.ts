@@ -11,7 +11,7 @@ import { specFor } from '../providers/contract.ts'
 import { createFakeMachines } from '../providers/fake/fake-machines.ts'
 import { namespaceResource } from '../registry/core.ts'
 import { CONTEXT, testRegistry } from '../registry/testing.ts'
-import { freezing, openFreeze } from './freeze.ts'
+import { askFreeze, createFreezeWord, freezing, openFreeze } from './freeze.ts'
 
 const KEY = { namespace: '', name: SYSTEM_NAMESPACE }
 
@@ -26,21 +26,27 @@ async function room(FREEZE: 'true' | 'false' = 'false', tenant = tenantOf()) {
   }
   // As much of a manager's cache as the freeze asks.
   const manager = { cache: cache as never, trigger: (_: string, { name }: { name: string }) => void woken.push(name) }
-  const freeze = openFreeze({ environment: { FREEZE }, registry, store, manager, log: silentLog })
+  const freezeWord = createFreezeWord({ FREEZE })
+  const freeze = openFreeze({ environment: { FREEZE }, registry, store, manager, log: silentLog, freezeWord })
   await freeze.load()
   const annotate = async (value: string | null): Promise<void> => {
     const body = { metadata: { annotations: { [FROZEN_ANNOTATION]: value } } }
     await registry.patch(namespaceResource, KEY, { type: 'merge', body }, CONTEXT)
     for (let turn = 0; turn < 10; turn++) await settle()
   }
-  return { freeze, annotate, woken, tenant }
+  return { freeze, annotate, woken, tenant, freezeWord, ask: askFreeze(registry, { FREEZE }) }
 }
 
 describe('freeze', () => {
   it('SPR85 our namespace’s annotation freezes everything and wakes every tenant and sprite; so does its removal', async () => {
-    const { freeze, annotate, woken } = await room()
-    expect(freeze.frozenBy('acme')).toBeUndefined()
+    const { freeze, annotate, woken, freezeWord, ask } = await room()
+    expect([freeze.frozenBy('acme'), freezeWord.frozenBy(), await ask('acme')]).toEqual([
+      undefined,
+      undefined,
+      undefined,
+    ])
     await annotate('true')
+    expect([freezeWord.frozenBy(), await ask('acme')]).toEqual([freeze.frozenBy('acme'), freeze.frozenBy('acme')])
     expect(freeze.frozenBy('acme')).toContain('namespace "sprites-system"')
     expect(woken).toEqual(['acme', 'a', 'b'])
     await annotate(null)

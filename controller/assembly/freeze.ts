@@ -119,6 +119,7 @@ export function freezing(provider: MachineProvider, frozenBy: Freeze['frozenBy']
   return {
     list: (...ask) => provider.list(...ask),
     get: (...ask) => provider.get(...ask),
+    ...(provider.fleetIsOneList === undefined ? {} : { fleetIsOneList: provider.fleetIsOneList }),
     ...(provider.listFleet === undefined ? {} : { listFleet: (...ask) => provider.listFleet?.(...ask) ?? noFleet() }),
     create: async (spec, ...how) => {
       assertThawed(spec.owner.tenant)

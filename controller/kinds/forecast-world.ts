@@ -17,6 +17,8 @@ export type ForecastWorld = {
   readonly inside: (tenant: string) => TenantObjects
   readonly builtinAgentTypes: ReadonlySet<string>
   readonly defaults: MachineDefaults
+  /** Who has frozen everything, in words; absent when nobody has. */
+  readonly frozenBy?: string | undefined
 }
 
 /** A write of one kind. */
@@ -40,9 +42,9 @@ export type KindForecast<O extends KubeObject = KubeObject> = (
 export function sceneOf(world: ForecastWorld, name: string): Scene | undefined {
   const tenant = world.tenants.find(({ metadata }) => metadata.name === name)
   if (tenant === undefined) return undefined
-  const { nowMs, now, builtinAgentTypes, defaults } = world
+  const { nowMs, now, builtinAgentTypes, defaults, frozenBy } = world
   const plan = planOf(world, tenant)
-  return { ...world.inside(name), nowMs, now, builtinAgentTypes, defaults, tenant, plan }
+  return { ...world.inside(name), nowMs, now, builtinAgentTypes, defaults, frozenBy, tenant, plan }
 }
 
 /** The plan that a tenant names. */

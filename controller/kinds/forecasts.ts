@@ -3,6 +3,7 @@ import type { KubeObject } from '../api/object.ts'
 import { accessTokenForecast } from './accesstoken/forecast.ts'
 import { bounded } from './forecast-text.ts'
 import type { ForecastWorld, Foretold, KindForecast } from './forecast-world.ts'
+import { isFrozen } from './marks.ts'
 import { personaForecast } from './persona/forecast.ts'
 import { planForecast } from './plan/forecast.ts'
 import { projectForecast } from './project/forecast.ts'
@@ -36,6 +37,7 @@ export function forecastIn(world: ForecastWorld, change: Foretold): readonly str
   const { object, old, operation } = change
   const forecast = FORECASTS.get(object.kind)
   const isGoing = operation === 'UPDATE' && object.metadata.deletionTimestamp !== undefined
-  const isSame = operation === 'UPDATE' && old !== undefined && sameJson(old.spec, object.spec)
+  const isSame =
+    operation === 'UPDATE' && old !== undefined && sameJson(old.spec, object.spec) && isFrozen(old) === isFrozen(object)
   return forecast === undefined || isGoing || isSame ? [] : bounded(forecast(world, change))
 }

@@ -15,6 +15,8 @@ export type SpriteActionWorld = {
   readonly sprite: Sprite
   readonly tenant: Tenant | undefined
   readonly project: Project | undefined
+  /** Who has frozen its machine, in words; undefined when nobody has. */
+  readonly frozenBy: string | undefined
 }
 
 /** What keeps a machine from starting whatever work there were; the rest passes by itself. */
@@ -34,7 +36,7 @@ const LASTING: Partial<Readonly<Record<WantReason, (sprite: Sprite) => ActionVer
 export function judgeWake(world: SpriteActionWorld): ActionVerdict {
   const { sprite, nowMs } = world
   const { reason } = wantsMachine({ ...world, assignedWork: 1, isRevoked: false })
-  const lasting = LASTING[reason]?.(sprite) ?? pausedVerdict(sprite)
+  const lasting = LASTING[reason]?.(sprite) ?? standingVerdict(world)
   if (lasting !== undefined) return lasting
   if (lacksPersona(sprite)) return inTheWay(`no persona is named "${sprite.spec.agentType}": declare one first`)
   if (isWakePending(sprite, nowMs)) return { do: 'nothing' }
@@ -44,14 +46,24 @@ export function judgeWake(world: SpriteActionWorld): ActionVerdict {
 }
 
 /** Its machine is to finish its task and stop. Without a machine that runs, and without a wake-up, it is so already. */
-export function judgeDrain({ sprite, nowMs }: Pick<SpriteActionWorld, 'sprite' | 'nowMs'>): ActionVerdict {
-  const standing = isDeleting(sprite) ? inTheWay('it is being deleted') : pausedVerdict(sprite)
+export function judgeDrain(world: Pick<SpriteActionWorld, 'sprite' | 'nowMs' | 'frozenBy'>): ActionVerdict {
+  const { sprite, nowMs } = world
+  const standing = isDeleting(sprite) ? inTheWay('it is being deleted') : standingVerdict(world)
   if (standing !== undefined) return standing
   const intent = sprite.status?.machine?.intent
   const comesToRest = intent === undefined || intent === 'Stop' || intent === 'Destroy' || isToDrain(sprite, nowMs)
   if (comesToRest && !isWakePending(sprite, nowMs)) return { do: 'nothing' }
   return annotated(DRAIN_AT_ANNOTATION, Math.max(nowMs, wakeAtMs(sprite, nowMs) ?? -Infinity))
 }
+
+/** Nothing would come of it before the thaw, when whoever asks has long gone. */
+const standingVerdict = ({
+  sprite,
+  frozenBy,
+}: Pick<SpriteActionWorld, 'sprite' | 'frozenBy'>): ActionVerdict | undefined =>
+  frozenBy === undefined
+    ? pausedVerdict(sprite)
+    : inTheWay(`its machine is frozen by ${frozenBy}: take that away first`)
 
 const pausedVerdict = (sprite: Sprite): ActionVerdict | undefined =>
   isPaused(sprite) ? inTheWay(`annotation ${PAUSED_ANNOTATION} says hands off: remove it first`) : undefined

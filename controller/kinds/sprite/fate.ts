@@ -16,6 +16,8 @@ export type Fate = {
   /** Place in the queue; 1 is next. */
   readonly position?: number
   readonly why: string
+  /** What would be done were it not frozen; absent when it is not, and when nothing would. */
+  readonly held?: Exclude<Fate['action'], 'none'>
 }
 
 /** What the fate of one sprite's machine is told from. */
@@ -34,6 +36,8 @@ export type MachineWorld = {
   readonly defaults: MachineDefaults
   /** After the slots have been granted. */
   readonly ledger: SlotLedgerStatus
+  /** Who has frozen everything, in words; absent when nobody has. */
+  readonly frozenBy?: string | undefined
 }
 
 /** Why a sprite that may run has no machine. */
@@ -52,11 +56,17 @@ const WHY_NOT: Readonly<Record<WantReason, string>> = {
   Asleep: ASLEEP,
 }
 
-/** What would become of the sprite's machine now. */
+/** What would become of the sprite's machine now; under a freeze nothing, and what is held back. */
 export function fateOf(world: MachineWorld): Fate {
+  const fate = thawedFate(world)
+  const by = isFrozen(world.tenant) ? 'its tenant is frozen' : world.frozenBy && `it is frozen by ${world.frozenBy}`
+  if (by === undefined || by === '') return fate
+  return { action: 'none', why: by, ...(fate.action === 'none' ? {} : { held: fate.action }) }
+}
+
+function thawedFate(world: MachineWorld): Fate {
   const { sprite, ledger, tasks } = world
   const { uid } = sprite.metadata
-  if (isFrozen(world.tenant)) return { action: 'none', why: 'its tenant is frozen' }
   const holder = ledger.holders?.find((one) => one.uid === uid)
   const isLimitLowered = holder?.revoke === 'LimitLowered'
   if (isHandsOff(sprite, { tenant: world.tenant, isLimitLowered }))

@@ -1,7 +1,9 @@
 /** Foretells what a write of a Tenant sets off: machines, work, agent types, the month's budget, its end. Pure. */
+import { SYSTEM_NAMESPACE } from '../../api/namespaces.ts'
 import { agentTypesInUse, judgeAgentType } from '../agent-types.ts'
 import { counted, countedWork, named, quoted } from '../forecast-text.ts'
 import { going, planOf, sceneOf, type ForecastWorld, type Foretold } from '../forecast-world.ts'
+import { isFrozen } from '../marks.ts'
 import { isTerminal } from '../work/schema.ts'
 import { limitsInForce } from './limits.ts'
 import type { Scene } from './scene.ts'
@@ -21,10 +23,19 @@ export function tenantForecast(world: ForecastWorld, change: Foretold<Tenant>): 
   const shifts = shiftsBetween(before, after)
   return [
     ...(operation === 'DELETE' ? goesSentence(before) : []),
+    ...freezeSentence(before, after),
     ...budgetSentence(before, after),
     ...(shifts === undefined ? [] : shiftSentences(shifts, after)),
     ...agentTypeSentence(before, after),
   ]
+}
+
+/** FC17 a freeze that begins. */
+function freezeSentence(before: Scene, after: Scene): readonly string[] {
+  if (isFrozen(before.tenant) || !isFrozen(after.tenant)) return []
+  const count = after.sprites.filter(({ status }) => status?.machine !== undefined).length
+  const name = quoted(after.tenant.metadata.name)
+  return [`Machines of tenant ${name} stay as they are (${count}): none is created, started, stopped or destroyed`]
 }
 
 /** Its sprites go first, and finish what they have in hand; nothing new begins. */
@@ -36,7 +47,9 @@ const withoutAll = (scene: Scene): Scene => ({
 })
 
 /** FC7 what lies in a namespace goes with it; its tenant does not. */
-export function namespaceForecast(world: ForecastWorld, { object, operation }: Foretold): readonly string[] {
+export function namespaceForecast(world: ForecastWorld, { object, old, operation }: Foretold): readonly string[] {
+  if (operation === 'UPDATE' && object.metadata.name === SYSTEM_NAMESPACE)
+    return isFrozen(object) ? allFrozenSentence(world) : old !== undefined && isFrozen(old) ? thawSentence(world) : []
   if (operation !== 'DELETE') return []
   const scene = sceneOf(world, object.metadata.name)
   if (scene === undefined) return []
@@ -45,6 +58,15 @@ export function namespaceForecast(world: ForecastWorld, { object, operation }: F
   const stays = `Tenant ${quoted(object.metadata.name)} stays, and has an empty namespace then: delete the Tenant to end it`
   return [...goes, ...(shifts === undefined ? [] : shiftSentences(shifts, withoutAll(scene))), stays]
 }
+
+/** FC17 a freeze of everything that begins, or ends. */
+const allFrozenSentence = ({ tenants }: ForecastWorld): readonly string[] => [
+  `All machines of ${counted(tenants.length, 'tenant')} stay as they are: none is created, started, stopped or destroyed`,
+]
+
+const thawSentence = ({ tenants }: ForecastWorld): readonly string[] => [
+  `What was held back is done at once: machines of ${counted(tenants.length, 'tenant')} are created, started, stopped and destroyed again`,
+]
 
 function goesSentence(scene: Scene): readonly string[] {
   const open = scene.work.filter((work) => !isTerminal(work.status?.phase)).length

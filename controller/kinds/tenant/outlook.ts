@@ -61,6 +61,7 @@ export function outlookOf(scene: Scene, before: Scene | undefined): Outlook | un
       tasks,
       ledger,
       defaults: scene.defaults,
+      frozenBy: scene.frozenBy,
     })
     return { sprite, fate, tasks }
   })

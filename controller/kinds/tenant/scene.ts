@@ -29,4 +29,6 @@ export type Scene = TenantObjects & {
   readonly plan: Plan | undefined
   readonly builtinAgentTypes: ReadonlySet<string>
   readonly defaults: MachineDefaults
+  /** Who has frozen everything, in words; absent when nobody has. */
+  readonly frozenBy?: string | undefined
 }

@@ -1,5 +1,6 @@
 /** Words what a write changes in a tenant's fleet, the gravest first. Pure. */
 import { counted, countedWork, named, quoted, usedText } from '../forecast-text.ts'
+import { isFrozen } from '../marks.ts'
 import type { Scene } from './scene.ts'
 import type { ShiftAction, Shifts } from './shifts.ts'
 
@@ -8,6 +9,7 @@ type Machine = Shifts['machines'][number]
 /** The sentences of all shifts; `own` is the sprite that is written itself and need not be named. */
 export const shiftSentences = (shifts: Shifts, after: Scene, own?: string): readonly string[] => [
   ...interruptedSentence(shifts),
+  ...heldSentence(shifts, after),
   ...restSentences(shifts),
   ...recalledSentence(shifts),
   ...waitSentences(shifts),
@@ -20,6 +22,22 @@ const interruptedSentence = ({ interrupted }: Shifts): readonly string[] =>
   interrupted.length === 0
     ? []
     : [`${countedWork(interrupted.length)} in progress will be interrupted ${named(interrupted)}`]
+
+/** Who asks for something under a freeze waits in vain, and is to know it. */
+function heldSentence({ held }: Shifts, scene: Scene): readonly string[] {
+  if (held.length === 0) return []
+  return [
+    `${counted(held.length, 'machine')} will stay as now until the thaw ${named(held)}: ${frozenWhy(scene) ?? 'frozen'}`,
+  ]
+}
+
+/** By whom a tenant's machines are frozen; undefined when they are not. */
+export const frozenWhy = ({ tenant, frozenBy }: Pick<Scene, 'tenant' | 'frozenBy'>): string | undefined =>
+  isFrozen(tenant)
+    ? `tenant ${quoted(tenant.metadata.name)} is frozen`
+    : frozenBy === undefined
+      ? undefined
+      : `frozen by ${frozenBy}`
 
 const VERBS = { destroy: 'destroyed', stop: 'stopped', replace: 'replaced' } as const
 

@@ -14,6 +14,8 @@ export type Shifts = {
   readonly after: Outlook
   /** Sprites for which something is done after the write that is not done without it. */
   readonly machines: readonly (SpriteOutlook & { readonly action: ShiftAction })[]
+  /** Sprites for which something would be done after the write, were they not frozen. */
+  readonly held: readonly string[]
   /** Names of work in progress that is cancelled or deleted. */
   readonly interrupted: readonly string[]
   /** Names of assigned work that becomes pending. */
@@ -39,6 +41,7 @@ export function shiftsBetween(before: Scene, after: Scene): Shifts | undefined {
   const is = outlookOf(after, before)
   if (was === undefined || is === undefined) return undefined
   const fates = new Map(was.sprites.map(({ sprite, fate }) => [sprite.metadata.name, fate.action]))
+  const heldBefore = new Map(was.sprites.map(({ sprite, fate }) => [sprite.metadata.name, fate.held]))
   const objects = new Set(was.objects.map(objectKey))
   return {
     after: is,
@@ -47,6 +50,9 @@ export function shiftsBetween(before: Scene, after: Scene): Shifts | undefined {
       const isNew = action !== 'none' && fates.get(one.sprite.metadata.name) !== action
       return isNew ? [{ ...one, action }] : []
     }),
+    held: is.sprites.flatMap(({ sprite: { metadata }, fate }) =>
+      fate.held === undefined || heldBefore.get(metadata.name) === fate.held ? [] : [metadata.name],
+    ),
     interrupted: interruptedBetween(before, after),
     recalled: [...is.recalled].filter((name) => !was.recalled.has(name)),
     waits: [...is.waits].filter(([name, wait]) => was.waits.get(name)?.reason !== wait.reason),

@@ -3,8 +3,9 @@ import { isDeleting } from '../../api/object.ts'
 import { counted, named, quoted } from '../forecast-text.ts'
 import { scenesOf, type ForecastWorld, type Foretold } from '../forecast-world.ts'
 import type { Scene } from '../tenant/scene.ts'
+import type { SpriteOutlook } from '../tenant/outlook.ts'
 import { shiftsBetween, type Shifts } from '../tenant/shifts.ts'
-import { shiftSentences } from '../tenant/shift-text.ts'
+import { frozenWhy, shiftSentences } from '../tenant/shift-text.ts'
 import { hindranceOf, suits } from './dispatch.ts'
 import { waitOf } from './eligible.ts'
 import { elsewhereText, nobodyText } from './nobody.ts'
@@ -64,13 +65,21 @@ function waitSentence(scene: Scene, work: Work): string | undefined {
   return wait && `It will wait: ${wait.message.slice(0, 1).toLowerCase()}${wait.message.slice(1)}`
 }
 
+/** Under a freeze only a machine that is up can do it. */
+function takerSentence({ sprite }: SpriteOutlook, scene: Scene): string {
+  const name = quoted(sprite.metadata.name)
+  const why = frozenWhy(scene)
+  const isUp = sprite.status?.machine?.state === 'started'
+  return why === undefined || isUp ? `Sprite ${name} will do it` : `Sprite ${name} will do it after the thaw: ${why}`
+}
+
 /** The sprite that gets it, and what that means for machines; or who is busy. */
 function takerSentences(shifts: Shifts, scene: Scene, work: Work): readonly string[] {
   const taker = shifts.after.sprites.find(({ tasks }) =>
     tasks.some(({ metadata }) => metadata.name === work.metadata.name),
   )
   const rest = shiftSentences(shifts, scene)
-  if (taker !== undefined) return [...rest, `Sprite ${quoted(taker.sprite.metadata.name)} will do it`]
+  if (taker !== undefined) return [...rest, takerSentence(taker, scene)]
   const busy = scene.sprites.filter((sprite) => suits(sprite, work)).map(({ metadata }) => metadata.name)
   return [...rest, `It will wait for a free sprite: ${counted(busy.length, 'sprite')} could do it ${named(busy)}`]
 }

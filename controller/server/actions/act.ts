@@ -17,7 +17,12 @@ import type { Call } from '../verbs.ts'
 import { readAction } from './body.ts'
 
 /** What actions need of the server. */
-export type ActionPorts = { readonly registry: Registry; readonly clock: Clock }
+export type ActionPorts = {
+  readonly registry: Registry
+  readonly clock: Clock
+  /** Who has frozen a tenant's machines now, in words; absent where nobody can. */
+  readonly frozenBy?: (tenant: string) => Promise<string | undefined>
+}
 
 /** What one judgement looks at. */
 export type Asked = {

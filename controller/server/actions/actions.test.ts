@@ -34,10 +34,16 @@ const LIMITS = {
 
 let clock: TestClock
 let server: TestServer
+let frozenBy: string | undefined
 beforeEach(async () => {
+  frozenBy = undefined
   clock = new TestClock()
   const registry = memoryRegistry(clock)
-  server = testServer({ registry, clock, subresources: servedActions({ registry, clock }) })
+  server = testServer({
+    registry,
+    clock,
+    subresources: servedActions({ registry, clock, frozenBy: () => Promise.resolve(frozenBy) }),
+  })
   await makeNamespace(server)
   await seed(tenantKind, '', 'acme', { displayName: 'Acme', plan: 'starter' }, { namespace: 'acme', limits: LIMITS })
 })
@@ -98,6 +104,21 @@ describe('sprites/wake and sprites/drain', () => {
     const answer = await post('sprites/cara/wake?dryRun=All')
     expect(annotationsOf(answer)).toHaveProperty([WAKE])
     expect(await read('sprites/cara')).toEqual(before)
+  })
+
+  test('AC12 under a freeze both are refused and leave nothing behind; the message says who froze it', async () => {
+    const before = await read('sprites/cara')
+    frozenBy = 'the annotation sprites.highera.com/frozen of its tenant'
+    for (const action of ['wake', 'drain']) {
+      const answer = await post(`sprites/cara/${action}`)
+      expect([answer.status, messageOf(answer)]).toEqual([
+        409,
+        expect.stringContaining(`Cannot ${action} it: its machine is frozen by ${frozenBy}: take that away first`),
+      ])
+    }
+    expect(await read('sprites/cara')).toEqual(before)
+    frozenBy = undefined
+    expect((await post('sprites/cara/wake')).status).toBe(201)
   })
 
   test('AC10 wake is refused where it cannot help, and says what would', async () => {

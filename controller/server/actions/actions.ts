@@ -15,7 +15,10 @@ import { findObject, servedAction, textField, type ActionPorts, type Asked } fro
 export function servedActions(ports: ActionPorts): readonly ServedSubresource[] {
   return [
     servedAction(ports, spriteKind, 'wake', async (asked) => judgeWake(await spriteWorld(ports, asked))),
-    servedAction(ports, spriteKind, 'drain', (asked) => judgeDrain({ ...asked, sprite: objectOf(spriteKind, asked) })),
+    servedAction(ports, spriteKind, 'drain', async (asked) => {
+      const frozenBy = await ports.frozenBy?.(asked.key.namespace)
+      return judgeDrain({ ...asked, sprite: objectOf(spriteKind, asked), frozenBy })
+    }),
     servedAction(ports, workKind, 'cancel', (asked) => judgeCancel(objectOf(workKind, asked))),
     servedAction(ports, workKind, 'retry', async (asked) => {
       const work = objectOf(workKind, asked)
@@ -34,14 +37,14 @@ export function servedActions(ports: ActionPorts): readonly ServedSubresource[] 
 /** The registry keeps nothing that does not fit the kind's schema. */
 const objectOf = <K extends KindDefinition>(_kind: K, { object }: Asked): ObjectOf<K> => object as ObjectOf<K>
 
-async function spriteWorld({ registry }: ActionPorts, asked: Asked) {
+async function spriteWorld({ registry, frozenBy }: ActionPorts, asked: Asked) {
   const sprite: Sprite = objectOf(spriteKind, asked)
   const { namespace } = asked.key
   const { project } = sprite.spec
   const tenant = await findObject(registry, tenantKind, { namespace: '', name: namespace })
   const found =
     project === undefined ? undefined : await findObject(registry, projectKind, { namespace, name: project })
-  return { nowMs: asked.nowMs, sprite, tenant, project: found }
+  return { nowMs: asked.nowMs, sprite, tenant, project: found, frozenBy: await frozenBy?.(namespace) }
 }
 
 async function dependenciesOf({ registry }: ActionPorts, work: Work): Promise<readonly Work[]> {
