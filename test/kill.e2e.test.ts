@@ -1,54 +1,15 @@
 /** kill -9 of sprites, of the control plane, of both, while work goes on: nothing is lost, nothing happens twice. */
 import { afterEach, describe, expect, test } from 'vitest'
 import type { Sprite } from '../controller/kinds/sprite/schema.ts'
-import { isTerminal, type Work } from '../controller/kinds/work/schema.ts'
+import type { Work } from '../controller/kinds/work/schema.ts'
 import { killQuietly, Plane } from './e2e/plane.ts'
-
-const GROUP = '/apis/sprites.highera.com/v1alpha1'
-const LIMIT = 2
-const TASKS = 12
+import { completed, fill, isOver, judgeWork, LIMIT } from './e2e/workload.ts'
 
 let plane: Plane | undefined
 afterEach(async () => {
   await plane?.destroy()
   plane = undefined
 })
-
-const object = (kind: string, name: string, spec: object, namespace?: string): object => ({
-  apiVersion: 'sprites.highera.com/v1alpha1',
-  kind,
-  metadata: { name, ...(namespace === undefined ? {} : { namespace }) },
-  spec,
-})
-
-/** A starter tenant (two machines) with three sprites and a dozen tasks, each of which is handed on to an editor. */
-async function fill(it: Plane): Promise<void> {
-  await it.post(`${GROUP}/tenants`, object('Tenant', 'startup', { displayName: 'Startup', plan: 'starter' }))
-  for (const [name, agentType] of [
-    ['c1', 'copywriter'],
-    ['c2', 'copywriter'],
-    ['e1', 'editor'],
-  ] as const)
-    await it.post(`${GROUP}/namespaces/startup/sprites`, object('Sprite', name, { agentType }, 'startup'))
-  for (let task = 0; task < TASKS; task++) {
-    const spec = {
-      type: 'write_copy',
-      agentType: 'copywriter',
-      description: `Write variant ${task} of the announcement`,
-    }
-    await it.post(`${GROUP}/namespaces/startup/work`, object('Work', `task-${task}`, spec, 'startup'))
-  }
-}
-
-const completed = (work: readonly Work[]): number => work.filter((one) => one.status?.phase === 'Completed').length
-
-const isOver = (work: readonly Work[]): boolean =>
-  work.length >= TASKS &&
-  work.every(
-    (one) =>
-      isTerminal(one.status?.phase) &&
-      (one.status?.handOffs ?? []).every((handOff) => handOff.created === true || handOff.refused !== undefined),
-  )
 
 /** Counts the sprites' processes whenever it is asked; more than the plan allows is a violation. */
 function limitWatch(it: Plane): { look: () => Promise<void>; readonly most: () => number } {
@@ -63,18 +24,7 @@ function limitWatch(it: Plane): { look: () => Promise<void>; readonly most: () =
 
 /** What must hold when all is over. */
 async function judge(it: Plane): Promise<void> {
-  const work = await it.list<Work>('work')
-  const bad = work.filter((one) => one.status?.phase !== 'Completed')
-  expect(bad.map((one) => `${one.metadata.name}: ${JSON.stringify(one.status?.attempts)}`)).toEqual([])
-  for (const one of work) {
-    const done = (one.status?.attempts ?? []).filter((attempt) => attempt.outcome === 'Completed')
-    expect(done, `${one.metadata.name} completed once`).toHaveLength(1)
-  }
-  const children = work.filter((one) => one.spec.parent !== undefined)
-  const handOffs = work.flatMap((one) =>
-    (one.status?.handOffs ?? []).filter((handOff) => handOff.refused === undefined),
-  )
-  expect(children.map((one) => one.metadata.name).sort()).toEqual(handOffs.map((handOff) => handOff.work).sort())
+  await judgeWork(it)
   const sprites = await it.list<Sprite>('sprites')
   const running = await it.sprites()
   for (const { sprite } of running) expect(sprites.map((one) => one.metadata.name)).toContain(sprite)

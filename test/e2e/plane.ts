@@ -23,13 +23,26 @@ export class Plane {
   #output = ''
   #agent = new Agent({ keepAlive: true })
 
-  private constructor(folder: string) {
+  readonly #command: 'up' | 'serve'
+
+  private constructor(folder: string, command: 'up' | 'serve') {
     this.folder = folder
+    this.#command = command
   }
 
   /** A plane with an empty data folder; nothing runs yet. */
-  static async create(): Promise<Plane> {
-    return new Plane(await mkdtemp(join(tmpdir(), 'plane-')))
+  static async create(command: 'up' | 'serve' = 'up'): Promise<Plane> {
+    return new Plane(await mkdtemp(join(tmpdir(), 'plane-')), command)
+  }
+
+  /** The process that serves it; undefined when none does. */
+  get pid(): number | undefined {
+    return this.#child?.pid
+  }
+
+  /** Sends the process a signal, such as SIGSTOP. */
+  signal(signal: NodeJS.Signals): void {
+    this.#child?.kill(signal)
   }
 
   get output(): string {
@@ -49,7 +62,8 @@ export class Plane {
   /** Starts the process and returns at once. */
   launch(args: readonly string[] = [], env: Readonly<Record<string, string>> = {}): ChildProcess {
     const ports = args.includes('--port') ? [] : ['--port', '0', '--http-port', '0']
-    const child = spawn(process.execPath, ['controller/cli/main.ts', 'up', '--data', this.folder, ...ports, ...args], {
+    const command = [this.#command, '--data', this.folder, ...ports, ...args]
+    const child = spawn(process.execPath, ['controller/cli/main.ts', ...command], {
       cwd: ROOT,
       env: { PATH: process.env['PATH'] ?? '', HOME: this.folder, ...env },
       stdio: ['ignore', 'pipe', 'pipe'],
