@@ -54,7 +54,12 @@ export function simulatedManager(options: ControllersOptions): Manager {
     kinds: [spriteKind, workKind, tenantKind, slotLedgerKind, projectKind, reviewKind],
     stopGraceMs: 0,
   })
-  const bus = { publish: async () => {}, subscribe: async () => async () => {}, close: async () => {} }
+  const bus = {
+    publish: async () => {},
+    subscribe: async () => async () => {},
+    deafUntilMs: () => 0,
+    close: async () => {},
+  }
   const common = {
     ...options,
     cache: manager.cache,
