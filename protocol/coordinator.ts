@@ -17,6 +17,8 @@ export const SPRITE_API = {
   heartbeat: '/sprite/v1/heartbeat',
   /** GET → newline-delimited JSON of inboxMessage, kept open; a `ping` at least every 15 s. */
   inbox: '/sprite/v1/inbox',
+  /** POST {} → busReply, or 204 when the sprite is to stay with the inbox. Asking again gives the same access. */
+  bus: '/sprite/v1/bus',
   /** POST {} → taskSchema, or 204 when there is nothing for this sprite. Claiming again gives the same task. */
   claim: '/sprite/v1/claim',
   /** POST progressRequest → 204. */
@@ -56,6 +58,20 @@ export const announceReply = z.object({
   idleTimeoutMs: z.number().int().min(0),
   /** Exit with code coordinatorLost when no call has succeeded for so long (self-fencing). */
   lostAfterMs: z.number().int().positive(),
+  /** There is a bus that the sprite may listen to itself: ask for access to it. */
+  bus: z.boolean().optional(),
+})
+
+/** A sprite's own access to the message bus: never in its environment, void with its incarnation. */
+export const busReply = z.object({
+  /** redis:// or rediss://, without user and password. */
+  url: z.string().min(1),
+  username: z.string().min(1),
+  password: z.string().min(1),
+  /** The channels it may subscribe to, and the one that it may publish on, as the bus knows them. */
+  inbox: z.string().min(1),
+  broadcasts: z.string().min(1),
+  heartbeat: z.string().min(1),
 })
 
 /** A sign of life. */
@@ -180,6 +196,7 @@ export const resultReply = z.object({ accepted: z.literal(true) })
 /** A refusal. */
 export const errorReply = z.object({ error: z.object({ reason: z.string(), message: z.string() }) })
 
+export type BusReply = z.infer<typeof busReply>
 export type AnnounceReply = z.infer<typeof announceReply>
 export type HeartbeatRequest = z.infer<typeof heartbeatRequest>
 export type HeartbeatReply = z.infer<typeof heartbeatReply>

@@ -9,6 +9,7 @@ import { authenticate } from './identity.ts'
 import type { CoordinatorPorts, SpriteRoute } from './ports.ts'
 import { sendFault } from './reply.ts'
 import { announceRoute } from './routes/announce.ts'
+import { busRoute } from './routes/bus.ts'
 import { claimRoute } from './routes/claim.ts'
 import { completeRoute } from './routes/complete.ts'
 import { failRoute } from './routes/fail.ts'
@@ -77,6 +78,7 @@ function routesOf(ports: CoordinatorPorts): ReadonlyMap<string, Entry> {
     [SPRITE_API.announce, post(announceRoute(ports))],
     [SPRITE_API.heartbeat, post(heartbeatRoute(ports))],
     [SPRITE_API.inbox, { method: 'GET', route: inboxRoute(ports), sendFault }],
+    [SPRITE_API.bus, post(busRoute(ports))],
     [SPRITE_API.claim, post(claimRoute(ports))],
     [SPRITE_API.progress, post(progressRoute(ports))],
     [SPRITE_API.complete, post(completeRoute(ports, meter))],

@@ -7,6 +7,7 @@ import type { Log } from '../../system/log.ts'
 import type { Metrics } from '../../system/metrics.ts'
 import type { Bus } from '../bus/bus.ts'
 import type { Presence } from '../bus/presence.ts'
+import type { SpriteUsers } from '../bus/sprite-users.ts'
 import type { Client } from '../client/client.ts'
 import type { Cache, Recorder } from '../engine/types.ts'
 import type { Sprite } from '../kinds/sprite/schema.ts'
@@ -48,6 +49,8 @@ export type CoordinatorPorts = {
   /** Reads of tenants, projects and personas go here when there is one. */
   readonly cache?: Cache
   readonly bus: Bus
+  /** With it, sprites may listen to the bus themselves. */
+  readonly spriteUsers?: SpriteUsers
   readonly ledger: Ledger
   readonly presence?: Presence
   readonly recorder?: Recorder

@@ -122,7 +122,7 @@ describe.skipIf(!hasRedisServer)('redis bus under faults (needs redis-server)', 
   it('RB2 comes back after its subscribers were killed', async () => {
     const both = await pair()
     await untilHeard(both)
-    expect(await server.admin.client('KILL', 'TYPE', 'pubsub')).toBeGreaterThan(0)
+    expect(await server.admin.call('CLIENT', 'KILL', 'TYPE', 'pubsub')).toBeGreaterThan(0)
     await untilHeard(both)
   })
 

@@ -7,6 +7,7 @@ import { silentLog } from '../../../system/log.ts'
 import { createMetrics, type Metrics } from '../../../system/metrics.ts'
 import { TestClock } from '../../../system/test-clock.ts'
 import type { Bus } from '../../bus/bus.ts'
+import type { SpriteUsers } from '../../bus/sprite-users.ts'
 import { createMemoryBus } from '../../bus/memory.ts'
 import { createFakeClient, type FakeClient } from '../../engine/fake-client.ts'
 import type { SpriteMachine, SpriteStatus } from '../../kinds/sprite/schema.ts'
@@ -73,6 +74,7 @@ export type HarnessOptions = {
   readonly upstream?: ModelUpstream
   readonly ownUpstream?: OwnUpstream
   readonly settings?: Partial<CoordinatorSettings>
+  readonly spriteUsers?: SpriteUsers
 }
 
 /** Starts one; the tenant `acme` and its sprite `cara` (copywriter, incarnation 2) are there. */
@@ -95,6 +97,7 @@ export async function startHarness(options: HarnessOptions = {}): Promise<Harnes
     personas: (agentType) => PERSONAS.get(agentType),
     upstream: options.upstream ?? rehearsalUpstream(),
     ...(options.ownUpstream === undefined ? {} : { ownUpstream: options.ownUpstream }),
+    ...(options.spriteUsers === undefined ? {} : { spriteUsers: options.spriteUsers }),
     settings: { ...DEFAULT_SETTINGS, defaultModel: 'claude-test', models: ['claude-other'], ...options.settings },
     recorder: {
       event: (object, _type, reason) => events.push({ kind: object.kind, name: object.metadata.name, reason }),

@@ -27,6 +27,7 @@ export function announceRoute(ports: CoordinatorPorts): SpriteRoute {
       heartbeatIntervalMs: ports.settings.heartbeatIntervalMs,
       idleTimeoutMs: idleTimeoutMs(sprite, tenant),
       lostAfterMs: ports.settings.lostAfterMs,
+      ...(ports.spriteUsers === undefined ? {} : { bus: true }),
     }
     sendJson(response, 200, reply)
   }
