@@ -12,6 +12,7 @@ export const FAULT_CODES = {
   Invalid: 422,
   TooManyRequests: 429,
   AnthropicKeyMissing: 503,
+  LedgerUnavailable: 503,
   Unavailable: 503,
 } as const
 

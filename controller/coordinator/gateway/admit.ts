@@ -24,6 +24,10 @@ export type AdmittedCall = {
   readonly reserved: { readonly inputTokens: number; readonly outputTokens: number }
   /** Tokens of a month; null is unlimited. */
   readonly limit: number | null
+  /** Name of the tenant's plan. */
+  readonly plan: string
+  /** Aborted when the caller goes away. */
+  readonly signal: AbortSignal
   /** Who is asked. */
   readonly upstream: ModelUpstream
 }
@@ -51,6 +55,8 @@ export async function admit(ports: CoordinatorPorts, call: SpriteRequest): Promi
     request,
     reserved: { inputTokens: inputTokensBound(text), outputTokens: request.max_tokens },
     limit: limitOf(tenant),
+    plan: tenant.spec.plan,
+    signal,
     upstream: await upstreamOf(ports, tenant),
   }
 }

@@ -18,6 +18,7 @@ const ERROR_TYPES: Record<FaultReason, string> = {
   Invalid: 'invalid_request_error',
   TooManyRequests: 'rate_limit_error',
   AnthropicKeyMissing: 'api_error',
+  LedgerUnavailable: 'api_error',
   Unavailable: 'api_error',
 }
 

@@ -1,19 +1,16 @@
 /** POST messages: reserves tokens, asks the model, passes the answer on, and books what it cost. */
 import { REHEARSAL_HEADER } from '../../../protocol/coordinator.ts'
 import { totalTokens, type TokenUsage } from '../../kinds/fields.ts'
-import { periodOf } from '../../ledger/ledger.ts'
 import { CoordinatorError } from '../fault.ts'
 import type { CoordinatorPorts, SpriteRequest, SpriteRoute } from '../ports.ts'
 import { sendJson } from '../reply.ts'
 import type { UsageMeter } from '../usage-meter.ts'
 import { admit, type AdmittedCall } from './admit.ts'
+import { reserve, type Leave } from './budget.ts'
 import { sendUpstreamFailure } from './errors.ts'
 import { relay } from './relay.ts'
 import { asRecord, settlement, usageOf } from './usage.ts'
 import type { UpstreamReply } from './upstream.ts'
-
-/** A reservation outlives its call by so long, in ms, before it counts as spent. */
-const EXPIRY_MARGIN_MS = 60_000
 
 /** What a call turned out to cost: undefined usage is an unknown outcome, which costs all that was reserved. */
 type Cost = { readonly usage: TokenUsage | undefined; readonly model?: string; readonly rehearsal: boolean }
@@ -25,18 +22,18 @@ export function messagesRoute(ports: CoordinatorPorts, meter: UsageMeter): Sprit
   const gate = createGate(ports.settings)
   return async (call) => {
     const { tenant, sprite } = call.caller.identity
-    const leave = gate.enter(`${tenant}/${sprite}`)
+    const exit = gate.enter(`${tenant}/${sprite}`)
     try {
       const admitted = await admit(ports, call)
-      const id = await reserve(ports, admitted)
+      const leave = await reserve(ports, admitted, (outcome) => countCall(ports, outcome))
       let cost: Cost = { usage: undefined, rehearsal: false }
       try {
         cost = await ask(ports, call, admitted)
       } finally {
-        await settle(ports, meter, { admitted, id, cost })
+        await settle(ports, meter, { admitted, leave, cost })
       }
     } finally {
-      leave()
+      exit()
     }
   }
 }
@@ -60,30 +57,6 @@ function createGate(settings: { readonly callsPerSpriteMax: number; readonly cal
       }
     },
   }
-}
-
-/** Reserves the most that the call can cost and gives the reservation's id; throws BudgetExhausted. */
-async function reserve(ports: CoordinatorPorts, admitted: AdmittedCall): Promise<string> {
-  const id = ports.entropy.uuid()
-  const nowMs = ports.clock.now()
-  const tokens = admitted.reserved.inputTokens + admitted.reserved.outputTokens
-  const outcome = await ports.ledger.reserve({
-    tenant: admitted.attempt.tenant,
-    period: periodOf(nowMs),
-    id,
-    tokens,
-    limit: admitted.limit,
-    expiresAfterMs: ports.settings.upstreamTimeoutMs + EXPIRY_MARGIN_MS,
-  })
-  if (outcome.granted) return id
-  countCall(ports, 'budget')
-  const message = `Wait for next month or raise the budget: the call may need ${tokens} tokens, "${outcome.available}" are left`
-  throw new CoordinatorError('BudgetExhausted', message, { retryAfterMs: nextMonthMs(nowMs) - nowMs })
-}
-
-function nextMonthMs(nowMs: number): number {
-  const now = new Date(nowMs)
-  return Date.UTC(now.getUTCFullYear(), now.getUTCMonth() + 1, 1)
 }
 
 async function ask(ports: CoordinatorPorts, call: SpriteRequest, admitted: AdmittedCall): Promise<Cost> {
@@ -134,9 +107,9 @@ const modelOf = (model: unknown): { readonly model?: string } =>
 async function settle(
   ports: CoordinatorPorts,
   meter: UsageMeter,
-  call: { readonly admitted: AdmittedCall; readonly id: string; readonly cost: Cost },
+  call: { readonly admitted: AdmittedCall; readonly leave: Leave; readonly cost: Cost },
 ): Promise<void> {
-  const { admitted, id, cost } = call
+  const { admitted, leave, cost } = call
   const { attempt, request } = admitted
   const { usage, isBelieved } = settlement(cost.usage, admitted.reserved)
   if (!isBelieved)
@@ -145,7 +118,7 @@ async function settle(
     meter.add(attempt, { usage, model: cost.model ?? request.model, rehearsal: cost.rehearsal })
   ports.metrics.counter('sprites_gateway_tokens_total', 'Tokens booked by the gateway.').add({}, totalTokens(usage))
   try {
-    await ports.ledger.settle(attempt.tenant, id, totalTokens(usage))
+    await leave.book(totalTokens(usage))
   } catch (error) {
     ports.log.error({ ...attempt, error }, 'reservation was not settled, it expires as spent')
   }

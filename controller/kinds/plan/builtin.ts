@@ -20,8 +20,10 @@ export const BUILTIN_PLANS: ReadonlyMap<string, PlanSpec> = new Map<string, Plan
       customPersonas: false,
       sso: false,
       stoppedMachineRetentionSeconds: 0,
+      workRetentionDays: 30,
       guest,
       perTenantAnthropicKey: false,
+      whenLedgerUnavailable: 'Refuse',
     },
   ],
   [
@@ -36,8 +38,10 @@ export const BUILTIN_PLANS: ReadonlyMap<string, PlanSpec> = new Map<string, Plan
       customPersonas: false,
       sso: false,
       stoppedMachineRetentionSeconds: 3600,
+      workRetentionDays: 90,
       guest,
       perTenantAnthropicKey: false,
+      whenLedgerUnavailable: 'Refuse',
     },
   ],
   [
@@ -52,8 +56,10 @@ export const BUILTIN_PLANS: ReadonlyMap<string, PlanSpec> = new Map<string, Plan
       customPersonas: true,
       sso: true,
       stoppedMachineRetentionSeconds: 86_400,
+      workRetentionDays: 365,
       guest,
       perTenantAnthropicKey: true,
+      whenLedgerUnavailable: 'Refuse',
     },
   ],
 ])

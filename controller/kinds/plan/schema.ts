@@ -24,8 +24,21 @@ const spec = z.object({
     .max(604800)
     .default(0)
     .describe('Seconds a stopped machine is kept for a warm start; 0 destroys it on exit.'),
+  workRetentionDays: z
+    .int()
+    .min(1)
+    .max(3650)
+    .nullable()
+    .default(90)
+    .describe('Days for which work is kept after it ended, unless a project or other work needs it; null is for ever.'),
   guest: guestSchema.prefault({}).describe('CPU and memory of a machine, unless the sprite asks for less.'),
   perTenantAnthropicKey: z.boolean().default(false).describe('Whether a tenant may bring its own Anthropic key.'),
+  whenLedgerUnavailable: z
+    .enum(['Refuse', 'Allow'])
+    .default('Refuse')
+    .describe(
+      'What becomes of calls to the model while the token ledger does not answer. Refuse: they wait, and no limit is ever passed. Allow: they are made and counted afterwards, so that monthlyTokens may be passed by all that is used until it answers; what a process had counted when it died meanwhile is not counted at all.',
+    ),
 })
 
 const status = z.object({

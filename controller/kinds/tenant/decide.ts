@@ -7,6 +7,7 @@ import { nameList } from '../names.ts'
 import { withStandingRequestId } from '../sprite/provider-reasons.ts'
 import { fieldsAbovePlan, isKeyAbovePlan } from './admit.ts'
 import { keyFaultText } from './anthropic-key.ts'
+import { ledgerAway, ledgerConditions } from './ledger-away.ts'
 import { limitsInForce, type EffectiveLimits } from './limits.ts'
 import { frozenText, placeConditions, placeProblems, type PlaceProblem } from './place-conditions.ts'
 import type { TenantStatus } from './schema.ts'
@@ -45,12 +46,15 @@ function statusOf(world: TenantWorld, limits: EffectiveLimits | undefined, usage
   const problems = problemsOf(world, limits, usage)
   const running = slots.holders?.length ?? 0
   const queued = slots.queue?.length ?? 0
-  const blockers = [...problems.map((problem) => problem.blocker), ...queueBlocker(world, limits)]
+  const away = ledgerAway(world)
+  const blockers = [...[...problems, ...away].map((problem) => problem.blocker), ...queueBlocker(world, limits)]
   return {
     observedGeneration: generation,
     namespace: tenant.metadata.name,
     ...(limits === undefined ? {} : { limits }),
     usage,
+    // Recorded for the ledger, by whoever reserves (assembly/recount.ts): only passed on here.
+    ...(tenant.status?.tokenCeilings === undefined ? {} : { tokenCeilings: tenant.status.tokenCeilings }),
     sprites: { declared: world.spritesDeclared, running, queued },
     ...(limits === undefined
       ? {}
@@ -139,7 +143,7 @@ function conditionsOf(
       ? []
       : [{ type: 'BudgetExhausted', status: 'True', reason: 'BudgetExhausted', message: exhausted.message }]
   const gravest = withStandingRequestId(world.tenant.status?.conditions, summaryOf(world, limits, problems[0]))
-  return [...gravest, ...own, ...placeConditions(world)]
+  return [...gravest, ...own, ...ledgerConditions(ledgerAway(world)), ...placeConditions(world)]
 }
 
 function summaryOf(

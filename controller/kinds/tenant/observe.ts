@@ -1,7 +1,7 @@
 /** Reads the world of one tenant: cache, ledger and namespace; no writes. */
 import type { Key } from '../../api/object.ts'
 import { isDeleting } from '../../api/object.ts'
-import { periodOf, type Ledger } from '../../ledger/ledger.ts'
+import { isLedgerAway, periodOf, type Balance, type Ledger } from '../../ledger/ledger.ts'
 import { parseTimestamp, timestamp } from '../../../system/timestamp.ts'
 import { KINDS } from '../kinds.ts'
 import { planKind } from '../plan/schema.ts'
@@ -12,7 +12,7 @@ import { spriteKind } from '../sprite/schema.ts'
 import { workKind, type WorkPhase } from '../work/schema.ts'
 import type { LookForAnthropicKey } from './anthropic-key.ts'
 import type { AppKeeper } from './app-keeper.ts'
-import { tenantKind } from './schema.ts'
+import { tenantKind, type Tenant } from './schema.ts'
 import type { Leftover, TenantWorld } from './world.ts'
 
 /** The core Namespace of a tenant; the composition root implements it over the registry or the cluster. */
@@ -62,7 +62,7 @@ export async function observeTenant(
   const publishedAtMs = options.usagePublishedAtMs
   const ref = tenant.spec.config.anthropicKeySecretRef
   const [balance, spawned, hasNamespace, leftovers, anthropicKeyFault] = await Promise.all([
-    ports.ledger.read(key.name, month),
+    balanceOf(ports, tenant, month),
     ports.spawnCount(key.name, month),
     ports.namespaces.exists(key.name),
     isDeleting(tenant) ? leftoversOf(ports, key.name, options.signal) : [],
@@ -75,7 +75,7 @@ export async function observeTenant(
     now: timestamp(nowMs),
     month,
     nextMonthAtMs: nextMonthAt(month),
-    balance,
+    ...balance,
     spawned,
     usageAgeMs: publishedAtMs === undefined ? undefined : Math.max(0, ports.clock.monotonic() - publishedAtMs),
     isAtWork: cache.list(workKind, key.name).some((work) => isInHands(work.status?.phase)),
@@ -87,6 +87,23 @@ export async function observeTenant(
     standing: ports.provider.standing?.(key.name),
     frozenBy: ports.frozenBy?.(key.name),
     leftovers,
+  }
+}
+
+/** The tokens of the month; while the ledger is away, as they were published. */
+async function balanceOf(
+  ports: TenantPorts,
+  tenant: Tenant,
+  month: string,
+): Promise<{ readonly balance: Balance; readonly isLedgerAway: boolean }> {
+  try {
+    return { balance: await ports.ledger.read(tenant.metadata.name, month), isLedgerAway: false }
+  } catch (error) {
+    if (!isLedgerAway(error)) throw error
+    const usage = tenant.status?.usage
+    const isOfMonth = usage?.month === month
+    const balance = { spent: isOfMonth ? usage.tokensUsed : 0, reserved: isOfMonth ? usage.tokensReserved : 0 }
+    return { balance, isLedgerAway: true }
   }
 }
 

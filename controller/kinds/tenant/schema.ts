@@ -98,6 +98,17 @@ const status = z.object({
     })
     .optional()
     .describe('Usage in the current calendar month.'),
+  tokenCeilings: z
+    .array(
+      z.object({
+        month: z.string().max(7).describe('Calendar month (UTC), as YYYY-MM.'),
+        tokens: countField('No call is granted tokens of the month past this before a higher one is recorded.'),
+      }),
+    )
+    .max(4)
+    .optional()
+    .describe('What a token ledger that was lost counts as used: a bound of all that was granted, raised step by step.')
+    .meta({ 'x-kubernetes-list-type': 'map', 'x-kubernetes-list-map-keys': ['month'] }),
   sprites: z
     .object({
       declared: countField('Sprites that are declared.'),
@@ -173,6 +184,8 @@ export const tenantKind = defineKind({
     PlanNotFound: 'The plan it names does not exist.',
     LimitAbovePlan: 'Its config asks for more than the plan sells; the plan’s limit holds.',
     BudgetExhausted: 'The month’s tokens are used up.',
+    LedgerUnavailable:
+      'The token ledger does not answer: as its plan says, calls to the model wait, or are made and counted later.',
     AnthropicKeyMissing:
       'Its own Anthropic key cannot be read: no call to the model is made; the message says what to do.',
     Terminating: 'It is being deleted; the message says what is awaited.',

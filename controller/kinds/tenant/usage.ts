@@ -25,7 +25,7 @@ export function usageOf(world: TenantWorld, budgetTokens: number | null): UsageV
   const published = world.tenant.status?.usage
   const current = currentUsage(world, published)
   const differs = published === undefined || !sameUsage(current, published)
-  const isMoving = differs || world.isAtWork || world.balance.reserved > 0
+  const isMoving = differs || world.isAtWork || world.balance.reserved > 0 || world.isLedgerAway === true
   const isDue =
     published === undefined ||
     published.month !== world.month ||

@@ -24,6 +24,8 @@ export type TenantWorld = {
   readonly nextMonthAtMs: number
   /** Tokens of the month. */
   readonly balance: Balance
+  /** Whether the ledger did not answer: the balance is then what was published last. */
+  readonly isLedgerAway?: boolean
   /** Machines created in the month. */
   readonly spawned: number
   /** Ms since usage was last published; undefined before the first time since the start. */
