@@ -24,6 +24,7 @@ import { tenantController } from '../kinds/tenant/reconcile.ts'
 import { tenantKind } from '../kinds/tenant/schema.ts'
 import { userController } from '../kinds/user/reconcile.ts'
 import { dispatchController } from '../kinds/work/dispatch-reconcile.ts'
+import { workExpiryController } from '../kinds/work/expiry-reconcile.ts'
 import { workController } from '../kinds/work/reconcile.ts'
 import type { Ledger } from '../ledger/ledger.ts'
 import type { MachineProvider } from '../providers/machines.ts'
@@ -94,6 +95,7 @@ export function addControllers(manager: Manager, ports: ControllerPorts): void {
   manager.add(slotController(common))
   manager.add(workController(common))
   manager.add(dispatchController(common))
+  manager.add(workExpiryController(common))
   manager.add(reviewController(common))
   manager.add(collectorController(common))
 }
