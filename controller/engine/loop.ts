@@ -19,6 +19,8 @@ export type LoopPorts = {
   readonly metrics: Metrics
   /** A tenant's weight, 1…100. */
   readonly weightOf: (tenant: string) => number
+  /** Whether passes for the tenant may begin here; keys of others are dropped. Default: all may. */
+  readonly owns?: (tenant: string) => boolean
 }
 
 /** How a pass ended; the label of the metric. */
@@ -47,7 +49,7 @@ const STUCK_GRACE_MS = 5_000
 /** Passes that wait for nothing follow one another without a turn of the event loop: after so long, one is let in. */
 const TURN_MS_MAX = 10
 
-type Pass = { readonly abort: AbortController; readonly ended: Promise<void> }
+type Pass = { readonly tenant: string; readonly abort: AbortController; readonly ended: Promise<void> }
 
 /** Why a pass was cut off. */
 class PassTimeoutError extends Error {
@@ -108,6 +110,16 @@ export class Loop {
     for (let worker = 0; worker < Math.max(1, this.#options.concurrency); worker++) void this.#work()
   }
 
+  /** Cuts off the passes of these tenants: somebody else may be working on them. */
+  cutOff(has: (tenant: string) => boolean): void {
+    for (const { tenant, abort } of this.#passes) if (has(tenant)) abort.abort(new Error('The tenant is another’s now'))
+  }
+
+  /** Resolves when the passes of these tenants that run now have ended. */
+  async whenEnded(has: (tenant: string) => boolean): Promise<void> {
+    await Promise.all([...this.#passes].filter(({ tenant }) => has(tenant)).map(({ ended }) => ended))
+  }
+
   /** Takes no new key; passes that run may end within `graceMs`, then their signals are aborted, and it waits as long again. */
   async stop(graceMs: number): Promise<void> {
     this.queue.shutdown()
@@ -133,11 +145,24 @@ export class Loop {
       const key = await this.queue.take()
       if (key === undefined) return
       if (isAtRest) turnStartedAt = clock.monotonic()
-      await this.#passOrLeave(key)
+      if (this.#isOurs(key)) await this.#passOrLeave(key)
+      else this.#drop(key)
       if (clock.monotonic() - turnStartedAt < TURN_MS_MAX) continue
       await nextTurn()
       turnStartedAt = clock.monotonic()
     }
+  }
+
+  /** Another process does it: who gives the tenant to us again wakes all of its keys. */
+  #drop(key: Key): void {
+    this.#forget(formatKey(key))
+    this.queue.done(key)
+    if (this.isIdle) this.#onIdle()
+  }
+
+  #forget(id: string): void {
+    this.#failures.delete(id)
+    this.#atOnce.delete(id)
   }
 
   /**
@@ -161,7 +186,7 @@ export class Loop {
         this.#passes.delete(pass)
         leave()
       })
-      const pass: Pass = { abort, ended }
+      const pass: Pass = { tenant: tenantOfKey(key), abort, ended }
       this.#passes.add(pass)
     })
   }
@@ -220,7 +245,10 @@ export class Loop {
   #failed(key: Key, error: unknown, pass: { readonly fields: LogFields; readonly signal: AbortSignal }): PassResult {
     this.#atOnce.delete(formatKey(key))
     const isTimeout = pass.signal.reason instanceof PassTimeoutError
-    if (pass.signal.aborted && !isTimeout) return 'cancelled'
+    if (pass.signal.aborted && !isTimeout) {
+      this.#forget(formatKey(key))
+      return 'cancelled'
+    }
     if (error instanceof TerminalError) {
       this.#failures.delete(formatKey(key))
       this.#log.error({ ...pass.fields, error: error.message }, 'Pass failed for good: waiting for a change')
@@ -246,9 +274,13 @@ export class Loop {
     return Math.max(backoffMs(KEY_BACKOFF, failures, random), retryAfterMs(error))
   }
 
-  /** Lets a key wait for a worker. */
+  /** Lets a key wait for a worker, where its tenant is ours. */
   add(key: Key, priority: Priority): void {
-    this.queue.add(key, priority)
+    if (this.#isOurs(key)) this.queue.add(key, priority)
+  }
+
+  #isOurs(key: Key): boolean {
+    return this.#ports.owns?.(tenantOfKey(key)) ?? true
   }
 }
 

@@ -9,6 +9,8 @@ import type { Log } from '../../system/log.ts'
 import type { Metrics } from '../../system/metrics.ts'
 import { Informer } from './informer.ts'
 import { Loop, type LoopStats } from './loop.ts'
+import { soleOwner, type Ownership, type OwnershipChange } from './ownership.ts'
+import { tenantOfKey } from './queue.ts'
 import { createRecorder, NO_EVENTS, type EventRecorder, type EventSink } from './recorder.ts'
 import { startResync } from './resync.ts'
 import { PRIORITY, type Cache, type ControllerOptions, type Priority, type Recorder } from './types.ts'
@@ -25,6 +27,8 @@ export type ManagerOptions = {
   readonly weightOf?: (tenant: string) => number
   /** Where events go; absent: nowhere. */
   readonly events?: EventSink
+  /** Which tenants' keys run in this process; default: all. Informers and their cache have everything. */
+  readonly shards?: Ownership
   /** Kinds that reconcilers read without being woken by them. */
   readonly kinds?: readonly KindDefinition[]
   /** Ms between full lists of every kind, against watches that have fallen silent; default 300,000, 0 for never. */
@@ -73,12 +77,15 @@ class ControllerManager implements Manager {
   readonly #controllers = new Map<string, Controller>()
   readonly #stopResyncs: (() => void)[] = []
   readonly #idleWaiters = new Set<() => void>()
+  readonly #shards: Ownership
+  #unlisten: () => void = () => {}
   #isStarted = false
   #stopped: Promise<void> | undefined
 
   constructor(options: ManagerOptions) {
     this.#options = options
     this.#graceMs = options.stopGraceMs ?? STOP_GRACE_MS
+    this.#shards = options.shards ?? soleOwner()
     this.recorder = createRecorder({ ...options, sink: options.events ?? NO_EVENTS })
     this.cache = cacheOver(this.#informers)
     for (const kind of options.kinds ?? []) this.#informerOf(kind)
@@ -91,7 +98,11 @@ class ControllerManager implements Manager {
   add(options: ControllerOptions): void {
     assert(!this.#isStarted, `Cannot add controller "${options.name}" now: add it before start`)
     assert(!this.#controllers.has(options.name), `Cannot add controller "${options.name}" twice: name it otherwise`)
-    const loop = new Loop(options, { ...this.#options, weightOf: (tenant) => this.#weightOf(tenant) })
+    const loop = new Loop(options, {
+      ...this.#options,
+      weightOf: (tenant) => this.#weightOf(tenant),
+      owns: (tenant) => this.#shards.owns(tenant),
+    })
     loop.onIdle(() => this.#noteIdle())
     const informer = this.#informerOf(options.kind)
     wakeOnOwnChanges(informer, options, loop)
@@ -115,6 +126,7 @@ class ControllerManager implements Manager {
     assert(!this.#isStarted, 'Cannot start a manager twice')
     signal?.throwIfAborted()
     this.#isStarted = true
+    this.#unlisten = this.#shards.onChange((change) => this.#follow(change))
     for (const informer of this.#informers.values()) informer.start()
     await this.#whenSynced(signal)
     if (this.#stopped !== undefined) return
@@ -173,6 +185,16 @@ class ControllerManager implements Manager {
     }
   }
 
+  /** A gain wakes every key of the tenant; before one is given up in peace, its passes end. */
+  async #follow({ type, has }: OwnershipChange): Promise<void> {
+    const controllers = [...this.#controllers.values()]
+    if (type === 'lost') for (const { loop } of controllers) loop.cutOff(has)
+    if (type === 'leaving') await Promise.all(controllers.map(({ loop }) => loop.whenEnded(has)))
+    if (type !== 'gained') return
+    for (const { loop, informer } of controllers)
+      for (const key of informer.list().map(keyOf)) if (has(tenantOfKey(key))) loop.add(key, PRIORITY.startup)
+  }
+
   #run({ options, loop, informer }: Controller): void {
     loop.start()
     const stopResync = startResync({
@@ -187,6 +209,7 @@ class ControllerManager implements Manager {
   async #stopAll(): Promise<void> {
     for (const stopResync of this.#stopResyncs.splice(0)) stopResync()
     await Promise.all([...this.#controllers.values()].map(({ loop }) => loop.stop(this.#graceMs)))
+    this.#unlisten()
     await Promise.all([...this.#informers.values()].map((informer) => informer.stop()))
     await this.recorder.flush(this.#graceMs)
     this.recorder.close()

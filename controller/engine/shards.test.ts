@@ -6,7 +6,7 @@ import { TestClock } from '../../system/test-clock.ts'
 import type { OwnershipChange } from './ownership.ts'
 import { shardOf } from './rendezvous.ts'
 import { createShards, type Shards, type ShardsOptions } from './shards.ts'
-import { fakeLeases, type LeaseFault } from './shards-fixture.ts'
+import { fakeLeases, type LeaseFault } from './fake-leases.ts'
 
 const SHARDS = 8
 const running: { shards: Shards; clock: TestClock }[] = []
