@@ -159,11 +159,10 @@ const away = (cause?: unknown): LedgerError =>
   new LedgerError('Unavailable', 'Try again later, the token ledger does not answer', { cause })
 
 function createBreak(): Break {
-  let now = (_: Error): void => {}
-  const promise = new Promise<never>((_, reject) => (now = reject))
+  const { promise, reject } = Promise.withResolvers<never>()
   // Nobody may be waiting when it breaks.
   promise.catch(() => {})
-  return { promise, now }
+  return { promise, now: reject }
 }
 
 async function send(redis: Redis, { script, keys, args }: ScriptCall): Promise<unknown> {

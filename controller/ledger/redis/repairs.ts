@@ -106,11 +106,10 @@ function shared<T>(running: Map<string, Promise<T>>, key: string, start: () => P
 
 /** A call of the store within its deadline; any failure of it is one of the ledger's. */
 async function fromStore<T>(ports: RepairPorts, call: () => Promise<T>): Promise<T> {
-  let giveUp = (_: Error): void => {}
-  const late = new Promise<never>((_, reject) => (giveUp = reject))
-  const cancel = ports.clock.after(ports.storeDeadlineMs, () => giveUp(new Error('The store took too long')))
+  const late = Promise.withResolvers<never>()
+  const cancel = ports.clock.after(ports.storeDeadlineMs, () => late.reject(new Error('The store took too long')))
   try {
-    return await Promise.race([call(), late])
+    return await Promise.race([call(), late.promise])
   } catch (error) {
     ports.log.warn({ error: error instanceof Error ? error.message : '' }, 'the store has no answer for the ledger')
     throw new LedgerError('Unavailable', 'Try again later, the store of the token ledger does not answer', {
