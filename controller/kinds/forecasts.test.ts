@@ -1,88 +1,20 @@
 /** Tests of forecasts: what each kind's writes say, in words, and that nothing is said that is not so. */
 import { describe, expect, it } from 'vitest'
-import type { KubeObject } from '../api/object.ts'
-import { forecastIn } from './forecasts.ts'
-import type { ForecastWorld, Foretold } from './forecast-world.ts'
 import {
-  personaOf,
-  planOf,
-  projectOf,
-  spriteOf,
-  TEST_AGENT_TYPES,
-  TEST_NOW,
-  TEST_NOW_MS,
-  tenantOf,
-  userOf,
-  workOf,
-} from './object-builders.ts'
-import type { Plan } from './plan/schema.ts'
+  activeTenant,
+  changed,
+  created,
+  deleted,
+  doing,
+  growth,
+  holding,
+  starter,
+  upSprite,
+  worldOf,
+} from './forecast-fixture.ts'
+import { forecastIn } from './forecasts.ts'
+import { personaOf, planOf, projectOf, spriteOf, TEST_NOW, userOf, workOf } from './object-builders.ts'
 import { spriteForecast } from './sprite/forecast.ts'
-import type { Sprite } from './sprite/schema.ts'
-import { limitsInForce } from './tenant/limits.ts'
-import type { TenantObjects } from './tenant/scene.ts'
-import type { Tenant } from './tenant/schema.ts'
-
-const starter = planOf('starter')
-const growth = planOf('growth')
-
-/** An active tenant on a plan. */
-function activeTenant(plan: Plan, over: Parameters<typeof tenantOf>[0] = {}): Tenant {
-  const tenant = tenantOf({ ...over, spec: { plan: plan.metadata.name, ...over.spec } })
-  const limits = limitsInForce(tenant, plan)
-  return { ...tenant, status: { ...(limits === undefined ? {} : { limits }), ...over.status } }
-}
-
-const NOTHING: TenantObjects = { sprites: [], projects: [], work: [], personas: [], users: [], ledger: {} }
-
-function worldOf(inside: Partial<TenantObjects> = {}, tenant = activeTenant(starter)): ForecastWorld {
-  return {
-    nowMs: TEST_NOW_MS,
-    now: TEST_NOW,
-    tenants: [tenant],
-    plans: [starter, growth],
-    inside: () => ({ ...NOTHING, ...inside }),
-    builtinAgentTypes: TEST_AGENT_TYPES,
-    defaults: { image: 'image', regions: ['ams'] },
-  }
-}
-
-/** A sprite whose machine is up. */
-const upSprite = (name: string, over: Parameters<typeof spriteOf>[1] = {}): Sprite =>
-  spriteOf(name, {
-    ...over,
-    status: {
-      phase: 'Idle',
-      idleSince: TEST_NOW,
-      machine: {
-        name: `${name}-m-1`,
-        id: `id-${name}`,
-        incarnation: 1,
-        specHash: 'h',
-        since: TEST_NOW,
-        intent: 'Run',
-        state: 'started',
-        readyTime: TEST_NOW,
-      },
-      ...over.status,
-    },
-  })
-
-const holding = (...sprites: readonly Sprite[]): TenantObjects['ledger'] => ({
-  limit: 2,
-  holders: sprites.map(({ metadata }) => ({ uid: metadata.uid, sprite: metadata.name, since: TEST_NOW })),
-})
-
-const doing = (name: string, sprite: string) =>
-  workOf(name, { status: { phase: 'InProgress', assignedSprite: sprite, incarnation: 1, assignedTime: TEST_NOW } })
-
-const created = (object: KubeObject): Foretold => ({ operation: 'CREATE', object })
-const deleted = (object: KubeObject): Foretold => ({ operation: 'DELETE', object, old: object })
-const changed = (old: KubeObject, spec: object): Foretold => ({
-  operation: 'UPDATE',
-  // Stored objects have a spec that is an object.
-  object: { ...old, spec: { ...(old.spec as object), ...spec } },
-  old,
-})
 
 const [web1, web2] = [upSprite('web-1'), upSprite('web-2')]
 

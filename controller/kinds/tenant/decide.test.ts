@@ -107,6 +107,10 @@ describe('a tenant', () => {
       { balance: { spent: 9_999_745, reserved: 0 } },
       { ready: 'False BudgetExhausted stalled', blockers: ['BudgetExhausted 10000000 9999745'] },
     ],
+    'TN7 with a budget that no call fits in says so': [
+      { tenant: config({ monthlyTokenBudget: 100 }) },
+      { ready: 'False BudgetTooSmall stalled', blockers: ['BudgetTooSmall 100 0'] },
+    ],
     'TN7 with one call left is active': [{ balance: { spent: 9_999_744, reserved: 0 } }, { ready: 'True Active' }],
     'TN7 with its own budget exhausted is stalled': [
       { tenant: config({ monthlyTokenBudget: 1000 }), balance: { spent: 1000, reserved: 0 } },

@@ -7,12 +7,13 @@ import { nameList } from '../names.ts'
 import { withStandingRequestId } from '../sprite/provider-reasons.ts'
 import { fieldsAbovePlan, isKeyAbovePlan } from './admit.ts'
 import { keyFaultText } from './anthropic-key.ts'
+import { BUDGET_CONDITION, budgetProblem } from './budget.ts'
 import { ledgerAway, ledgerConditions } from './ledger-away.ts'
 import { limitsInForce, type EffectiveLimits } from './limits.ts'
 import { frozenText, placeConditions, placeProblems, type PlaceProblem } from './place-conditions.ts'
 import type { TenantStatus } from './schema.ts'
 import { decideTeardown } from './teardown.ts'
-import { isExhausted, nextLook, runningText, tokensText, usageOf, type Usage } from './usage.ts'
+import { nextLook, runningText, tokensText, usageOf, type Usage } from './usage.ts'
 import type { TenantDecision, TenantWorld } from './world.ts'
 
 /** One pass: first the finalizer alone, then namespace, limits and usage; the teardown once deletion has begun. */
@@ -74,7 +75,7 @@ function problemsOf(world: TenantWorld, limits: EffectiveLimits | undefined, usa
   return [
     ...planIsMissing(world),
     ...placeProblems(world),
-    ...budgetIsExhausted(usage, limits?.monthlyTokens ?? null),
+    ...[budgetProblem(usage, limits?.monthlyTokens ?? null)].filter((found) => found !== undefined),
     ...anthropicKeyIsMissing(world),
     ...configIsAbovePlan(world),
     ...anthropicKeyIsAbovePlan(world),
@@ -86,14 +87,6 @@ function planIsMissing({ tenant, plan }: TenantWorld): readonly Problem[] {
   const fix = `Apply Plan ${tenant.spec.plan}, or set spec.plan to one that exists; the last known limits hold until then`
   const message = `Plan ${tenant.spec.plan} does not exist; the last known limits hold. Apply it or change spec.plan`
   return [{ message, blocker: { reason: 'PlanNotFound', fix } }]
-}
-
-function budgetIsExhausted(usage: Usage, budgetTokens: number | null): readonly Problem[] {
-  if (budgetTokens === null || !isExhausted(usage, budgetTokens)) return []
-  const fix = 'Raise the monthly token budget or take a larger plan; otherwise work goes on next month'
-  const message = `The month's ${budgetTokens} tokens are used up: work waits. ${fix}`
-  const blocker = { reason: 'BudgetExhausted', limit: budgetTokens, used: usage.tokensUsed, fix }
-  return [{ message, blocker }]
 }
 
 function anthropicKeyIsMissing({ tenant, anthropicKeyFault: fault }: TenantWorld): readonly Problem[] {
@@ -137,11 +130,11 @@ function conditionsOf(
   limits: EffectiveLimits | undefined,
   problems: readonly Problem[],
 ): readonly ConditionPatch[] {
-  const exhausted = problems.find((problem) => problem.blocker.reason === 'BudgetExhausted')
+  const budget = problems.find(({ blocker: { reason } }) => reason === 'BudgetExhausted' || reason === 'BudgetTooSmall')
   const own: readonly ConditionPatch[] =
-    exhausted === undefined
+    budget === undefined
       ? []
-      : [{ type: 'BudgetExhausted', status: 'True', reason: 'BudgetExhausted', message: exhausted.message }]
+      : [{ type: BUDGET_CONDITION, status: 'True', reason: budget.blocker.reason, message: budget.message }]
   const gravest = withStandingRequestId(world.tenant.status?.conditions, summaryOf(world, limits, problems[0]))
   return [...gravest, ...own, ...ledgerConditions(ledgerAway(world)), ...placeConditions(world)]
 }

@@ -10,7 +10,7 @@ import type { Scene } from './scene.ts'
 import type { Tenant } from './schema.ts'
 import { shiftsBetween } from './shifts.ts'
 import { shiftSentences } from './shift-text.ts'
-import { isExhausted } from './usage.ts'
+import { BUDGET_CALL_TOKENS_MIN, isExhausted } from './usage.ts'
 
 /** FC6 what another plan, config or a suspension does; FC7 what goes with the tenant. */
 export function tenantForecast(world: ForecastWorld, change: Foretold<Tenant>): readonly string[] {
@@ -88,6 +88,10 @@ export function budgetSentence(before: Scene, after: Scene): readonly string[] {
   const was = limitsInForce(before.tenant, before.plan)?.monthlyTokens ?? null
   const is = limitsInForce(after.tenant, after.plan)?.monthlyTokens ?? null
   if (usage === undefined || is === null || isExhausted(usage, was) || !isExhausted(usage, is)) return []
+  if (is < BUDGET_CALL_TOKENS_MIN)
+    return [
+      `A budget of ${is} tokens a month of tenant ${quoted(after.tenant.metadata.name)} lets no call be made: the smallest takes ${BUDGET_CALL_TOKENS_MIN}`,
+    ]
   return [
     `The month's ${is} tokens of tenant ${quoted(after.tenant.metadata.name)} are used up already (${usage.tokensUsed}): calls to the model are refused`,
   ]

@@ -14,9 +14,9 @@ import { decideDispatch } from '../work/dispatch.ts'
 import { isSpent, waitOf, type Wait } from '../work/eligible.ts'
 import { isTerminal, type Work } from '../work/schema.ts'
 import { afterProjects, type Grown, type PlanObject } from './growth.ts'
+import { asBudgeted } from './budget.ts'
 import { limitsInForce, type EffectiveLimits } from './limits.ts'
 import type { Scene } from './scene.ts'
-import type { Tenant } from './schema.ts'
 
 /** What would become of one sprite, and the work that is assigned to it then. */
 export type SpriteOutlook = { readonly sprite: Sprite; readonly fate: Fate; readonly tasks: readonly Work[] }
@@ -40,7 +40,7 @@ export type Outlook = {
 export function outlookOf(scene: Scene, before: Scene | undefined): Outlook | undefined {
   const limits = limitsInForce(scene.tenant, scene.plan)
   if (limits === undefined) return undefined
-  const tenant: Tenant = { ...scene.tenant, status: { ...scene.tenant.status, limits } }
+  const tenant = asBudgeted({ ...scene.tenant, status: { ...scene.tenant.status, limits } }, limits)
   const grown = afterProjects(scene, limits)
   const { work, waits, recalled } = afterDispatch({ ...scene, tenant }, grown)
   const ledger = afterSlots({ ...scene, ...grown, tenant, work }, limits)

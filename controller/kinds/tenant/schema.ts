@@ -184,6 +184,7 @@ export const tenantKind = defineKind({
     PlanNotFound: 'The plan it names does not exist.',
     LimitAbovePlan: 'Its config asks for more than the plan sells; the plan’s limit holds.',
     BudgetExhausted: 'The month’s tokens are used up.',
+    BudgetTooSmall: 'The monthly token budget is less than the smallest call to the model takes: none is made.',
     LedgerUnavailable:
       'The token ledger does not answer: as its plan says, calls to the model wait, or are made and counted later.',
     AnthropicKeyMissing:

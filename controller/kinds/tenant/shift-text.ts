@@ -80,10 +80,11 @@ const recalledSentence = ({ recalled }: Shifts): readonly string[] =>
 const WAITS: Readonly<Record<string, string>> = {
   Suspended: 'its tenant or project is suspended',
   AgentTypeNotAllowed: 'its agent type is not enabled',
+  BudgetExhausted: 'the month’s tokens do not suffice',
   WaitingForDependencies: 'what it depends on is not completed',
 }
 
-/** Only what a write of ours brings about: retries and budgets come by themselves. */
+/** Only what a write of ours brings about: retries come by themselves. */
 function waitSentences({ waits }: Shifts): readonly string[] {
   return Object.entries(WAITS).flatMap(([reason, why]) => {
     const names = waits.flatMap(([name, wait]) => (wait.reason === reason ? [name] : []))

@@ -1,7 +1,7 @@
 /** Decides whether a work may go to a sprite now, and if not, what it waits for. Pure. */
 import { isDeleting } from '../../api/object.ts'
-import { isTrue } from '../../api/conditions.ts'
 import type { Project } from '../project/schema.ts'
+import { budgetWaitText } from '../tenant/budget.ts'
 import type { Tenant } from '../tenant/schema.ts'
 import { attemptsAreExhausted, lastAttempt, retryNotBeforeMs } from './attempts.ts'
 import type { Attempt, Work } from './schema.ts'
@@ -98,16 +98,8 @@ function agentTypeWait(work: Work, tenant: Tenant): Wait | undefined {
 
 /** No call would be granted: an attempt would only wake a machine. */
 function budgetWait(tenant: Tenant): Wait | undefined {
-  const isExhausted =
-    isTrue(tenant.status?.conditions, 'BudgetExhausted') ||
-    tenant.status?.blockers?.some((blocker) => blocker.reason === 'BudgetExhausted') === true
-  if (!isExhausted) return undefined
-  return {
-    reason: 'BudgetExhausted',
-    message:
-      'The tenant’s tokens of this month are used up: raise its monthlyTokenBudget or plan, or wait for next month',
-    isStalled: true,
-  }
+  const message = budgetWaitText(tenant)
+  return message === undefined ? undefined : { reason: 'BudgetExhausted', message, isStalled: true }
 }
 
 /** Whether the tenant has more tokens a month than when the attempt ended for want of them. */
