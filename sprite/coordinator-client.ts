@@ -3,10 +3,12 @@ import type { z } from 'zod'
 import {
   SPRITE_API,
   announceReply,
+  busReply,
   heartbeatReply,
   inboxMessage,
   taskSchema,
   type AnnounceReply,
+  type BusReply,
   type HeartbeatReply,
   type HeartbeatRequest,
   type InboxMessage,
@@ -46,13 +48,22 @@ export interface CoordinatorClient {
   setLostAfter(lostAfterMs: number): void
 }
 
+/** The way to the message bus. */
+export interface BusAccess {
+  /**
+   * The sprite's own access to the bus; undefined when sprites are to stay with the inbox. One try. CoordinatorError by
+   * reason: Fenced, Unavailable, Refused, Aborted.
+   */
+  access(signal: AbortSignal): Promise<BusReply | undefined>
+}
+
 const INBOX_BACKOFF: BackoffPolicy = { baseMs: 250, maxMs: 15_000, jitter: 0.8 }
 
 /** A work that cannot be given out must not keep a sprite from draining or idling out. */
 const CLAIM_TRIES_MAX = 6
 
 /** The Coordinator over HTTP. */
-export function createCoordinatorClient(ports: CallPorts & { readonly log: Log }): CoordinatorClient {
+export function createCoordinatorClient(ports: CallPorts & { readonly log: Log }): CoordinatorClient & BusAccess {
   const { http, log } = ports
   const calls = createCalls(ports)
   return {
@@ -60,6 +71,10 @@ export function createCoordinatorClient(ports: CallPorts & { readonly log: Log }
       read(announceReply, await calls.repeat(post(SPRITE_API.announce, { startedAtMs, version }, signal), 'sprite')),
     heartbeat: async (body, signal) =>
       read(heartbeatReply, await calls.once(post(SPRITE_API.heartbeat, body, signal), 'sprite')),
+    access: async (signal) => {
+      const reply = await calls.once(post(SPRITE_API.bus, {}, signal), 'sprite')
+      return reply.status === 204 ? undefined : read(busReply, reply)
+    },
     claim: async (signal) => {
       const reply = await calls.repeat({ ...post(SPRITE_API.claim, {}, signal), triesMax: CLAIM_TRIES_MAX }, 'sprite')
       return reply.status === 204 ? undefined : read(taskSchema, reply)

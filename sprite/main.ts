@@ -4,8 +4,10 @@ import { realClock } from '../system/clock.ts'
 import { realEntropy } from '../system/entropy.ts'
 import { createLog } from '../system/log.ts'
 import { createAnthropicLlm } from './anthropic.ts'
+import { withBus } from './bus-inbox.ts'
 import { createCoordinatorClient } from './coordinator-client.ts'
 import { createHttp } from './http.ts'
+import { redisOpener } from './redis-connection.ts'
 import { Sprite } from './sprite.ts'
 import { doTask } from './task.ts'
 import { SPRITE_VERSION } from './version.ts'
@@ -40,10 +42,15 @@ async function main(): Promise<number> {
   const token = boot.SPRITE_TOKEN
   const http = createHttp({ baseUrl: boot.SPRITE_COORDINATOR_URL, token, clock: realClock })
   const llm = createAnthropicLlm(system, { coordinatorUrl: boot.SPRITE_COORDINATOR_URL, token })
+  const coordinator = withBus(createCoordinatorClient({ ...system, http }), {
+    ...system,
+    open: redisOpener(system),
+    identity: { uid: boot.SPRITE_UID, incarnation: boot.SPRITE_INCARNATION },
+  })
   const sprite = new Sprite(
     {
       ...system,
-      coordinator: createCoordinatorClient({ ...system, http }),
+      coordinator,
       doTask: (task, signal, onProgress) => doTask({ llm, clock: realClock, onProgress }, task, signal),
     },
     { boot, version: SPRITE_VERSION, startedAtMs: Math.round(realClock.now() - process.uptime() * 1_000) },

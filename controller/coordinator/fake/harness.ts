@@ -75,13 +75,15 @@ export type HarnessOptions = {
   readonly ownUpstream?: OwnUpstream
   readonly settings?: Partial<CoordinatorSettings>
   readonly spriteUsers?: SpriteUsers
+  /** In place of the one in memory; closed with the harness. */
+  readonly bus?: Bus
 }
 
 /** Starts one; the tenant `acme` and its sprite `cara` (copywriter, incarnation 2) are there. */
 export async function startHarness(options: HarnessOptions = {}): Promise<Harness> {
   const clock = new TestClock()
   const client = createFakeClient({ clock })
-  const bus = createMemoryBus()
+  const bus = options.bus ?? createMemoryBus()
   const ledger = createMemoryLedger({ clock })
   const metrics = createMetrics()
   const events: RecordedEvent[] = []
