@@ -9,7 +9,8 @@
  *  TF5 Secrets are encrypted anew for the place that they come to; one that cannot be read stops the move at its start.
  *  TF6 A backup is one file, whole or not there: its last line says how many lines it has and their digest, and a file
  *      without it is refused before anything is written.
- *  TF7 Places that hold other people's objects (a cluster) give objects new uids; owner references follow them.
+ *  TF7 A cluster gives objects new uids: owner references follow them; what has a machine, which bears the uid, or is being
+ *      deleted stops the move. Events and slots stay behind: the controllers make them anew.
  */
 import type { JsonObject } from '../../api/object.ts'
 import { canonicalJson } from '../../api/digest.ts'
@@ -41,6 +42,8 @@ export interface Target extends Source {
   setSpent(spent: Spent): Promise<void>
   /** All was put: makes it last. */
   seal(): Promise<void>
+  /** Collections that stay behind: what is in them is made anew there. */
+  readonly skipped?: ReadonlySet<string>
   /** What of an object is compared; absent: all but its resourceVersion. */
   readonly comparable?: (object: JsonObject) => JsonObject
 }
@@ -70,3 +73,9 @@ export const formOf = (object: JsonObject, comparable: Target['comparable'] = wi
 /** How an object is called in messages, as `sprites acme/writer`. */
 export const titleOf = ({ collection, namespace, name }: StoreKey): string =>
   `${collection.split('.')[0] ?? collection} ${namespace === '' ? '' : `${namespace}/`}${name}`
+
+/** The target has another form of the object, and may keep it. */
+export const differs = (key: StoreKey, target: string): TransferError =>
+  new TransferError(
+    `Cannot put ${titleOf(key)}: ${target} has it in another form; choose an empty target, or overwrite it with --replace`,
+  )

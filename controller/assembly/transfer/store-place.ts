@@ -49,21 +49,12 @@ export function storePlace(ports: StorePlacePorts): Target {
     return 'Written'
   }
 
-  async function setSpent({ tenant, period, spent }: Spent): Promise<void> {
-    const missing = spent - (await ledger.read(tenant, period)).spent
-    if (missing <= 0) return
-    // The id says what is put, so that a second run adds nothing.
-    const id = `moved-${period}-${spent}`
-    await ledger.reserve({ tenant, period, id, tokens: missing, limit: null, expiresAfterMs: EXPIRES_AFTER_MS })
-    await ledger.settle(tenant, id, missing)
-  }
-
   return {
     name,
     objects: () => objectsOf(ports),
-    spent: () => spentIn(store, ledger, clock),
+    spent: () => spentOf(ledger, clock, tenantsIn(store)),
     put: (carried, options) => inWords(() => put(carried, options), carried),
-    setSpent,
+    setSpent: (spent) => setSpentIn(ledger, spent),
     seal: () => Promise.resolve(),
     close: ports.close,
   }
@@ -98,14 +89,32 @@ async function* recordsOf(store: Store, collection: string): AsyncGenerator<Stor
   } while (after !== undefined)
 }
 
+async function* tenantsIn(store: Store): AsyncGenerator<string, void, undefined> {
+  for await (const { name } of recordsOf(store, resourceName(tenantKind))) yield name
+}
+
 /** Of this month and the last one: what is older limits nobody. */
-async function* spentIn(store: Store, ledger: Ledger, clock: Clock): AsyncGenerator<Spent, void, undefined> {
-  for await (const { name: tenant } of recordsOf(store, resourceName(tenantKind)))
+export async function* spentOf(
+  ledger: Ledger,
+  clock: Clock,
+  tenants: AsyncIterable<string>,
+): AsyncGenerator<Spent, void, undefined> {
+  for await (const tenant of tenants)
     for (const period of periods(clock.now())) {
       const { spent, reserved } = await ledger.read(tenant, period)
       // What is reserved when nobody runs will never be settled: it counts as spent.
       if (spent + reserved > 0) yield { tenant, period, spent: spent + reserved }
     }
+}
+
+/** Counts what was spent elsewhere; what is counted already is not counted again. */
+export async function setSpentIn(ledger: Ledger, { tenant, period, spent }: Spent): Promise<void> {
+  const missing = spent - (await ledger.read(tenant, period)).spent
+  if (missing <= 0) return
+  // The id says what is put, so that a second run adds nothing.
+  const id = `moved-${period}-${spent}`
+  await ledger.reserve({ tenant, period, id, tokens: missing, limit: null, expiresAfterMs: EXPIRES_AFTER_MS })
+  await ledger.settle(tenant, id, missing)
 }
 
 function periods(nowMs: number): readonly string[] {

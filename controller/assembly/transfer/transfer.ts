@@ -1,6 +1,6 @@
 /** Moves everything from one place to another and compares both afterwards (rules in carried.ts, TF). */
 import { hash } from 'node:crypto'
-import { formOf, titleOf, TransferError, type Carried, type Source, type Target } from './carried.ts'
+import { differs, formOf, titleOf, type Carried, type Source, type Target } from './carried.ts'
 
 /** How many objects of a collection were moved, by what became of them. */
 export type Moved = { written: number; same: number }
@@ -55,20 +55,24 @@ async function copyObjects(
   const moved = new Map<string, Moved>()
   const put = async (carried: Carried): Promise<void> => {
     const outcome = await target.put(carried, options)
-    if (outcome === 'Differs') throw differs(carried, target)
+    if (outcome === 'Differs') throw differs(carried, target.name)
     const count = moved.get(carried.collection) ?? { written: 0, same: 0 }
     moved.set(carried.collection, count)
     if (outcome === 'Written') count.written++
     else count.same++
     options.onProgress?.(carried)
   }
-  for await (const batch of batches(source.objects())) {
+  for await (const batch of batches(moving(source, target))) {
     options.signal.throwIfAborted()
     const results = await Promise.allSettled(batch.map(put))
     const failed = results.find((result) => result.status === 'rejected')
     if (failed !== undefined) throw failed.reason
   }
   return moved
+}
+
+async function* moving(source: Source, { skipped }: Target): AsyncGenerator<Carried, void, undefined> {
+  for await (const carried of source.objects()) if (skipped?.has(carried.collection) !== true) yield carried
 }
 
 /** Objects of one collection at a time: owners are there before what they own is put. */
@@ -84,11 +88,6 @@ async function* batches(objects: AsyncIterable<Carried>): AsyncGenerator<readonl
   if (batch.length > 0) yield batch
 }
 
-const differs = (carried: Carried, target: Target): TransferError =>
-  new TransferError(
-    `Cannot put ${titleOf(carried)}: ${target.name} has it in another form; choose an empty target, or overwrite it with --replace`,
-  )
-
 async function compare(
   source: Source,
   target: Target,
@@ -100,7 +99,7 @@ async function compare(
     else if (findings.length === FINDINGS_MAX) findings.push('and more')
   }
   const expected = new Map<string, string>()
-  for await (const carried of source.objects()) {
+  for await (const carried of moving(source, target)) {
     signal.throwIfAborted()
     expected.set(titleOf(carried), digestOf(carried, target))
   }

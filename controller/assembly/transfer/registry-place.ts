@@ -1,0 +1,277 @@
+/**
+ * A cluster as a place to move from and to: its API gives every object a new uid and version, so that owner references
+ * follow, and what speaks of versions is told anew by the controllers.
+ */
+import { CONTROLLER_ACTOR } from '../../api/admission.ts'
+import { canonicalJson } from '../../api/digest.ts'
+import { resourceName } from '../../api/define-kind.ts'
+import { ApiError, hasReason } from '../../api/errors.ts'
+import type { Json, JsonObject, Key, KubeObject } from '../../api/object.ts'
+import type { ResourceDefinition } from '../../api/resource.ts'
+import { slotLedgerKind } from '../../kinds/slotledger/schema.ts'
+import { spriteKind } from '../../kinds/sprite/schema.ts'
+import { tenantKind } from '../../kinds/tenant/schema.ts'
+import { type Ledger } from '../../ledger/ledger.ts'
+import { eventResource, namespaceResource } from '../../registry/core.ts'
+import type { Registry, WriteContext } from '../../registry/registry.ts'
+import type { Clock } from '../../../system/clock.ts'
+import {
+  differs,
+  metadataOf,
+  titleOf,
+  TransferError,
+  type Carried,
+  type PutOutcome,
+  type Spent,
+  type Target,
+} from './carried.ts'
+import { MOVED_COLLECTIONS, setSpentIn, spentOf } from './store-place.ts'
+
+/** What a cluster's place is made from. */
+export type RegistryPlacePorts = {
+  readonly name: string
+  readonly registry: Registry
+  readonly ledger: Ledger
+  readonly clock: Clock
+  readonly close: () => Promise<void>
+}
+
+const PAGE_OBJECTS = 500
+const CONTEXT: WriteContext = { actor: CONTROLLER_ACTOR, fieldManager: 'spritectl-migrate', fieldValidation: 'Ignore' }
+/** What a cluster makes by itself, or the controllers make anew of what is there. */
+const NOT_MOVED = new Set([eventResource, slotLedgerKind].map(resourceName))
+/** Metadata that is the object's own wherever it lies. */
+const OWN_METADATA = ['name', 'namespace', 'labels', 'annotations', 'finalizers'] as const
+
+/** The place of a cluster. */
+export function registryPlace(ports: RegistryPlacePorts): Target {
+  const { name, registry, ledger, clock } = ports
+  const served = new Map(registry.resources.map((resource) => [resourceName(resource), resource]))
+  /** The uid here of what had another one there. */
+  const uids = new Map<string, string>()
+  /** What waits for an owner of a kind that comes later. */
+  let waiting: { readonly carried: Carried; readonly mayReplace: boolean }[] = []
+
+  const hasOwners = ({ object }: Carried): boolean => ownersOf(object).every((uid) => uids.has(uid))
+
+  async function put(carried: Carried, mayReplace: boolean): Promise<PutOutcome> {
+    const resource = served.get(carried.collection)
+    if (resource === undefined) throw new TransferError(`Cannot put ${titleOf(carried)}: ${name} does not serve it`)
+    refuseUnmovable(carried)
+    const key = { namespace: carried.namespace, name: carried.name }
+    const present = await readIfAny(registry, resource, key)
+    const wanted = withUids(carried.object, uids)
+    if (present === undefined) {
+      note(await made(registry, resource, { key, wanted, source: carried.object }))
+      return 'Written'
+    }
+    note(present)
+    if (formHere(carried.collection, present) === formHere(carried.collection, wanted)) return 'Same'
+    if (!mayReplace) return 'Differs'
+    await replaced(registry, resource, { key, wanted, present, source: carried.object })
+    return 'Written'
+
+    function note(object: KubeObject): void {
+      const before = metadataOf(carried.object)['uid']
+      if (typeof before === 'string') uids.set(before, object.metadata.uid)
+    }
+  }
+
+  return {
+    name,
+    skipped: NOT_MOVED,
+    comparable: (object) => comparable(object),
+    objects: () => objectsIn(ports, served),
+    spent: () => spentOf(ledger, clock, tenantsIn(ports, served)),
+    put: (carried, { mayReplace }) => {
+      if (hasOwners(carried)) return inWords(() => put(carried, mayReplace), carried)
+      waiting.push({ carried, mayReplace })
+      return Promise.resolve('Written')
+    },
+    setSpent: (spent: Spent) => setSpentIn(ledger, spent),
+    seal: async () => {
+      // Each turn puts those whose owner came in the last one; what is left has none, and goes without.
+      for (let before = 0; waiting.length > 0;) {
+        const turn = waiting
+        waiting = []
+        const isStuck = turn.length === before
+        before = turn.length
+        for (const one of turn)
+          if (!isStuck && !hasOwners(one.carried)) waiting.push(one)
+          else if ((await inWords(() => put(one.carried, one.mayReplace), one.carried)) === 'Differs')
+            throw differs(one.carried, name)
+      }
+    },
+    close: ports.close,
+  }
+}
+
+/** Uids of the owners that an object names. */
+function ownersOf(object: JsonObject): readonly string[] {
+  const { ownerReferences } = metadataOf(object)
+  if (!Array.isArray(ownerReferences)) return []
+  return ownerReferences.flatMap((owner) => {
+    const { uid } = mapOf(owner)
+    return typeof uid === 'string' ? [uid] : []
+  })
+}
+
+/** A machine bears its sprite's uid, and what is being deleted would come to life again. */
+function refuseUnmovable(carried: Carried): void {
+  const { object } = carried
+  if (metadataOf(object)['deletionTimestamp'] !== undefined)
+    throw new TransferError(`Cannot put ${titleOf(carried)}: it is being deleted; wait until it is gone`)
+  const machine = carried.collection === resourceName(spriteKind) ? mapOf(object['status'])['machine'] : undefined
+  if (machine !== undefined)
+    throw new TransferError(
+      `Cannot put ${titleOf(carried)}: it has a machine, which would be a stranger there; suspend its tenant and wait until no machine is left`,
+    )
+}
+
+async function readIfAny(registry: Registry, resource: ResourceDefinition, key: Key): Promise<KubeObject | undefined> {
+  try {
+    return await registry.get(resource, key)
+  } catch (error) {
+    if (hasReason(error, 'NotFound')) return undefined
+    throw error
+  }
+}
+
+type Making = { readonly key: Key; readonly wanted: JsonObject; readonly source: JsonObject }
+
+/** Created, and its status put where it belongs. */
+async function made(registry: Registry, resource: ResourceDefinition, { key, wanted, source }: Making) {
+  const { status: _status, ...body } = wanted
+  const created = await registry.create(resource, key.namespace, body, CONTEXT)
+  return await withStatus(registry, resource, { key, wanted, source, present: created })
+}
+
+async function replaced(
+  registry: Registry,
+  resource: ResourceDefinition,
+  { key, wanted, present, source }: Making & { readonly present: KubeObject },
+) {
+  const { status: _status, ...body } = wanted
+  const { uid, resourceVersion } = present.metadata
+  const metadata = { ...metadataOf(body), uid, resourceVersion }
+  const updated = await registry.update(resource, key, { ...body, metadata }, CONTEXT)
+  return await withStatus(registry, resource, { key, wanted, source, present: updated })
+}
+
+async function withStatus(
+  registry: Registry,
+  resource: ResourceDefinition,
+  { key, wanted, present, source }: Making & { readonly present: KubeObject },
+): Promise<KubeObject> {
+  const status = wanted['status']
+  if (status === undefined || resource === namespaceResource) return present
+  // What was observed before is observed here: the spec is the same under another number.
+  const before = metadataOf(source)['generation']
+  const told = renumbered(status, (seen) => (seen === before ? (present.metadata.generation ?? 1) : -1))
+  const { resourceVersion } = present.metadata
+  const metadata = { name: key.name, namespace: key.namespace, resourceVersion }
+  const body = { ...present, status: told, metadata: { ...present.metadata, ...metadata } }
+  return await registry.update(resource, key, body, { ...CONTEXT, subresource: 'status' })
+}
+
+/** The same with each observedGeneration given another number. */
+function renumbered(value: Json, numberOf: (seen: Json) => number): Json {
+  if (Array.isArray(value)) return value.map((item: Json) => renumbered(item, numberOf))
+  if (typeof value !== 'object' || value === null) return value
+  return Object.fromEntries(
+    Object.entries(value).map(([name, item]: [string, Json]) => [
+      name,
+      name === 'observedGeneration' ? numberOf(item) : renumbered(item, numberOf),
+    ]),
+  )
+}
+
+/** As it is to be written: owners by their uid here, nothing that only the other place knew. */
+function withUids(object: JsonObject, uids: ReadonlyMap<string, string>): JsonObject {
+  const { ownerReferences } = metadataOf(object)
+  const owners = Array.isArray(ownerReferences) ? ownerReferences.map((owner) => mapOf(owner)) : []
+  // An owner that is not there would take the object with it: the reference goes, and the comparison tells.
+  const followed = owners.flatMap((owner) => {
+    const uid = typeof owner['uid'] === 'string' ? uids.get(owner['uid']) : undefined
+    return uid === undefined ? [] : [{ ...owner, uid }]
+  })
+  const metadata = { ...ownMetadata(object), ...(followed.length === 0 ? {} : { ownerReferences: followed }) }
+  return { ...object, metadata }
+}
+
+const ownMetadata = (object: JsonObject): JsonObject => {
+  const metadata = metadataOf(object)
+  return Object.fromEntries(
+    OWN_METADATA.flatMap((field) => {
+      const value = metadata[field]
+      return value === undefined ? [] : [[field, value]]
+    }),
+  )
+}
+
+/** What must be the same in both places: of a namespace that it is there, of all else spec, status and what is its own. */
+function comparable(object: JsonObject): JsonObject {
+  if (object['kind'] === 'Namespace') return { metadata: { name: metadataOf(object)['name'] ?? '' } }
+  const { ownerReferences } = metadataOf(object)
+  const owners = Array.isArray(ownerReferences) ? ownerReferences.map((owner) => mapOf(owner)) : []
+  const metadata = {
+    ...ownMetadata(object),
+    owners: owners.map(({ kind, name }) => ({ kind: kind ?? '', name: name ?? '' })),
+  }
+  return { ...mapOf(renumbered(object, () => 0)), metadata }
+}
+
+const formHere = (collection: string, object: unknown): string => {
+  // Stored and carried objects are JSON.
+  const json = object as JsonObject
+  return collection === resourceName(namespaceResource) ? '' : canonicalJson(comparable(json))
+}
+
+async function* objectsIn(
+  { registry }: RegistryPlacePorts,
+  served: ReadonlyMap<string, ResourceDefinition>,
+): AsyncGenerator<Carried, void, undefined> {
+  for (const collection of MOVED_COLLECTIONS) {
+    const resource = served.get(collection)
+    if (resource === undefined) continue
+    for await (const object of pagesOf(registry, resource)) {
+      const { name, namespace = '' } = object.metadata
+      // What an API answers is JSON.
+      yield { collection, namespace, name, object: object as unknown as JsonObject }
+    }
+  }
+}
+
+async function* pagesOf(registry: Registry, resource: ResourceDefinition): AsyncGenerator<KubeObject, void, undefined> {
+  let next: string | undefined
+  do {
+    const page = await registry.list(resource, {
+      limit: PAGE_OBJECTS,
+      ...(next === undefined ? {} : { continue: next }),
+    })
+    yield* page.items
+    next = page.continue
+  } while (next !== undefined && next !== '')
+}
+
+async function* tenantsIn(
+  { registry }: RegistryPlacePorts,
+  served: ReadonlyMap<string, ResourceDefinition>,
+): AsyncGenerator<string, void, undefined> {
+  const resource = served.get(resourceName(tenantKind))
+  if (resource !== undefined) for await (const { metadata } of pagesOf(registry, resource)) yield metadata.name
+}
+
+/** An empty map for anything else. */
+const mapOf = (value: Json | undefined): JsonObject =>
+  // A map is neither an array nor null.
+  typeof value === 'object' && value !== null && !Array.isArray(value) ? (value as JsonObject) : {}
+
+async function inWords<T>(run: () => Promise<T>, carried: Carried): Promise<T> {
+  try {
+    return await run()
+  } catch (error) {
+    if (!(error instanceof ApiError)) throw error
+    throw new TransferError(`Cannot put ${titleOf(carried)}: ${error.message}`, { cause: error })
+  }
+}
