@@ -11,7 +11,7 @@ import {
   starter,
   upSprite,
   worldOf,
-} from './forecast-fixture.ts'
+} from './forecast-builders.ts'
 import { forecastIn } from './forecasts.ts'
 import { personaOf, planOf, projectOf, spriteOf, TEST_NOW, userOf, workOf } from './object-builders.ts'
 import { spriteForecast } from './sprite/forecast.ts'

@@ -1,7 +1,7 @@
 /** Forecasts of freezes and budgets: what they hold back, what they set free. */
 import { describe, expect, it } from 'vitest'
 import type { KubeObject } from '../../api/object.ts'
-import { activeTenant, changed, created, growth, holding, upSprite, worldOf } from '../forecast-fixture.ts'
+import { activeTenant, changed, created, growth, holding, upSprite, worldOf } from '../forecast-builders.ts'
 import type { Foretold } from '../forecast-world.ts'
 import { forecastIn } from '../forecasts.ts'
 import { FROZEN_ANNOTATION } from '../marks.ts'
