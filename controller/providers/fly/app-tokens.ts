@@ -68,24 +68,10 @@ export function createAppTokens(options: AppTokenOptions): AppTokens {
   const known = new Map<string, Promise<AppToken | null>>()
   const making = new Set<string>()
   const pausedUntilMs = new Map<string, number>()
-  const standing = new Map<string, AppTokenStanding>()
+  const standings = createStandings(options.onChange)
 
-  const stands = (app: string, now: AppTokenStanding): void => {
-    const before = standing.get(app)
-    if (standing.size >= APPS_MAX) standing.clear()
-    standing.set(app, now)
-    if (before?.is !== now.is) options.onChange?.(app)
-  }
-  const load = async (app: string): Promise<AppToken | null> => {
-    try {
-      return (await store.read(app)) ?? null
-    } catch (error) {
-      log.warn({ app, error: String(error) }, 'cannot read the token of an app: the organization’s is used')
-      return null
-    }
-  }
   const current = (app: string): Promise<AppToken | null> => {
-    const found = known.get(app) ?? load(app)
+    const found = known.get(app) ?? load(options, app)
     if (known.size >= APPS_MAX) known.clear()
     known.set(app, found)
     return found
@@ -95,15 +81,12 @@ export function createAppTokens(options: AppTokenOptions): AppTokens {
       const made = await mint(options, app, lifeMs)
       await store.write(app, made)
       known.set(app, Promise.resolve(made))
-      stands(app, { is: 'Own' })
+      standings.set(app, { is: 'Own' })
       log.info({ app, expires: new Date(made.expiresAtMs).toISOString() }, 'made a token for the app')
     } catch (error) {
       if (pausedUntilMs.size >= APPS_MAX) pausedUntilMs.clear()
       pausedUntilMs.set(app, clock.monotonic() + PAUSE_MS)
-      const message = error instanceof Error ? error.message : String(error)
-      const isLeft = ((await current(app))?.expiresAtMs ?? 0) > clock.now()
-      const isRefused = standing.get(app)?.is === 'Refused'
-      stands(app, { is: isLeft ? 'NotRenewed' : isRefused ? 'Refused' : 'Missing', message })
+      standings.failed(app, { error, isLeft: ((await current(app))?.expiresAtMs ?? 0) > clock.now() })
       log.warn({ app, error: String(error) }, 'cannot make a token for the app: the organization’s is used')
     } finally {
       making.delete(app)
@@ -112,7 +95,7 @@ export function createAppTokens(options: AppTokenOptions): AppTokens {
   const seeTo = async (app: string): Promise<void> => {
     const leftMs = ((await current(app))?.expiresAtMs ?? 0) - clock.now()
     const isPaused = (pausedUntilMs.get(app) ?? -Infinity) > clock.monotonic()
-    if (!standing.has(app)) stands(app, { is: leftMs > 0 ? 'Own' : 'Pending' })
+    if (standings.of(app) === undefined) standings.set(app, { is: leftMs > 0 ? 'Own' : 'Pending' })
     if (leftMs > lifeMs * RENEW_SHARE || isPaused || making.has(app)) return
     making.add(app)
     await make(app)
@@ -129,14 +112,14 @@ export function createAppTokens(options: AppTokenOptions): AppTokens {
       void current(app).then((found) => {
         if (found?.token !== token) return
         known.set(app, Promise.resolve(null))
-        stands(app, { is: 'Refused' })
+        standings.set(app, { is: 'Refused' })
         void seeTo(app)
       })
       log.warn({ app }, 'Fly refused the token of an app: the organization’s is used until there is another')
     },
     removed: async (app) => {
       known.delete(app)
-      standing.delete(app)
+      standings.remove(app)
       pausedUntilMs.delete(app)
       try {
         await store.remove(app)
@@ -144,7 +127,38 @@ export function createAppTokens(options: AppTokenOptions): AppTokens {
         log.warn({ app, error: String(error) }, 'cannot remove the token of an app that is gone')
       }
     },
-    standing: (app) => standing.get(app) ?? { is: 'Pending' },
+    standing: (app) => standings.of(app) ?? { is: 'Pending' },
+  }
+}
+
+async function load({ store, log }: AppTokenOptions, app: string): Promise<AppToken | null> {
+  try {
+    return (await store.read(app)) ?? null
+  } catch (error) {
+    log.warn({ app, error: String(error) }, 'cannot read the token of an app: the organization’s is used')
+    return null
+  }
+}
+
+/** How it is with each app's token, as far as was seen; tells of each that changes. */
+function createStandings(onChange: (app: string) => void = () => {}) {
+  const known = new Map<string, AppTokenStanding>()
+  const set = (app: string, now: AppTokenStanding): void => {
+    const before = known.get(app)
+    if (known.size >= APPS_MAX) known.clear()
+    known.set(app, now)
+    if (before?.is !== now.is) onChange(app)
+  }
+  return {
+    of: (app: string): AppTokenStanding | undefined => known.get(app),
+    set,
+    /** None could be made; one that is left goes on being used. */
+    failed: (app: string, { error, isLeft }: { readonly error: unknown; readonly isLeft: boolean }): void => {
+      const message = error instanceof Error ? error.message : String(error)
+      const isRefused = known.get(app)?.is === 'Refused'
+      set(app, { is: isLeft ? 'NotRenewed' : isRefused ? 'Refused' : 'Missing', message })
+    },
+    remove: (app: string): void => void known.delete(app),
   }
 }
 
