@@ -1,5 +1,12 @@
 /** Pure: whether a candidate may write the lease now, and what it writes. */
+import { microTimestamp } from '../../system/timestamp.ts'
 import type { Lease, LeaseSpec } from './lease.ts'
+
+/** A renewTime that differs from the last one: a write that changes nothing renews nothing, and a wall clock may stand still. */
+export function renewTimeOf(nowMs: number, last: LeaseSpec | undefined): string {
+  const now = microTimestamp(nowMs)
+  return now === last?.renewTime ? microTimestamp(nowMs + 1) : now
+}
 
 /** A lease and the monotonic instant at which it was first seen in this form. */
 export type LeaseSighting = { readonly lease: Lease; readonly sinceMs: number }

@@ -4,8 +4,7 @@ import type { KubeObject } from '../api/object.ts'
 import { assert } from '../../system/assert.ts'
 import type { Clock } from '../../system/clock.ts'
 import type { Log } from '../../system/log.ts'
-import { microTimestamp } from '../../system/timestamp.ts'
-import { decideLease, type LeaseSighting } from './lease-decide.ts'
+import { decideLease, renewTimeOf, type LeaseSighting } from './lease-decide.ts'
 
 /** spec of a coordination.k8s.io/v1 Lease, as far as leader election uses it. */
 export type LeaseSpec = {
@@ -183,7 +182,7 @@ class LeaseElector implements Elector {
       identity,
       sighting: this.#sighting,
       nowMs: clock.monotonic(),
-      now: microTimestamp(clock.now()),
+      now: renewTimeOf(clock.now(), lease?.spec),
       leaseMs,
       takesAtOnce: takesAtOnce && this.#tenure === undefined,
     })

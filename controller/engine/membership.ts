@@ -6,6 +6,7 @@ import { randomHex, type Entropy } from '../../system/entropy.ts'
 import type { Log } from '../../system/log.ts'
 import { microTimestamp } from '../../system/timestamp.ts'
 import type { Lease, LeasesPort } from './lease.ts'
+import { renewTimeOf } from './lease-decide.ts'
 import { memberName, membersOf, type Life, type Member, type Sightings } from './shard-leases.ts'
 import { decideJoin, memberSpec } from './shards-decide.ts'
 
@@ -219,7 +220,7 @@ export class Membership {
 
   #spec(life: Life, write: { readonly old: Lease; readonly isLeaving: boolean }): ReturnType<typeof memberSpec> {
     const { clock, times } = this.#options
-    return memberSpec({ ...write, life, now: microTimestamp(clock.now()), leaseMs: times.leaseMs })
+    return memberSpec({ ...write, life, now: renewTimeOf(clock.now(), write.old.spec), leaseMs: times.leaseMs })
   }
 
   async #join(signal: AbortSignal): Promise<void> {

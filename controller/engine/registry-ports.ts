@@ -3,7 +3,9 @@ import { CONTROLLER_ACTOR, type Actor } from '../api/admission.ts'
 import { ApiError, hasReason } from '../api/errors.ts'
 import type { Key, KubeObject } from '../api/object.ts'
 import type { ResourceDefinition } from '../api/resource.ts'
-import type { Lease, LeasePort, LeaseSpec } from './lease.ts'
+import type { Clock } from '../../system/clock.ts'
+import type { Log } from '../../system/log.ts'
+import type { Lease, LeaseList, LeasePort, LeasesPort, LeaseSpec } from './lease.ts'
 import type { EventSink } from './recorder.ts'
 
 /** What is asked of a registry here; the registry of controller/registry fits. */
@@ -18,6 +20,23 @@ export interface RegistryWriter {
     patch: { readonly type: 'merge'; readonly body: unknown },
     context: WriterContext,
   ): Promise<KubeObject>
+}
+/** What is asked of a registry besides, where leases are watched. */
+export interface RegistryReader {
+  list(
+    resource: ResourceDefinition,
+    options: { readonly namespace: string; readonly resourceVersion: string },
+  ): Promise<{ readonly items: readonly KubeObject[]; readonly resourceVersion: string }>
+  watch(
+    resource: ResourceDefinition,
+    options: { readonly namespace: string; readonly resourceVersion: string; readonly allowBookmarks: boolean },
+    signal: AbortSignal,
+  ): AsyncIterable<RegistryNews>
+}
+/** One event of a watch, as far as leases go. */
+export type RegistryNews = {
+  readonly type: 'ADDED' | 'MODIFIED' | 'DELETED' | 'BOOKMARK'
+  readonly object: KubeObject
 }
 type WriterContext = { readonly actor: Actor; readonly signal?: AbortSignal }
 
@@ -67,6 +86,67 @@ export function createRegistryLeasePort(registry: RegistryWriter): LeasePort {
       return asLease(await registry.update(resource, key, { ...old, spec }, { ...context, signal }))
     },
   }
+}
+
+/** Ms between two watches, when one has ended. */
+const WATCH_AGAIN_MS = 2_000
+
+/** The leases of a registry, listed and watched; throws ApiError NotFound when it does not serve them. */
+export function createRegistryLeasesPort(
+  registry: RegistryWriter & RegistryReader,
+  ports: { readonly clock: Clock; readonly log: Log },
+): LeasesPort {
+  const resource = resourceOf(registry, { group: LEASE_GROUP, kind: 'Lease' })
+  return {
+    ...createRegistryLeasePort(registry),
+    list: async (namespace, signal) => {
+      signal.throwIfAborted()
+      const list = registry.list(resource, { namespace, resourceVersion: '0' })
+      // Leases are written by electors and members only, so the spec is that of a Lease.
+      return (await untilAborted(list, signal)) as LeaseList
+    },
+    watch: (namespace, onChange) => {
+      const ended = new AbortController()
+      void watchLeases({ ...ports, registry, resource, namespace, onChange, signal: ended.signal })
+      return () => ended.abort(new Error('Nobody listens any more'))
+    },
+  }
+}
+
+type LeaseWatch = {
+  readonly registry: RegistryReader
+  readonly resource: ResourceDefinition
+  readonly namespace: string
+  readonly onChange: (lease?: Lease) => void
+  readonly clock: Clock
+  readonly log: Log
+  readonly signal: AbortSignal
+}
+
+/** Watches until the signal aborts, again and again: what was missed between two watches comes first in the next. */
+async function watchLeases({ registry, resource, namespace, onChange, clock, log, signal }: LeaseWatch): Promise<void> {
+  while (!signal.aborted) {
+    try {
+      const news = registry.watch(resource, { namespace, resourceVersion: '', allowBookmarks: false }, signal)
+      for await (const { type, object } of news) {
+        if (type === 'DELETED') onChange()
+        // As above.
+        else if (type !== 'BOOKMARK') onChange(object as Lease)
+      }
+    } catch (error) {
+      if (!signal.aborted) log.debug({ error: String(error) }, 'The watch of the leases ended: watching again')
+    }
+    await clock.sleep(WATCH_AGAIN_MS, signal).catch(() => {})
+  }
+}
+
+/** The answer, or the signal's reason: a list knows no signal of its own. */
+function untilAborted<T>(answer: Promise<T>, signal: AbortSignal): Promise<T> {
+  return new Promise((resolve, reject) => {
+    const onAbort = (): void => reject(signal.reason as Error)
+    signal.addEventListener('abort', onAbort, { once: true })
+    void answer.then(resolve, reject).finally(() => signal.removeEventListener('abort', onAbort))
+  })
 }
 
 function resourceOf(

@@ -43,9 +43,9 @@ async function history(seed: number, figures: Figures): Promise<void> {
   for (const one of processes) Object.assign(one, { isCut: false, isPaused: false })
   world.wake()
   await time.advance(STRAGGLERS_MS, check)
-  const alive = processes.filter(({ isKilled }) => !isKilled)
+  const alive = processes.filter(({ isKilled, isStopping }) => !isKilled && !isStopping)
   if (alive.length === 0) alive.push(world.spawn(1))
-  figures.slowestCalmMs = Math.max(figures.slowestCalmMs, await calm(world, alive, check))
+  figures.slowestCalmMs = Math.max(figures.slowestCalmMs, await calm(world, alive, { seed, check }))
   judge(world, seed)
   figures.histories++
   figures.calls += world.journal.length
@@ -76,12 +76,17 @@ function disturb(
   } else if (what < 0.8) {
     one.wallMs += world.between(-4e9, 4e9)
   } else if (what < 0.85) {
+    one.isStopping = true
     void one.shards.stop().then(() => (one.isKilled = true))
   }
 }
 
 /** True ms until every shard has its one owner, and the one that rendezvous hashing names; 25 s of the slowest clock at most. */
-async function calm(world: World, alive: readonly SimProcess[], check: () => void): Promise<number> {
+async function calm(
+  world: World,
+  alive: readonly SimProcess[],
+  { seed, check }: { readonly seed: number; readonly check: () => void },
+): Promise<number> {
   const startedMs = world.time.monotonic()
   const maxMs = 25_000 / Math.min(...alive.map(({ rate }) => rate), 1)
   let ownedAtMs: number | undefined
@@ -90,7 +95,7 @@ async function calm(world: World, alive: readonly SimProcess[], check: () => voi
     const isWhole = world.owners().every((owners) => owners === 1)
     ownedAtMs = isWhole ? (ownedAtMs ?? world.time.monotonic()) : undefined
   }
-  expect(world.owners(), 'every shard is owned').toEqual(Array.from({ length: SHARDS }, () => 1))
+  expect(world.owners(), `seed ${seed}: every shard is owned`).toEqual(Array.from({ length: SHARDS }, () => 1))
   return (ownedAtMs ?? Infinity) - startedMs
 }
 

@@ -1,6 +1,7 @@
 /** Tests of sharing the tenants: joining, leaving, dying, handing over, and what a stopped or cut-off process may do. */
 import { afterEach, expect, test } from 'vitest'
 import { silentLog } from '../../system/log.ts'
+import type { Clock } from '../../system/clock.ts'
 import { seededEntropy } from '../../system/entropy.ts'
 import { TestClock } from '../../system/test-clock.ts'
 import type { OwnershipChange } from './ownership.ts'
@@ -251,4 +252,22 @@ test('EO9 whenReady rejects when its signal aborts, and stop without start ends'
   abort.abort(new Error('enough'))
   await waits
   await clock.advance(1_000)
+})
+
+test('EO2 a wall clock that stands still renews all the same', async () => {
+  const { clock, member, store } = setUp()
+  const still: Clock = {
+    ...clock,
+    monotonic: () => clock.monotonic(),
+    after: clock.after.bind(clock),
+    now: () => 1_000,
+  }
+  const a = member('a', { clock: still })
+  await clock.advance(3_000)
+  const before = store.leases().get('sprites-member-0')?.metadata.resourceVersion
+  const b = member('b')
+  await clock.advance(60_000)
+  expect(store.leases().get('sprites-member-0')?.metadata.resourceVersion).not.toBe(before)
+  expect(owners([a, b])).toEqual(ONCE)
+  expect(a.held.length).toBeGreaterThan(0)
 })

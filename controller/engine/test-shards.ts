@@ -71,6 +71,7 @@ export type SimProcess = {
   readonly shards: Shards
   isPaused: boolean
   isKilled: boolean
+  isStopping: boolean
   isCut: boolean
   /** Its wall clock is off by so much. */
   wallMs: number
@@ -103,7 +104,13 @@ export function createShardWorld(
     const whenAwake = async (): Promise<void> => {
       while (sim.isPaused || sim.isKilled) await new Promise<void>((resolve) => resumed.add(resolve))
     }
-    const clock = clockOf(time, { rate, offsetMs: between(0, 1e6), wallMs: () => sim.wallMs, whenAwake })
+    const clock = clockOf(time, {
+      rate,
+      offsetMs: between(0, 1e6),
+      wallMs: () => sim.wallMs,
+      isWallFrozen: luck() < 0.2,
+      whenAwake,
+    })
     const wire = store.portFor({
       clock: time,
       fault: () => (sim.isCut ? { type: 'refused' } : luck() < options.chance() ? randomFault() : undefined),
@@ -121,7 +128,16 @@ export function createShardWorld(
       shardCount: SHARDS,
       leaveMs: 20_000,
     })
-    const sim: SimProcess = { id, rate, shards, isPaused: false, isKilled: false, isCut: false, wallMs }
+    const sim: SimProcess = {
+      id,
+      rate,
+      shards,
+      isPaused: false,
+      isKilled: false,
+      isStopping: false,
+      isCut: false,
+      wallMs,
+    }
     processes.push(sim)
     for (const [shard, tenant] of TENANTS.entries()) void work({ sim, clock, shard, tenant, whenAwake })
     shards.start()
@@ -194,6 +210,7 @@ function clockOf(
     readonly rate: number
     readonly offsetMs: number
     readonly wallMs: () => number
+    readonly isWallFrozen: boolean
     readonly whenAwake: () => Promise<void>
   },
 ): Clock {
@@ -210,7 +227,7 @@ function clockOf(
     }
   }
   return {
-    now: () => time.monotonic() * own.rate + own.wallMs(),
+    now: () => own.wallMs() + (own.isWallFrozen ? 0 : time.monotonic() * own.rate),
     monotonic: () => own.offsetMs + time.monotonic() * own.rate,
     after,
     sleep: sleepWith(after),
