@@ -29,6 +29,8 @@ const environmentSchema = z.object({
   /** Google Cloud project of the Firestore database. */
   FIRESTORE_PROJECT: z.string().min(1).max(100).optional(),
   FIRESTORE_DATABASE: z.string().min(1).max(100).default('(default)'),
+  /** `host:port` of a Firestore emulator, as Google's tools set it. */
+  FIRESTORE_EMULATOR_HOST: z.string().min(1).optional(),
   /** Where messages and the token ledger live when several processes share the tenants: redis:// or rediss://. */
   REDIS_URL: z.url({ protocol: /^rediss?$/ }).optional(),
   /** With it, sprites talk to Claude; without it, the rehearsal model answers. */
@@ -63,6 +65,18 @@ const environmentSchema = z.object({
   TLS_KEY_FILE: z.string().min(1).optional(),
   /** PEM of the authority that signed them, for the kubeconfig; absent when the system of every client knows it. */
   TLS_CA_FILE: z.string().min(1).optional(),
+  /**
+   * PEM of the authorities that sign the client certificate of a cluster's kube-apiserver as front proxy: over it, and
+   * nowhere else, callers are whom X-Remote-User and the like name. They must sign nobody else's certificate.
+   */
+  REQUESTHEADER_CLIENT_CA_FILE: z.string().min(1).max(4_096).optional(),
+  /** Common names that the front proxy's certificate may have, separated by commas; "*" is any. */
+  REQUESTHEADER_ALLOWED_NAMES: z
+    .string()
+    .regex(/[^\s,]/, 'name at least one, or "*"')
+    .default('front-proxy-client'),
+  /** "true": authorities and names come from the cluster's ConfigMap kube-system/extension-apiserver-authentication. */
+  REQUESTHEADER_FROM_CLUSTER: z.enum(['true', 'false']).default('false'),
   /** Where sprites reach this Coordinator; needed when machines run at Fly.io. */
   COORDINATOR_URL: z.url().optional(),
   /** With it, ID tokens of this OIDC issuer are taken for the API. */

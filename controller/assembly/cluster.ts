@@ -5,7 +5,7 @@ import { hasReason } from '../api/errors.ts'
 import { SYSTEM_NAMESPACE } from '../api/namespaces.ts'
 import { kubeClientOver } from '../client/kube.ts'
 import { createKubeRegistry } from '../client/kube-registry.ts'
-import { createKubeWire, type KubeConfigSource, type KubeWire } from '../client/kube-wire.ts'
+import { createKubeWire, type KubeWire } from '../client/kube-wire.ts'
 import { ConfigError, rolesOf, type Environment } from '../config.ts'
 import { createElector, type Elector } from '../engine/lease.ts'
 import { createManager, type Manager } from '../engine/manager.ts'
@@ -25,6 +25,7 @@ import { openCoordinator, openServer, type ApiParts } from './apis.ts'
 import { appTokenSecrets } from './app-token-secrets.ts'
 import { pollChanges, type ChangeSource, type Touched } from './change-source.ts'
 import { createClusterNamespaces } from './cluster-namespaces.ts'
+import { clusterSource } from './cluster-source.ts'
 import type { ControlPlane } from './control-plane.ts'
 import { openDoor, type DoorOptions } from './door.ts'
 import { openFoundations, type FoundationOptions, type Foundations, type Objects } from './foundations.ts'
@@ -64,22 +65,13 @@ export async function startClusterControllers(options: ClusterOptions): Promise<
   }
 }
 
-/** Where the cluster is: the kubeconfig that is named, else the service account of the pod. Throws ConfigError. */
-export function clusterSource({
-  KUBECONFIG: path,
-  KUBERNETES_SERVICE_HOST: host,
-}: Pick<Environment, 'KUBECONFIG' | 'KUBERNETES_SERVICE_HOST'>): KubeConfigSource {
-  if (path !== undefined) return { from: 'File', path }
-  if (host !== undefined) return { from: 'Cluster' }
-  throw new ConfigError('Set KUBECONFIG to the file of the cluster, or run in a pod: STORE is "cluster"')
-}
-
 /** The objects of a control plane whose store is a cluster; nothing runs yet. */
 export function openClusterObjects(base: Foundations, wire: KubeWire): Objects {
   const { clock, entropy, log, metrics } = base
   const resources = [...CORE_RESOURCES, ...RESOURCES]
   const registry = createKubeRegistry({ wire, resources, fieldManager: FIELD_MANAGER, clock, entropy })
   const client = kubeClientOver(wire, { fieldManager: FIELD_MANAGER, clock, entropy })
+  base.recount.use(client)
   const manager: Manager = createManager({
     client,
     clock,
@@ -95,7 +87,7 @@ export function openClusterObjects(base: Foundations, wire: KubeWire): Objects {
 
 async function start(options: ClusterOptions, undo: Undo): Promise<ControlPlane> {
   const environment = withoutApi(options.environment)
-  const source = clusterSource(environment)
+  const source = clusterSource(environment, 'STORE is "cluster"')
   const base = await openFoundations({ ...options, environment }, undo)
   const wire = createKubeWire(source, base.clock)
   undo.add(() => wire.close())

@@ -15,6 +15,7 @@ import { isShared, rolesOf } from '../config.ts'
 import { writeIdentity } from './data-folder.ts'
 import { openDoor, type DoorOptions } from './door.ts'
 import { openFreeze, type Freeze } from './freeze.ts'
+import { openFrontProxy } from './front-proxy.ts'
 import { openFoundations, openObjects, type FoundationOptions } from './foundations.ts'
 import { openMachines } from './machines.ts'
 import { logPreflight } from './preflight.ts'
@@ -66,7 +67,9 @@ async function start(options: ControlPlaneOptions, undo: Undo): Promise<ControlP
   undo.add(() => server.close())
   const lastHttpPort = identity.httpPort
   const sharedKey = isShared(environment) ? base.masterKey : undefined
-  const door = await openDoor({ server, tokens, paths, clock, entropy, options, environment, lastHttpPort, sharedKey })
+  const frontProxy = await openFrontProxy(base, undo)
+  const at = { options, environment, lastHttpPort, sharedKey, frontProxy }
+  const door = await openDoor({ server, tokens, paths, clock, entropy, ...at })
   if (sharedKey === undefined && door.httpPort !== identity.httpPort)
     await writeIdentity(paths, { ...identity, httpPort: door.httpPort })
   const { cache } = objects.manager

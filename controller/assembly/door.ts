@@ -1,5 +1,6 @@
 /** Opens the API's listeners, with a local CA, and writes the kubeconfig by which clients come in. */
 import { PLATFORM_ADMINS, type Actor } from '../api/admission.ts'
+import type { FrontProxySource } from '../server/front-proxy-tls.ts'
 import { KubeconfigError, readKubeconfig, writeKubeconfig } from '../server/kubeconfig.ts'
 import type { ApiServer } from '../server/server.ts'
 import { derivedToken, mintToken, recordOf, type TokenSet } from '../server/tokens.ts'
@@ -54,11 +55,13 @@ export async function openDoor(ports: {
   readonly options: DoorOptions
   readonly environment: Pick<Environment, 'TLS_CERT_FILE' | 'TLS_KEY_FILE' | 'TLS_CA_FILE'>
   readonly lastHttpPort: number | undefined
+  /** Who may name callers on the https listener; absent: nobody. */
+  readonly frontProxy?: FrontProxySource | undefined
   /** Processes that share a control plane let the same administrator in: the token is made of this key. */
   readonly sharedKey?: Uint8Array | undefined
 }): Promise<Door> {
   const { server, paths, clock, entropy, options } = ports
-  const { environment } = ports
+  const { environment, frontProxy } = ports
   const tls = await openTls({ environment, folder: paths.certificates, host: options.host, clock, entropy })
   const token = await adminToken(ports)
   const { host } = options
@@ -72,7 +75,7 @@ export async function openDoor(ports: {
     ports.lastHttpPort,
   )
   const httpsPort = await listenOn('--port', options.httpsPort, async (port) => {
-    const opened = await server.listen({ https: { host, port, cert: tls.cert, key: tls.key } })
+    const opened = await server.listen({ https: { host, port, cert: tls.cert, key: tls.key, frontProxy } })
     return opened.httpsPort ?? port
   })
   const httpsUrl = `https://${urlHost(tls.host)}:${httpsPort}`

@@ -34,6 +34,8 @@ export type AuditedRequest = {
   readonly code: number
   readonly reason?: string | undefined
   readonly message?: string | undefined
+  /** It named a caller as only a front proxy may, and was not believed. */
+  readonly isForged?: boolean
   /** ms since 1970. */
   readonly endedAtMs: number
   readonly durationMs: number
@@ -43,10 +45,12 @@ export type AuditedRequest = {
 const READS: ReadonlySet<string> = new Set(['get', 'list', 'watch'])
 const REFUSALS: ReadonlySet<number> = new Set([401, 403, 429])
 
-/** Whether the audit log is told: every mutation and every refusal, whoever looks at secrets, and whoever looks as somebody else. */
+/** Whether the audit log is told: every mutation, refusal and forged identity, whoever looks at secrets or as somebody else. */
 export function isAudited(request: AuditedRequest): boolean {
   const { verb, path, code } = request
   if (REFUSALS.has(code)) return true
+  // Health is asked by anybody: what nobody has signed must not fill the log.
+  if (request.isForged === true && request.actor !== undefined) return true
   if (verb === undefined) return false
   if (!READS.has(verb)) return true
   if (request.impersonator !== undefined) return true
@@ -152,6 +156,7 @@ function objectRefOf(path: ResourcePath, about: AnsweredObject = {}): NonNullabl
 const DECISION = 'authorization.k8s.io/decision'
 const REASON = 'authorization.k8s.io/reason'
 const DRY_RUN = 'audit.sprites.highera.com/dry-run'
+const FORGED = 'audit.sprites.highera.com/ignored-identity'
 
 function annotationsOf(request: AuditedRequest): Pick<AuditEvent, 'annotations'> {
   const { verb, code, message = '', allowedBecause, about, url } = request
@@ -162,6 +167,7 @@ function annotationsOf(request: AuditedRequest): Pick<AuditEvent, 'annotations'>
       : {}),
     ...(isForbidden ? { [DECISION]: 'forbid', [REASON]: cut(message) } : {}),
     ...(about?.isDryRun === true || url.searchParams.getAll('dryRun').includes('All') ? { [DRY_RUN]: 'true' } : {}),
+    ...(request.isForged === true ? { [FORGED]: 'X-Remote-* headers without a front proxy’s certificate' } : {}),
   }
   return Object.keys(annotations).length === 0 ? {} : { annotations }
 }

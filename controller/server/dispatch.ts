@@ -6,6 +6,7 @@ import { ApiError } from '../api/errors.ts'
 import { createCatalog } from './catalog.ts'
 import { CHALLENGES, credentialOf, refuseUntrusted, unauthorized } from './credentials.ts'
 import { errorResponse, notServed, textResponse, toApiError, type ApiRequest, type ApiResponse } from './exchange.ts'
+import { namesRemoteUser, remoteActorOf } from './front-proxy.ts'
 import { impersonated } from './impersonate.ts'
 import { pathKey, routeOf, type ResourcePath, type Route } from './route.ts'
 import type { Authenticate } from './tokens.ts'
@@ -144,6 +145,8 @@ function warningHeader(text: string): string {
 }
 
 async function authenticated(request: ApiRequest, authenticate: Authenticate): Promise<Actor> {
+  const remote = request.isFrontProxy === true ? remoteActorOf(request.headers) : undefined
+  if (remote !== undefined) return remote
   const credential = credentialOf(request.headers.get('authorization'))
   refuseUntrusted(request, credential)
   const actor = credential && (await authenticate(credential.token))
@@ -195,6 +198,7 @@ const auditedOf = (
   code: end.status,
   reason: end.failure?.reason,
   message: end.failure?.message,
+  isForged: request.isFrontProxy !== true && namesRemoteUser(request.headers),
   endedAtMs: end.endedAtMs,
   durationMs: end.durationMs,
 })

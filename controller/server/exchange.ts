@@ -9,7 +9,7 @@ export type RequestHeaders = Pick<ReadonlyMap<string, string>, 'get' | 'has' | '
 export type ApiRequest = {
   readonly method: string
   readonly url: URL
-  /** Names in lower case. Of those that come more than once the values are joined: Impersonate-* by line breaks. */
+  /** Names in lower case. Of those that come more than once the values are joined: Impersonate-* and X-Remote-* by line breaks. */
   readonly headers: RequestHeaders
   /** The whole body; rejects with ApiError RequestEntityTooLarge when it is over the limit. At most once. */
   readonly readBody: () => Promise<Uint8Array>
@@ -21,6 +21,8 @@ export type ApiRequest = {
   readonly isTrustedTransport: boolean
   /** Whether it came in by plain http on a loopback listener, where a foreign Host is an attack (DNS rebinding). */
   readonly isLoopbackHttp: boolean
+  /** Whether it came over the connection of a front proxy, whose word for who calls is taken. */
+  readonly isFrontProxy?: boolean
 }
 
 /** An answer before it is written to a socket. */

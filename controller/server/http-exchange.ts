@@ -3,6 +3,8 @@ import type { IncomingMessage, ServerResponse } from 'node:http'
 import { BODY_BYTES_MAX, bodyTooLarge } from './body.ts'
 import { isLoopbackAddress } from './credentials.ts'
 import { ApiError } from '../api/errors.ts'
+import { REMOTE_PREFIX } from './front-proxy.ts'
+import { isFrontProxy } from './front-proxy-tls.ts'
 import {
   isStream,
   isWhole,
@@ -31,7 +33,7 @@ export function apiRequestOf(request: IncomingMessage, response: ServerResponse,
 }
 
 /** What holds for every request of a connection. */
-type Connection = Pick<ApiRequest, 'source' | 'isTrustedTransport' | 'isLoopbackHttp'>
+type Connection = Pick<ApiRequest, 'source' | 'isTrustedTransport' | 'isLoopbackHttp' | 'isFrontProxy'>
 
 const connections = new WeakMap<object, Connection>()
 
@@ -44,6 +46,7 @@ function connectionOf(socket: IncomingMessage['socket']): Connection {
     ...(socket.remoteAddress === undefined ? {} : { source: socket.remoteAddress }),
     isTrustedTransport: isTls || isLoopback,
     isLoopbackHttp: !isTls && isLoopback,
+    isFrontProxy: isFrontProxy(socket),
   }
   connections.set(socket, made)
   return made
@@ -54,10 +57,12 @@ function headersOf(request: IncomingMessage): RequestHeaders {
   const { headers } = request
   const get = (name: string): string | undefined => {
     if (!Object.hasOwn(headers, name)) return undefined
-    return name.startsWith('impersonate-') ? (request.headersDistinct[name] ?? []).join('\n') : String(headers[name])
+    return isRepeatable(name) ? (request.headersDistinct[name] ?? []).join('\n') : String(headers[name])
   }
   return { get, has: (name) => Object.hasOwn(headers, name), keys: () => Object.keys(headers).values() }
 }
+
+const isRepeatable = (name: string): boolean => name.startsWith('impersonate-') || name.startsWith(REMOTE_PREFIX)
 
 function closeSignal(response: ServerResponse): AbortSignal {
   const gone = new AbortController()

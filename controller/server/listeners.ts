@@ -1,16 +1,24 @@
 /** The http and https listeners of an API server: opened together, bounded in time and number, closed together. */
 import { createServer, type IncomingMessage, type RequestListener, type Server } from 'node:http'
-import { createServer as createTlsServer } from 'node:https'
+import { createServer as createTlsServer, type Server as TlsServer } from 'node:https'
 import type { AddressInfo } from 'node:net'
 import type { Log } from '../../system/log.ts'
 import { boundConnections } from './connections.ts'
+import { admitFrontProxy, frontProxyTls, type FrontProxySource } from './front-proxy-tls.ts'
 import type { WebSocketDoor } from './websocket.ts'
 
 /** Where an API server listens. */
 export type ListenOptions = {
   readonly http?: { readonly host: string; readonly port: number }
   /** `cert` and `key` are PEM texts. */
-  readonly https?: { readonly host: string; readonly port: number; readonly cert: string; readonly key: string }
+  readonly https?: {
+    readonly host: string
+    readonly port: number
+    readonly cert: string
+    readonly key: string
+    /** Who may name callers by X-Remote-User and the like; absent: nobody. */
+    readonly frontProxy?: FrontProxySource | undefined
+  }
 }
 
 /** The ports on which was opened. */
@@ -57,11 +65,18 @@ export function createListeners(to: {
     return port
   }
 
+  function tlsServer({ cert, key, frontProxy }: NonNullable<ListenOptions['https']>): TlsServer {
+    const tls = { cert, key, minVersion: 'TLSv1.2' as const }
+    if (frontProxy === undefined) return createTlsServer({ ...LIMITS, ...tls }, to.handler)
+    const server = createTlsServer({ ...LIMITS, ...tls, ...frontProxyTls(frontProxy.current()) }, to.handler)
+    server.once('close', admitFrontProxy(server, tls, frontProxy))
+    return server
+  }
+
   async function open({ http, https }: ListenOptions): Promise<OpenPorts> {
     try {
       const httpPort = http && (await openOne(createServer(LIMITS, to.handler), http))
-      const tls = https && { ...LIMITS, cert: https.cert, key: https.key, minVersion: 'TLSv1.2' as const }
-      const httpsPort = https && tls && (await openOne(createTlsServer(tls, to.handler), https))
+      const httpsPort = https && (await openOne(tlsServer(https), https))
       return { ...(httpPort === undefined ? {} : { httpPort }), ...(httpsPort === undefined ? {} : { httpsPort }) }
     } catch (error) {
       await close()
