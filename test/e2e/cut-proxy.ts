@@ -1,11 +1,11 @@
-/** A TCP proxy for tests that loses replies: it passes requests on, and cuts connections instead of answering. */
+/** A TCP proxy for tests that loses replies: it passes requests on, and cuts connections in the midst of an answer. */
 import { once } from 'node:events'
 import { connect, createServer, type AddressInfo, type Socket } from 'node:net'
 
 /** A proxy before one port of this machine. */
 export type CutProxy = {
   readonly port: number
-  /** While set, asked at each reply of the server: true cuts the connection in its place. */
+  /** While set, asked at each packet of replies: true passes half of it on and cuts the connection. */
   cutReply: (() => boolean) | undefined
   /** How many connections were cut. */
   readonly cuts: number
@@ -34,7 +34,8 @@ export async function startCutProxy(targetPort: number): Promise<CutProxy> {
     upstream.on('data', (chunk: Buffer) => {
       if (proxy.cutReply?.() === true) {
         cuts++
-        end()
+        client.end(chunk.subarray(0, Math.floor(chunk.length / 2)))
+        upstream.destroy()
       } else client.write(chunk)
     })
   })

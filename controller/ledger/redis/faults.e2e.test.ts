@@ -118,6 +118,8 @@ describe.skipIf(!hasRedisServer)('redis ledger under faults', () => {
     const ledger = await process()
     await exhaust(ledger, 'a', { limit: 640 })
     await server.admin.del(`cp-${planes}:ledger:{acme}:times`)
+    // Nothing would expire them any more: they are spent now.
+    expect(await ledger.read('acme', thisMonth())).toEqual({ spent: 640, reserved: 0 })
     expect(await exhaust(ledger, 'b', { limit: 640 })).toBe(0)
     await server.admin.del(`cp-${planes}:ledger:{acme}`)
     expect(await exhaust(ledger, 'c', { limit: 640 })).toBe(0)
@@ -168,6 +170,23 @@ describe.skipIf(!hasRedisServer)('redis ledger under faults', () => {
     granted += await exhaust(second, 's2')
     expect(granted).toBeLessThanOrEqual(1_280)
   })
+
+  it.each(['sequence', 'own reservation'])(
+    'RL7 below the ceiling, it is found by the %s that is not there',
+    async (what) => {
+      const [first, second] = [await process(), await process()]
+      const wide = { limit: 128_000 }
+      await first.reserve(call('a', wide))
+      const before = await snapshot()
+      for (let at = 0; at < 5; at++) await first.reserve(call(`lost-${at}`, wide))
+      await before.restore()
+      // Others may have gone past the sequence by then.
+      if (what === 'own reservation') for (let at = 0; at < 9; at++) await second.reserve(call(`s-${at}`, wide))
+      expect(recount.calls.raises).toBe(1)
+      expect(await total(first)).toBe(recount.ceilings.get(`acme/${thisMonth()}`))
+      expect(await total(first)).toBeGreaterThan(150)
+    },
+  )
 
   it('RL7 a process that saw nothing finds it by the ceiling in the store', async () => {
     const first = await process()
@@ -243,7 +262,7 @@ describe.skipIf(!hasRedisServer)('redis ledger under faults', () => {
       const ledgers = [await process({ url, deadlineMs: 3_000 }), await process({ url, deadlineMs: 3_000 })]
       await ledgers[0]?.reserve(call('most', { tokens: 1_180 }))
       let replies = 0
-      proxy.cutReply = () => replies++ % 5 === 3
+      proxy.cutReply = () => replies++ % 7 === 0
       const requests = Array.from({ length: 50 }, (_, at) => call(`c${at}`))
       const outcomes = await Promise.all(
         requests.map((request, at): Promise<ReserveOutcome | undefined> | undefined =>
