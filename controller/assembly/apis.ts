@@ -1,4 +1,5 @@
 /** Builds the APIs that a control plane answers: the Coordinator for sprites and apps, and the Kubernetes API with all of them. */
+import type { SpriteUsers } from '../bus/sprite-users.ts'
 import type { Access } from '../access/access.ts'
 import { createCoordinator, type Coordinator } from '../coordinator/coordinator.ts'
 import { anthropicUpstream } from '../coordinator/gateway/anthropic.ts'
@@ -29,7 +30,7 @@ import { openViews } from './views.ts'
 export type ApiParts = Foundations & Objects & { readonly machines: Machines }
 
 /** The Coordinator: with a key for Claude it calls Claude, without one it rehearses. */
-export function openCoordinator(parts: ApiParts): Coordinator {
+export function openCoordinator(parts: ApiParts & { readonly spriteUsers?: SpriteUsers | undefined }): Coordinator {
   const { client, manager, bus, ledger, presence, clock, entropy, metrics, masterKey, personas, environment } = parts
   const apiKey = environment.ANTHROPIC_API_KEY
   const settings = {
@@ -40,6 +41,7 @@ export function openCoordinator(parts: ApiParts): Coordinator {
     client,
     cache: manager.cache,
     bus,
+    ...(parts.spriteUsers === undefined ? {} : { spriteUsers: parts.spriteUsers }),
     ledger,
     presence,
     recorder: manager.recorder,

@@ -13,6 +13,7 @@ import { appTokenSecrets } from './app-token-secrets.ts'
 import { openCoordinator, openServer, type ApiParts } from './apis.ts'
 import { isShared, rolesOf } from '../config.ts'
 import { writeIdentity } from './data-folder.ts'
+import { openSpriteUsers } from './sprite-users.ts'
 import { openDoor, type DoorOptions } from './door.ts'
 import { openFreeze, type Freeze } from './freeze.ts'
 import { openFrontProxy } from './front-proxy.ts'
@@ -59,7 +60,10 @@ async function start(options: ControlPlaneOptions, undo: Undo): Promise<ControlP
   const machines = await openMachines({ ...base, controlPlaneId: identity.controlPlaneId, appTokens })
   undo.add(() => machines.close())
   const roles = rolesOf(environment)
-  const coordinator = roles.has('coordinator') ? openCoordinator({ ...base, ...objects, machines }) : undefined
+  const spriteUsers = roles.has('coordinator') ? await openSpriteUsers({ ...base, ...objects }, undo) : undefined
+  const coordinator = roles.has('coordinator')
+    ? openCoordinator({ ...base, ...objects, machines, spriteUsers })
+    : undefined
   undo.add(async () => coordinator?.close())
   const tokens = createTokenSet()
   const access = await openAccess({ ...base, ...objects }, undo)
