@@ -663,6 +663,14 @@ describe('a machine that should run', () => {
       { ...at({ ...startingUp, since: ago(180_000) }), observation: seen('started') },
       'destroy-lost | Failed | Destroy | False StartTimeout',
     ],
+    'SPR15 that nobody could have heard is waited for anew': [
+      {
+        ...at({ ...startingUp, since: ago(180_000) }),
+        observation: seen('started'),
+        listeningSinceMs: TEST_NOW_MS - 179_000,
+      },
+      '- | Starting | Run | False Starting',
+    ],
     'SPR15 that is on its way down is waited for': [
       { ...at({ ...startingUp, since: ago(180_000) }), observation: seen('stopping') },
       '- | Starting | Run | False Starting',

@@ -84,13 +84,17 @@ function slept(world: SpriteWorld, want: Want, machine: KnownMachine): SpriteDec
 const readyLeftMs = (world: SpriteWorld, machine: SpriteMachine): number =>
   Date.parse(machine.since) + world.deadlines.readyMs - world.nowMs
 
-function starting(world: SpriteWorld, machine: KnownMachine): SpriteDecision {
+function starting(
+  world: SpriteWorld,
+  machine: KnownMachine,
+  leftMs: number = readyLeftMs(world, machine),
+): SpriteDecision {
   return {
     actions: [],
     phase: 'Starting',
     machine,
     conditions: startingUp(machine),
-    requeueAfterMs: Math.max(1, Math.min(world.deadlines.confirmMs, readyLeftMs(world, machine))),
+    requeueAfterMs: Math.max(1, Math.min(world.deadlines.confirmMs, leftMs)),
     requeueReason: 'starting',
   }
 }
@@ -133,7 +137,10 @@ function started(world: SpriteWorld, want: Want, machine: KnownMachine): SpriteD
     const isReady = seenAtMs !== undefined && presence?.state !== 'gone' && seenAtMs + 999 >= Date.parse(machine.since)
     if (isReady)
       return atWork(world, want, { ...machine, intent: 'Run', readyTime: world.now }, deadlines.heartbeatLostMs)
-    if (readyLeftMs(world, machine) > 0) return starting(world, machine)
+    // A first sign of life that nobody could hear is not one that never came.
+    const unheardMs = Math.max(0, world.listeningSinceMs - Date.parse(machine.since))
+    const leftMs = readyLeftMs(world, machine) + unheardMs
+    if (leftMs > 0) return starting(world, machine, leftMs)
     return lost(world, machine, 'StartTimeout', `Machine ${machine.name} runs but never reported; another one follows`)
   }
   const quietSinceMs = Math.max(seenAtMs ?? 0, Date.parse(machine.readyTime), world.listeningSinceMs)
