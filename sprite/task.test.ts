@@ -208,7 +208,8 @@ describe('doTask', () => {
 
   it('TK15 gives up after six tries, or at once when it is to wait for more than a minute', async () => {
     const patient = await setUp([{ status: 500 }])
-    expect(await patient.run()).toMatchObject({ body: { reason: 'ModelUnavailable', retryable: true } })
+    const message = expect.stringMatching(/^The model did not answer: ".+"$/)
+    expect(await patient.run()).toMatchObject({ body: { reason: 'ModelUnavailable', retryable: true, message } })
     expect(patient.messages.calls).toHaveLength(6)
     const hurried = await setUp([{ status: 429, headers: { 'retry-after': '3600' } }])
     expect(await hurried.run()).toMatchObject({ body: { reason: 'ModelUnavailable' } })
@@ -227,11 +228,14 @@ describe('doTask', () => {
   })
 
   it('TK17 a request that is wrong is not tried again', async () => {
-    const { messages, run } = await setUp([{ status: 400 }])
-    expect(await run()).toMatchObject({ body: { reason: 'Failed', retryable: false } })
+    const body = { error: { type: 'invalid_request_error', message: 'messages: too many images' } }
+    const { messages, run } = await setUp([{ status: 400, body }])
+    const message = 'Mend what the model refused, "messages: too many images", then retry the work'
+    expect(await run()).toMatchObject({ body: { reason: 'Failed', retryable: false, message } })
     expect(messages.calls).toHaveLength(1)
     const tooLarge = await setUp([{ status: 413 }])
-    expect(await tooLarge.run()).toMatchObject({ body: { reason: 'TooLong' } })
+    const shorten = expect.stringMatching(/^Shorten the task or its context: the model refused the call, /)
+    expect(await tooLarge.run()).toMatchObject({ body: { reason: 'TooLong', message: shorten } })
   })
 
   it('TK18 abort stops the call at once and reports nothing', async () => {

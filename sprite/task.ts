@@ -187,11 +187,13 @@ function reportOf(task: Task, error: LlmError): Report {
     case 'BudgetExhausted':
       return failed(task, 'BudgetExhausted', error.message)
     case 'Unavailable':
-      return failed(task, 'ModelUnavailable', error.message)
+      return failed(task, 'ModelUnavailable', `The model did not answer: "${error.message}"`)
     case 'TooLong':
-      return failed(task, 'TooLong', error.message)
+      return failed(task, 'TooLong', `Shorten the task or its context: the model refused the call, "${error.message}"`)
     case 'Rejected':
-      return failed(task, 'Failed', error.message, { retryable: false })
+      return failed(task, 'Failed', `Mend what the model refused, "${error.message}", then retry the work`, {
+        retryable: false,
+      })
     case 'Aborted':
       throw error
     default:

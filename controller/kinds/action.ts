@@ -3,8 +3,8 @@ import type { JsonObject } from '../api/object.ts'
 
 /** A change of what is declared, nothing since it is declared already, or why it cannot help. */
 export type ActionVerdict =
-  /** A merge patch of the object, never of its status: the controllers act on it. */
-  | { readonly do: 'change'; readonly patch: JsonObject }
+  /** A merge patch of the object, never of its status: the controllers act on it. The warning says what it does not do. */
+  | { readonly do: 'change'; readonly patch: JsonObject; readonly warning?: string }
   | { readonly do: 'nothing' }
   /** Conflict for a state that stands in the way, Forbidden for what plan or tenant do not allow. */
   | { readonly do: 'refuse'; readonly reason: 'Conflict' | 'Forbidden'; readonly why: string }

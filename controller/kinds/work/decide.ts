@@ -3,6 +3,7 @@ import type { Blocker } from '../../api/blocker.ts'
 import { ready, reconciling, stalled, type ConditionPatch } from '../../api/conditions.ts'
 import { isDeleting, type NewObject } from '../../api/object.ts'
 import { parseTimestamp } from '../../../system/timestamp.ts'
+import { nameList } from '../names.ts'
 import type { Review } from '../review/schema.ts'
 import type { ReviewSpec } from '../review/schema.ts'
 import { isOutgoing } from '../sprite/outgoing.ts'
@@ -151,7 +152,7 @@ function pending(world: WorkWorld): WorkDecision {
       phase: 'Failed',
       outcome: 'Failed',
       reason: 'DependencyFailed',
-      message: `It depends on ${dead.sort().join(', ')}, which did not complete`,
+      message: `It depends on ${nameList(dead)}, which did not complete: retry that first, then this`,
     })
   if (attemptsAreExhausted(work)) return exhausted(world)
   const wait = waitOf(world)

@@ -95,7 +95,11 @@ function act(ports: ActionPorts, call: Call, { context, fields, judge }: Acting)
   return changeAsSeen(ports.registry, { resource: call.resource, key, context }, async (object) => {
     const verdict = await judge({ object, key, actor: call.actor, nowMs: ports.clock.now(), fields })
     if (verdict.do === 'nothing') return undefined
-    if (verdict.do === 'change') return verdict.patch
+    if (verdict.do === 'change') {
+      // The same text twice, after another write came between, is sent once.
+      if (verdict.warning !== undefined) call.warn(verdict.warning)
+      return verdict.patch
+    }
     const why = `Cannot ${call.path.subresource ?? ''} it: ${verdict.why}`
     throw verdict.reason === 'Conflict'
       ? conflict(call.resource, key.name, { why })

@@ -70,6 +70,13 @@ const post = (path: string, options: SendOptions = {}): Promise<Answer> =>
 const read = async (path: string): Promise<KubeObject> =>
   (await server.send('GET', `${IN_ACME}/${path}`)).body as KubeObject
 const annotationsOf = (answer: Answer): unknown => (answer.body as KubeObject).metadata.annotations
+const readyAs = (reason: string) => ({
+  type: 'Ready',
+  status: 'False',
+  reason,
+  message: 'm',
+  lastTransitionTime: '2026-01-15T12:00:00Z',
+})
 const messageOf = ({ body }: Answer): string => (body as { readonly message: string }).message
 
 describe('sprites/wake and sprites/drain', () => {
@@ -231,6 +238,27 @@ describe('work/cancel and work/retry', () => {
     await work(phase)
     const answer = await post('work/w/retry')
     expect([answer.status, messageOf(answer)]).toEqual([409, expect.stringContaining(why)])
+  })
+
+  test('AC24 a retry says what failed because of it and stays so, in the order in which to retry it', async () => {
+    const because = { phase: 'Failed', conditions: [readyAs('DependencyFailed')] }
+    await seed(workKind, 'acme', 'c', { ...task, dependsOn: ['b'] }, because)
+    await seed(workKind, 'acme', 'b', { ...task, dependsOn: ['w'] }, because)
+    await seed(workKind, 'acme', 'other', { ...task, dependsOn: ['x'] }, because)
+    await seed(
+      workKind,
+      'acme',
+      'own',
+      { ...task, dependsOn: ['w'] },
+      { phase: 'Failed', conditions: [readyAs('AttemptsExhausted')] },
+    )
+    await work('Failed')
+    const answer = await post('work/w/retry')
+    expect(answer.status).toBe(201)
+    expect(answer.response.headers['Warning']).toEqual([
+      '299 - "2 pieces of work that failed because of it stay Failed (b, c): retry each, in this order"',
+    ])
+    expect((await read('work/b')).status).toMatchObject({ phase: 'Failed' })
   })
 
   test('AC22 retry is refused where it would end again at once', async () => {

@@ -9,7 +9,7 @@ import { tenantKind } from '../../kinds/tenant/schema.ts'
 import { judgeCancel, judgeRetry } from '../../kinds/work/actions.ts'
 import { workKind, type Work } from '../../kinds/work/schema.ts'
 import type { ServedSubresource } from '../subresources.ts'
-import { findObject, servedAction, textField, type ActionPorts, type Asked } from './act.ts'
+import { findObject, resourceFor, servedAction, textField, type ActionPorts, type Asked } from './act.ts'
 
 /** Every action, over the registry. */
 export function servedActions(ports: ActionPorts): readonly ServedSubresource[] {
@@ -22,7 +22,8 @@ export function servedActions(ports: ActionPorts): readonly ServedSubresource[] 
     servedAction(ports, workKind, 'cancel', (asked) => judgeCancel(objectOf(workKind, asked))),
     servedAction(ports, workKind, 'retry', async (asked) => {
       const work = objectOf(workKind, asked)
-      return judgeRetry({ nowMs: asked.nowMs, work, dependencies: await dependenciesOf(ports, work) })
+      const [dependencies, failed] = await Promise.all([dependenciesOf(ports, work), failedWork(ports, work)])
+      return judgeRetry({ nowMs: asked.nowMs, work, dependencies, failed })
     }),
     servedAction(ports, reviewKind, 'answer', (asked) => {
       const comment = textField(asked.fields, 'comment')
@@ -45,6 +46,16 @@ async function spriteWorld({ registry, frozenBy }: ActionPorts, asked: Asked) {
   const found =
     project === undefined ? undefined : await findObject(registry, projectKind, { namespace, name: project })
   return { nowMs: asked.nowMs, sprite, tenant, project: found, frozenBy: await frozenBy?.(namespace) }
+}
+
+/** Failed work that is looked at to say what a retry leaves behind. */
+const FAILED_MAX = 1_000
+
+async function failedWork({ registry }: ActionPorts, { metadata }: Work): Promise<readonly Work[]> {
+  const options = { namespace: metadata.namespace ?? '', fieldSelector: 'status.phase=Failed', limit: FAILED_MAX }
+  const { items } = await registry.list(resourceFor(registry, workKind), options)
+  // The registry keeps nothing that does not fit the kind's schema.
+  return items as readonly Work[]
 }
 
 async function dependenciesOf({ registry }: ActionPorts, work: Work): Promise<readonly Work[]> {
