@@ -1,5 +1,6 @@
 /** Opens what everything else of a control plane stands on: the store with its ledger, bus, presence, personas, objects. */
 import { CONTROLLER_ACTOR } from '../api/admission.ts'
+import type { DatabaseSync } from 'node:sqlite'
 import { createMemoryBus } from '../bus/memory.ts'
 import { createPresence } from '../bus/presence-tracker.ts'
 import { createLocalClient } from '../client/local.ts'
@@ -15,13 +16,16 @@ import { CORE_RESOURCES } from '../registry/core.ts'
 import { createRegistry } from '../registry/create-registry.ts'
 import { openDatabase } from '../store/database.ts'
 import { openEmbeddedStore } from '../store/embedded.ts'
+import type { Store } from '../store/store.ts'
+import { assert } from '../../system/assert.ts'
 import type { Clock } from '../../system/clock.ts'
 import type { Entropy } from '../../system/entropy.ts'
 import type { Log } from '../../system/log.ts'
 import { createMetrics } from '../../system/metrics.ts'
 import { attentivePresence } from './attentive-presence.ts'
 import { openAudit } from './audit.ts'
-import { openDataFolder, openIdentity, refuseLostStore } from './data-folder.ts'
+import { lateRecount, openFirestore, openRedisBus, openRedisLedger, type BackendPorts } from './backends.ts'
+import { openDataFolder, openIdentity, refuseLostStore, type DataPaths } from './data-folder.ts'
 import { createNamespaces, makeTenantNamespace } from './namespaces.ts'
 import { tenantQuota } from './quota.ts'
 import { createForecast, machineDefaults } from './forecast.ts'
@@ -42,26 +46,29 @@ export type FoundationOptions = {
 /** What is open once `openFoundations` has resolved. */
 export type Foundations = Awaited<ReturnType<typeof openFoundations>>
 
-/** Opens the data folder and what lies in it. `undo` closes all of it. Rejects when anything cannot be opened. */
+/** Opens what the settings name: the store, the ledger, the bus. `undo` closes all of it. Rejects when anything cannot be opened. */
 export async function openFoundations(options: FoundationOptions, undo: Undo) {
   const { clock, entropy, log, environment } = options
   const paths = await openDataFolder(options.dataFolder)
-  await refuseLostStore(paths)
-  const database = openDatabase(paths.store)
-  undo.add(() => database.close())
   const metrics = createMetrics({ process: true })
+  const database = await openFile(paths, environment, undo)
   // After the store, whose lock says that no other control plane writes here.
   const audit = openAudit(environment, { path: paths.auditLog, clock, entropy, log, metrics })
   undo.add(() => audit.close())
   const identity = await openIdentity(paths, entropy, environment)
   const personas = await loadPersonas(options.personasFolder)
   const masterKey = Buffer.from(identity.masterKey, 'hex')
-  const storeAtRest = openEmbeddedStore({ database, log })
+  const ports = { clock, entropy, log, metrics, environment, controlPlaneId: identity.controlPlaneId }
+  const storeAtRest = await openStore(ports, database, undo)
   const store = encryptSecrets(storeAtRest, { environment, masterKey, entropy, log })
   undo.add(() => store.close())
-  const ledger = createEmbeddedLedger({ database, clock })
+  const recount = lateRecount()
+  const hasRedis = environment.REDIS_URL !== undefined
+  const ledger = hasRedis
+    ? await openRedisLedger({ ...ports, recount }, undo)
+    : createEmbeddedLedger({ database: needed(database), clock })
   undo.add(() => ledger.close())
-  const bus = createMemoryBus({ log })
+  const bus = hasRedis ? await openRedisBus(ports, undo) : createMemoryBus({ log })
   undo.add(() => bus.close())
   const presence = attentivePresence(await createPresence({ bus, clock }), clock)
   undo.add(() => presence.close())
@@ -76,6 +83,7 @@ export async function openFoundations(options: FoundationOptions, undo: Undo) {
     store,
     storeAtRest,
     ledger,
+    recount,
     bus,
     presence,
     metrics,
@@ -83,6 +91,26 @@ export async function openFoundations(options: FoundationOptions, undo: Undo) {
     builtinAgentTypes: new Set(personas.keys()),
     masterKey,
   }
+}
+
+/** The file of the data folder; undefined where nothing lies in it. */
+async function openFile(paths: DataPaths, environment: Environment, undo: Undo): Promise<DatabaseSync | undefined> {
+  if (environment.STORE === 'firestore') return undefined
+  if (environment.STORE === 'embedded') await refuseLostStore(paths)
+  const database = openDatabase(paths.store)
+  undo.add(() => database.close())
+  return database
+}
+
+async function openStore(ports: BackendPorts, database: DatabaseSync | undefined, undo: Undo): Promise<Store> {
+  if (ports.environment.STORE === 'firestore') return await openFirestore(ports, undo)
+  return openEmbeddedStore({ database: needed(database), log: ports.log })
+}
+
+function needed(database: DatabaseSync | undefined): DatabaseSync {
+  // The settings ask for a Redis where there is no file.
+  assert(database, 'A store without a file has its ledger on Redis')
+  return database
 }
 
 /** The objects of a control plane: how they are written, read, and watched over. */
@@ -111,6 +139,7 @@ export function openObjects(base: Foundations) {
     metrics,
   })
   const client = createLocalClient(registry, { actor: CONTROLLER_ACTOR, fieldManager: 'sprites-controller' })
+  base.recount.use(client)
   const namespaces = createNamespaces(registry)
   const manager: Manager = createManager({
     client,

@@ -20,11 +20,11 @@ export function encryptSecrets(
 ): EncryptedStore {
   const { entropy, log, masterKey } = ports
   const collections = new Set([resourceName(secretResource)])
-  return createEncryptedStore(store, { collections, keys: keysOf(ports.environment, masterKey), entropy, log })
+  return createEncryptedStore(store, { collections, keys: sealingKeysOf(ports.environment, masterKey), entropy, log })
 }
 
-/** The derived key stays the last one, so that secrets from before the setting are read and rewritten. */
-function keysOf(
+/** The keys for Secrets. The derived one stays the last, so that secrets from before the setting are read and rewritten. */
+export function sealingKeysOf(
   { SECRETS_ENCRYPTION_KEYS: setting }: Pick<Environment, 'SECRETS_ENCRYPTION_KEYS'>,
   masterKey: Uint8Array,
 ): readonly [SealingKey, ...SealingKey[]] {

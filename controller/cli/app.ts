@@ -9,6 +9,7 @@ import { doctorCommand } from './commands/doctor.ts'
 import { flyEmulatorCommand } from './commands/fly-emulator.ts'
 import { getCommand } from './commands/get.ts'
 import { logsCommand } from './commands/logs.ts'
+import { backupCommand, migrateCommand, restoreCommand } from './commands/move.ts'
 import { planCommand } from './commands/plan.ts'
 import { kubeconfigCommand } from './commands/kubeconfig.ts'
 import { completionCommand, versionCommand } from './commands/small.ts'
@@ -41,6 +42,9 @@ const routes = buildRouteMap({
     token: tokenRoutes,
     kubeconfig: kubeconfigCommand,
     audit: auditRoutes,
+    migrate: migrateCommand,
+    backup: backupCommand,
+    restore: restoreCommand,
     doctor: doctorCommand,
     flyEmulator: flyEmulatorCommand,
     version: versionCommand,

@@ -11,6 +11,8 @@
  *      without it is refused before anything is written.
  *  TF7 A cluster gives objects new uids: owner references follow them; what has a machine, which bears the uid, or is being
  *      deleted stops the move. Events and slots stay behind: the controllers make them anew.
+ *  TF8 A place is named embedded:FOLDER, firestore, cluster or file:PATH; settings say which of their sort.
+ *  TF9 Both ends belong to one control plane, by its id and master key; a new folder takes them over.
  */
 import type { JsonObject } from '../../api/object.ts'
 import { canonicalJson } from '../../api/digest.ts'
