@@ -22,7 +22,7 @@ export interface Ownership {
   remainingMs(tenant: string): number
   /** Proves the ownership anew where the last proof is old, so that `remainingMs` says all it can. Never rejects. */
   confirm(tenant: string): Promise<void>
-  /** Moves with each new owner and never back; undefined when the tenant is not ours, and where nobody else could own it. */
+  /** Moves with each new owner and never back; undefined when the tenant is not ours, Infinity where nobody else's could be. */
   epoch(tenant: string): number | undefined
   /** Asks for an epoch above one that was found recorded, in this turn or soon after. */
   outgrow(tenant: string, epoch: number): void
@@ -35,7 +35,14 @@ export const soleOwner = (): Ownership => ({
   owns: () => true,
   remainingMs: () => Infinity,
   confirm: () => Promise.resolve(),
-  epoch: () => undefined,
+  epoch: () => Infinity,
   outgrow: () => {},
   onChange: () => () => {},
+})
+
+/** What the machine provider asks before a change; what concerns the organization and no tenant needs no shard. */
+export const leaseOf = (shards: Ownership) => ({
+  remainingMs: (tenant: string | undefined): number => (tenant === undefined ? Infinity : shards.remainingMs(tenant)),
+  confirm: (tenant: string | undefined): Promise<void> =>
+    tenant === undefined ? Promise.resolve() : shards.confirm(tenant),
 })

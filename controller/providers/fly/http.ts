@@ -22,15 +22,19 @@ export type FlyHttpOptions = {
   readonly breaker: CircuitBreaker
   /** Whether the app was made so lately that Fly may not know it everywhere: a 401 says nothing then. */
   readonly isFresh: (app: string) => boolean
-  /** What is left of the leader's lease: no change is sent that could outlast it. */
+  /** What is left of the right to act for a tenant: no change is sent that could outlast it. */
   readonly lease?: LeaseLeft
   readonly requestTimeoutMs: number
   readonly fetch: typeof globalThis.fetch
   readonly metrics?: Metrics
 }
 
-/** How long this process may still act; 0 when it may not. */
-export type LeaseLeft = { remainingMs(): number }
+/** How long this process may still act for a tenant, undefined being the organization; 0 when it may not. */
+export type LeaseLeft = {
+  remainingMs(tenant: string | undefined): number
+  /** Proves it anew where the last proof is old; never rejects. */
+  confirm?(tenant: string | undefined): Promise<void>
+}
 
 /** One request to be sent. */
 export type FlyCall = {
@@ -39,6 +43,8 @@ export type FlyCall = {
   /** Below the base, with its query; segments are encoded by the caller. */
   readonly path: string
   readonly app: string
+  /** Whose lease a change needs; absent for what concerns the organization. */
+  readonly tenant?: string | undefined
   /** Machine id, for the actions that are paced per machine. */
   readonly machine?: string
   /** What Fly counts it by where that is neither its machine nor its app. */
@@ -91,6 +97,7 @@ export function createFlyHttp(options: FlyHttpOptions): FlyHttp {
     try {
       await waitTurn(options, call, subject)
       const own = MACHINE_ACTIONS.has(call.action) ? await options.appTokens?.().of(call.app) : undefined
+      if (!isRead(call.action)) await options.lease?.confirm?.(call.tenant)
       const reply = await send(options, call, { cookies, token: own ?? options.token })
       outcome = String(reply.status)
       if (reply.status === 429) options.pace.slowDown({ ...call, subject }, retryAfterMs(reply.retryAfter))
@@ -181,9 +188,9 @@ const TIMEOUT_MS_MIN = 500
 /** A change must be over, one way or the other, while its sender still leads. */
 function timeoutOf({ lease, requestTimeoutMs }: FlyHttpOptions, call: FlyCall): number {
   if (lease === undefined || isRead(call.action)) return requestTimeoutMs
-  const leftMs = Math.floor(lease.remainingMs())
+  const leftMs = Math.floor(lease.remainingMs(call.tenant))
   if (leftMs >= TIMEOUT_MS_MIN) return Math.min(requestTimeoutMs, leftMs)
-  throw new ProviderError('Unavailable', `Did not ${verb(call)}: leadership ends in ${Math.max(0, leftMs)} ms`)
+  throw new ProviderError('Unavailable', `Did not ${verb(call)}: the lease ends in ${Math.max(0, leftMs)} ms`)
 }
 
 function headersOf(call: FlyCall, { cookies, token }: Sending): Record<string, string> {
