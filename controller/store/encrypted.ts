@@ -10,6 +10,7 @@ import type { Entropy } from '../../system/entropy.ts'
 import { silentLog, type Log } from '../../system/log.ts'
 import { keyIdOf, open, seal, type SealingKey } from './envelope.ts'
 import { StoreError, type Change, type Mutation, type Store, type StoreRecord } from './store.ts'
+import { withRevision } from './with-revision.ts'
 
 /** What is encrypted, and how. */
 export type EncryptionOptions = {
@@ -46,9 +47,12 @@ export function createEncryptedStore(store: Store, options: EncryptionOptions): 
     if (!collections.has(record.collection)) return { record }
     const known = readings.get(record)
     if (known !== undefined) return known
-    const opened = open(record.value, byId, record)
+    const { writtenAs, ...read } = record
+    const opened = open(record.value, byId, { ...record, revision: writtenAs ?? record.revision })
     const reading: Reading =
-      'text' in opened ? { record: { ...record, value: opened.text } } : { error: unreadable(record, opened.fault) }
+      'text' in opened
+        ? { record: { ...read, value: versioned(opened.text, record) } }
+        : { error: unreadable(record, opened.fault) }
     if ('error' in reading) log.error({ why: reading.error.message }, 'stored value is unreadable')
     readings.set(record, reading)
     return reading
@@ -90,7 +94,8 @@ export function createEncryptedStore(store: Store, options: EncryptionOptions): 
       const found = await store.changesSince(revision, changeOptions)
       return { ...found, changes: openedChanges(found.changes) }
     },
-    subscribe: (listener) => store.subscribe((changes, revision) => listener(openedChanges(changes), revision)),
+    subscribe: (listener) =>
+      store.subscribe((changes, revision, collection) => listener(openedChanges(changes), revision, collection)),
     revision: () => store.revision(),
     close: () => store.close(),
     reseal: (signal) => reseal({ store, commit, collections, readingOf, sealing }, signal),
@@ -153,12 +158,9 @@ async function resealOne(parts: Rewriting, record: StoreRecord): Promise<'rewrit
   }
 }
 
-/** An object's text with another metadata.resourceVersion. */
-function withRevision(text: string, revision: number): string {
-  // The store's contract: a value is an object's JSON.
-  const object = JSON.parse(text) as { readonly metadata?: object }
-  return JSON.stringify({ ...object, metadata: { ...object.metadata, resourceVersion: String(revision) } })
-}
+/** The text that was opened, with the record's revision where it was sealed with another number (ST11). */
+const versioned = (text: string, { revision, writtenAs }: StoreRecord): string =>
+  writtenAs === undefined || writtenAs === revision ? text : withRevision(text, revision)
 
 function unreadable({ collection, namespace, name, revision }: StoreRecord, fault: string): StoreError {
   const what = `${collection} ${namespace === '' ? '' : `${namespace}/`}${name}`

@@ -76,10 +76,14 @@ export class StoreState {
     for (const change of changes) {
       if (change.type === 'Deleted') this.#remove(change.record)
       else this.#put(change.record)
-      this.#revision = change.record.revision
-      this.#window.add(change)
+      this.#revision = this.#window.add(change, this.#revision)
     }
     return this.#window.trim()
+  }
+
+  /** Every change up to the revision is known, though it may be none's own. */
+  advance(revision: number): void {
+    this.#revision = Math.max(this.#revision, revision)
   }
 
   /** Takes in a change from before the window: it sets the records and is then forgotten. */

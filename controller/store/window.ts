@@ -14,10 +14,16 @@ export const DEFAULT_WINDOW: WindowLimits = { changesMax: 20_000, sizeBytesMax: 
 
 const sizeOf = (change: Change): number => change.record.value.length + (change.previous?.value.length ?? 0)
 
-/** Changes in order of revision; the oldest leave when a bound is passed. */
+/**
+ * Changes in the order in which they became known; the oldest leave when a bound is passed. Where revisions are commit
+ * times, one may become known after a newer one, or two share one: such a change stands at the next revision after what
+ * was told before it, so that whoever stood there is told of it.
+ */
 export class ChangeWindow {
   readonly #limits: WindowLimits
   #changes: Change[] = []
+  /** At which revision each change stands: strictly growing, and never before its own. */
+  #places: number[] = []
   #start = 0
   #sizeBytes = 0
   #floor: number
@@ -40,9 +46,13 @@ export class ChangeWindow {
     return this.#sizeBytes
   }
 
-  add(change: Change): void {
+  /** Adds a change, `toldUntil` being what was told before; gives the revision at which it stands. */
+  add(change: Change, toldUntil: number): number {
+    const place = Math.max(change.record.revision, toldUntil + 1)
     this.#changes.push(change)
+    this.#places.push(place)
     this.#sizeBytes += sizeOf(change)
+    return place
   }
 
   /** Drops the oldest changes until the bounds hold; returns them. */
@@ -55,7 +65,7 @@ export class ChangeWindow {
       const change = this.#changes[this.#start]
       if (change === undefined) break
       this.#sizeBytes -= sizeOf(change)
-      this.#floor = change.record.revision
+      this.#floor = this.#places[this.#start] ?? this.#floor
       this.#start++
     }
     const dropped = this.#changes.slice(from, this.#start)
@@ -84,7 +94,7 @@ export class ChangeWindow {
     let high = this.#changes.length
     while (low < high) {
       const middle = (low + high) >>> 1
-      const at = this.#changes[middle]?.record.revision ?? Infinity
+      const at = this.#places[middle] ?? Infinity
       if (at > revision) high = middle
       else low = middle + 1
     }
@@ -95,6 +105,7 @@ export class ChangeWindow {
   #compact(): void {
     if (this.#start < 1024 || this.#start * 2 < this.#changes.length) return
     this.#changes = this.#changes.slice(this.#start)
+    this.#places = this.#places.slice(this.#start)
     this.#start = 0
   }
 }
