@@ -4,6 +4,7 @@ import type { Bus } from '../bus/bus.ts'
 import type { Client } from '../client/client.ts'
 import { mintToken } from '../coordinator/tokens.ts'
 import type { Manager } from '../engine/manager.ts'
+import type { Ownership } from '../engine/ownership.ts'
 import { accessTokenController } from '../kinds/accesstoken/reconcile.ts'
 import { personaKind } from '../kinds/persona/schema.ts'
 import { personaController } from '../kinds/persona/reconcile.ts'
@@ -55,6 +56,8 @@ export type ControllerPorts = {
   readonly lookForAnthropicKey: LookForAnthropicKey
   /** Who has frozen a tenant's machines, in words; undefined when nobody has. */
   readonly frozenBy?: (tenant: string) => string | undefined
+  /** Which tenants are this process's; absent where it has all. */
+  readonly shards?: Ownership
   /** The collector of stray machines only tells what it would destroy. */
   readonly isDryRun?: boolean
 }

@@ -1,5 +1,5 @@
 /** The shell of the slot allocation: one pass per tenant over its sprites, its work and its ledger. */
-import { hasReason } from '../../api/errors.ts'
+import { ApiError, hasReason } from '../../api/errors.ts'
 import type { Key } from '../../api/object.ts'
 import type { Client } from '../../client/client.ts'
 import { watchOf, DONE, type Cache, type ControllerOptions, type Outcome } from '../../engine/types.ts'
@@ -14,6 +14,7 @@ import { statusPatch } from '../status.ts'
 import { tenantKind, type Tenant } from '../tenant/schema.ts'
 import { workKind, type Work } from '../work/schema.ts'
 import { contendersOf } from './contenders.ts'
+import { judgeEpoch, type SlotShards } from './epoch.ts'
 import { decideSlots, heldText, type SlotWorld } from './decide.ts'
 import { SLOT_LEDGER_NAME, slotLedgerKind, type SlotLedger } from './schema.ts'
 
@@ -28,6 +29,8 @@ export type SlotPorts = {
   readonly cache: Cache
   readonly clock: Clock
   readonly machines: MachinePictures
+  /** Absent where one process has all tenants. */
+  readonly shards?: SlotShards
 }
 
 const ledgerKey = (tenant: string): Key => ({ namespace: tenant, name: SLOT_LEDGER_NAME })
@@ -98,8 +101,9 @@ async function reconcileSlots(ports: SlotPorts, tenantName: string, signal: Abor
   if (tenant === undefined || tenant.status?.namespace === undefined) return DONE
   const ledger = await readLedger(ports, tenant, signal)
   if (ledger === undefined) return DONE
+  const shardEpoch = epochFor(ports, tenantName, ledger)
   const decision = decideSlots(observeSlots(ports, tenant, ledger))
-  const next = { ...decision.status, observedGeneration: ledger.metadata.generation }
+  const next = { ...decision.status, observedGeneration: ledger.metadata.generation, shardEpoch }
   const patch = statusPatch(ledger.status, next)
   if (patch !== undefined) {
     const options = { resourceVersion: ledger.metadata.resourceVersion }
@@ -109,6 +113,34 @@ async function reconcileSlots(ports: SlotPorts, tenantName: string, signal: Abor
   return decision.requeueAfterMs === undefined
     ? DONE
     : { requeueAfterMs: decision.requeueAfterMs, requeueReason: 'orphan-slot' }
+}
+
+/**
+ * The epoch that a write of this ledger carries; undefined where it has never had one. Throws Conflict when another
+ * process has the tenant now: whatever it was to be told is of the past.
+ */
+function epochFor(ports: Pick<SlotPorts, 'shards'>, tenant: string, ledger: SlotLedger): number | undefined {
+  const recorded = ledger.status?.shardEpoch
+  const ours = ports.shards === undefined ? Infinity : ports.shards.epoch(tenant)
+  const standing = judgeEpoch(recorded, ours)
+  if (standing === 'behind') ports.shards?.outgrow(tenant, recorded ?? 0)
+  if (standing === 'behind' || standing === 'gone')
+    throw new ApiError('Conflict', `Cannot write the slots of tenant "${tenant}": another process has it now`)
+  return standing === 'new' ? ours : recorded
+}
+
+/** The ledger as it is now, under our epoch: an older owner's next write of it fails. */
+async function ownLedger(
+  ports: Pick<SlotPorts, 'client' | 'shards'>,
+  tenant: string,
+  signal: AbortSignal,
+): Promise<SlotLedger> {
+  const key = ledgerKey(tenant)
+  const ledger = await ports.client.get(slotLedgerKind, key, signal)
+  const shardEpoch = epochFor(ports, tenant, ledger)
+  if (shardEpoch === ledger.status?.shardEpoch) return ledger
+  const options = { resourceVersion: ledger.metadata.resourceVersion }
+  return await ports.client.patchStatus(slotLedgerKind, key, { shardEpoch }, options, signal)
 }
 
 /** The ledger as it is now; made when the tenant is new; undefined while its namespace is not there or going. */
@@ -166,7 +198,7 @@ const RELEASE_TRIES_MAX = 8
  * Idempotent: a slot that is not held is fine. Throws ApiError Conflict when others kept writing.
  */
 export async function releaseSlot(
-  ports: Pick<SlotPorts, 'client' | 'cache'>,
+  ports: Pick<SlotPorts, 'client' | 'cache' | 'shards'>,
   sprite: { readonly tenant: string; readonly uid: string },
   signal: AbortSignal,
 ): Promise<void> {
@@ -175,11 +207,13 @@ export async function releaseSlot(
     const holders = ledger.status?.holders ?? []
     const left = holders.filter((holder) => holder.uid !== sprite.uid)
     if (left.length === holders.length) return
+    const shardEpoch = epochFor(ports, sprite.tenant, ledger)
+    const epoch = shardEpoch === undefined ? {} : { shardEpoch }
     try {
       const written = await ports.client.patchStatus(
         slotLedgerKind,
         ledgerKey(sprite.tenant),
-        { holders: left, heldText: heldText(left.length, ledger.status?.limit) },
+        { holders: left, heldText: heldText(left.length, ledger.status?.limit), ...epoch },
         { resourceVersion: ledger.metadata.resourceVersion },
         signal,
       )
@@ -193,14 +227,15 @@ export async function releaseSlot(
 
 /**
  * Whether the sprite may set up a machine now, by a read that no cache answers: asked right before a create or a start.
- * It must hold a slot; and while more are held than a lowered limit allows, nobody starts anything.
+ * It must hold a slot; and while more are held than a lowered limit allows, nobody starts anything. Throws ApiError
+ * Conflict when another process has the tenant now.
  */
 export async function maySetUp(
-  client: Client,
+  ports: Pick<SlotPorts, 'client' | 'shards'>,
   sprite: { readonly tenant: string; readonly uid: string },
   signal: AbortSignal,
 ): Promise<boolean> {
-  const { status } = await client.get(slotLedgerKind, ledgerKey(sprite.tenant), signal)
+  const { status } = await ownLedger(ports, sprite.tenant, signal)
   const holders = status?.holders ?? []
   const isWithin = holders.length <= (status?.limit ?? Infinity)
   return isWithin && holders.some((holder) => holder.uid === sprite.uid)

@@ -40,6 +40,9 @@ const status = z.object({
     })
     .optional()
     .describe('How many sprites were given a slot in the month.'),
+  shardEpoch: countField(
+    'Epoch of the tenant’s shard under which this was written, where several processes share the tenants: an older one writes no more.',
+  ).optional(),
   queue: z
     .array(waiting)
     .max(10000)

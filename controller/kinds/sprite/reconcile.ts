@@ -11,6 +11,7 @@ import { isFrozen } from '../marks.ts'
 import { personaKind } from '../persona/schema.ts'
 import { projectKind } from '../project/schema.ts'
 import { maySetUp, releaseSlot } from '../slotledger/reconcile.ts'
+import type { SlotShards } from '../slotledger/epoch.ts'
 import { slotLedgerKind, type SlotLedger } from '../slotledger/schema.ts'
 import { statusPatch } from '../status.ts'
 import { tenantKind, type Tenant } from '../tenant/schema.ts'
@@ -28,6 +29,8 @@ export type SpritePorts = SpriteReadPorts & {
   readonly bus: Bus
   readonly recorder: Recorder
   readonly brake: DestroyBrake
+  /** Absent where one process has all tenants. */
+  readonly shards?: SlotShards
   /** Seconds between SIGTERM and SIGKILL at a stop. */
   readonly stopTimeoutSeconds: number
   /** The environment of a sprite's machine, with its boot token. */
@@ -219,7 +222,7 @@ async function perform(
     case 'create':
       return await create(ports, { world, action }, signal)
     case 'start':
-      if (!(await maySetUp(ports.client, identity, signal))) return {}
+      if (!(await maySetUp(ports, identity, signal))) return {}
       await ports.provider.start({ tenant, id: action.id }, signal, weightOf(world))
       return {}
     case 'stop':
@@ -248,7 +251,7 @@ async function create(ports: SpritePorts, step: CreateStep, signal: AbortSignal)
   const { sprite } = step.world
   const tenant = sprite.metadata.namespace ?? ''
   const { config, incarnation, name } = step.action
-  if (!(await maySetUp(ports.client, { tenant, uid: sprite.metadata.uid }, signal))) return {}
+  if (!(await maySetUp(ports, { tenant, uid: sprite.metadata.uid }, signal))) return {}
   const identity = { tenant, sprite: sprite.metadata.name, uid: sprite.metadata.uid, incarnation }
   const spec: MachineSpec = {
     name,
