@@ -73,6 +73,8 @@ export type SendOptions = { method?: string; token?: string; headers?: Record<st
 export type HarnessOptions = {
   readonly upstream?: ModelUpstream
   readonly ownUpstream?: OwnUpstream
+  /** What stands before the ledger in memory. */
+  readonly ledger?: (inner: Ledger) => Ledger
   readonly settings?: Partial<CoordinatorSettings>
   readonly spriteUsers?: SpriteUsers
   /** In place of the one in memory; closed with the harness. */
@@ -84,7 +86,8 @@ export async function startHarness(options: HarnessOptions = {}): Promise<Harnes
   const clock = new TestClock()
   const client = createFakeClient({ clock })
   const bus = options.bus ?? createMemoryBus()
-  const ledger = createMemoryLedger({ clock })
+  const memory = createMemoryLedger({ clock })
+  const ledger = options.ledger?.(memory) ?? memory
   const metrics = createMetrics()
   const events: RecordedEvent[] = []
   const coordinator = createCoordinator({

@@ -162,6 +162,34 @@ describe('a tenant', () => {
   })
 })
 
+describe('a ledger that does not answer', () => {
+  test('TN60 is said in a condition and a blocker, whatever Ready says, and looked at again soon', () => {
+    const decision = decideTenant(worldOf({ isLedgerAway: true, usageAgeMs: 0 }))
+    expect(readyOf(decision)).toBe('True Active')
+    expect(findCondition(decision.status?.conditions, 'LedgerUnavailable')).toMatchObject({
+      status: 'True',
+      message: expect.stringContaining('work waits'),
+    })
+    expect(blockersOf(decision)).toEqual(['LedgerUnavailable'])
+    expect(decision.requeueAfterMs).toBeLessThanOrEqual(USAGE_REFRESH_MS)
+    const allowing = planOf('growth', { spec: { whenLedgerUnavailable: 'Allow' } })
+    const allowed = decideTenant(worldOf({ isLedgerAway: true, plan: allowing })).status
+    expect(findCondition(allowed?.conditions, 'LedgerUnavailable')?.message).toContain('counted once it answers')
+  })
+  test('TN60 is gone from the conditions when it answers', () => {
+    const { status } = decideTenant(worldOf({ isLedgerAway: true }))
+    const tenant = tenantOf({ metadata: HELD, ...(status === undefined ? {} : { status }) })
+    const next = decideTenant(worldOf({ tenant, isLedgerAway: false }))
+    expect(findCondition(next.status?.conditions, 'LedgerUnavailable')).toBeUndefined()
+    expect(blockersOf(next)).toEqual([])
+  })
+  test('RL5 ceilings that were recorded stay in the status', () => {
+    const tokenCeilings = [{ month: '2026-01', tokens: 7 }]
+    const tenant = tenantOf({ metadata: HELD, status: { tokenCeilings } })
+    expect(decideTenant(worldOf({ tenant })).status?.tokenCeilings).toEqual(tokenCeilings)
+  })
+})
+
 describe('usage of a tenant', () => {
   const published = (usage: Partial<NonNullable<TenantStatus['usage']>>) =>
     tenantOf({
