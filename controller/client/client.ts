@@ -37,6 +37,8 @@ export type ListQuery = {
   readonly labelSelector?: string
   /** Kubernetes field selector syntax, over metadata.name, metadata.namespace and the kind's selectable fields. */
   readonly fieldSelector?: string
+  /** What the server has at hand is enough: others' newest writes may be missing. For lists that a watch follows. */
+  readonly mayLag?: boolean
 }
 
 /** One page or all of a list; the version is that of its snapshot. */

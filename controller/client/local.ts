@@ -32,9 +32,10 @@ export function createLocalClient(registry: Registry, options: LocalClientOption
       signal?.throwIfAborted()
       return typed(kind, await registry.get(resourceOf(kind), key))
     },
-    list: async (kind, query = {}, signal) => {
+    list: async (kind, { mayLag, ...query } = {}, signal) => {
       signal?.throwIfAborted()
-      const { items, resourceVersion } = await registry.list(resourceOf(kind), query)
+      const asked = mayLag === true ? { ...query, resourceVersion: '0' } : query
+      const { items, resourceVersion } = await registry.list(resourceOf(kind), asked)
       return { items: items.map((object) => typed(kind, object)), resourceVersion }
     },
     watch: (kind, query, signal) => watch(registry, resourceOf(kind), { kind, query, signal }),

@@ -114,7 +114,7 @@ export class Informer {
   async #list(signal: AbortSignal): Promise<void> {
     const { client, kind } = this.#options
     const before = this.#cache.size
-    const { items, resourceVersion } = await client.list(kind, {}, signal)
+    const { items, resourceVersion } = await client.list(kind, { mayLag: true }, signal)
     if (items.length === 0 && before >= VANISHED_WARN_MIN)
       this.#log.warn({ before }, 'The list is empty where objects were: taken as it is')
     const changes = this.#cache.replace(items, resourceVersion)

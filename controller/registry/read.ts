@@ -68,7 +68,12 @@ export function revisionOf(text: string | undefined): number | undefined {
   throw badRequest(`Cannot read the resourceVersion "${text.slice(0, 50)}": a decimal integer is expected`)
 }
 
-type Start = { readonly at?: number; readonly after?: { readonly namespace: string; readonly name: string } }
+type Start = {
+  readonly at?: number
+  readonly after?: { readonly namespace: string; readonly name: string }
+  /** What this process has heard of is enough. */
+  readonly mayLag?: boolean
+}
 
 /** Where a list begins: at a token's key and revision, at an exact revision, or now. */
 async function startOf(ports: RegistryOptions, options: RegistryListOptions): Promise<Start> {
@@ -84,7 +89,8 @@ async function startOf(ports: RegistryOptions, options: RegistryListOptions): Pr
   if (match !== undefined && (resourceVersion ?? '') === '') throw matchWithoutVersion()
   if (match === 'Exact' && revision === undefined)
     throw new ApiError('Invalid', 'resourceVersionMatch "Exact" is forbidden for resourceVersion "0"')
-  if (revision === undefined) return {}
+  // As Kubernetes: "0" takes what is at hand, and nothing asks for the newest.
+  if (revision === undefined) return resourceVersion === '0' ? { mayLag: true } : {}
   const current = await ports.store.revision()
   if (revision > current) throw futureRevision(revision, current)
   // As Kubernetes: a bare resourceVersion on a paged list means that very revision.
@@ -119,7 +125,10 @@ async function collect(
   let { at } = from.start
   for (const [index, place] of places.entries()) {
     const isBegun = after !== undefined && isIn(place, after.namespace)
-    const start = { ...(at === undefined ? {} : { at }), ...(isBegun ? { after } : {}) }
+    const start: Start = {
+      ...(at === undefined ? { mayLag: from.start.mayLag === true } : { at }),
+      ...(isBegun ? { after } : {}),
+    }
     const found = await collectFrom(ports, resource, { place, items, limit, isSelected: from.isSelected, start })
     at = found.revision
     const { last } = found

@@ -35,8 +35,8 @@ export class WatchHub {
   readonly #subscriptions = new Set<Subscription>()
   #unsubscribe: (() => void) | undefined
   #cancelBookmarks: CancelTimer | undefined
-  /** Every change up to this revision has been fanned out; 0 before the first one since it listens. */
-  #seenRevision = 0
+  /** Up to which revision every change of a collection has been fanned out; '' is for all of them. Empty at first. */
+  readonly #seen = new Map<string, number>()
 
   constructor(ports: RegistryOptions) {
     this.#ports = ports
@@ -101,7 +101,7 @@ export class WatchHub {
     if (revision > past.revision) throw expired()
     const events = past.changes
       .filter(({ record }) => subscription.places.some((place) => isIn(place, record.namespace)))
-      .map((change) => watcher.eventOf(deliveryOf(change)))
+      .map((change) => watcher.eventOf(deliveryOf(change, past.revision)))
     return { events: events.filter((event) => event !== undefined), revision: past.revision }
   }
 
@@ -130,7 +130,9 @@ export class WatchHub {
     const byNamespace = getOrMake(this.#watchers, resourceName(subscription.resource), () => new Map())
     for (const place of subscription.places) getOrMake(byNamespace, place, () => new Set()).add(subscription)
     this.#subscriptions.add(subscription)
-    this.#unsubscribe ??= this.#ports.store.subscribe((changes, revision) => this.#fanOut(changes, revision))
+    this.#unsubscribe ??= this.#ports.store.subscribe((changes, revision, collection) =>
+      this.#fanOut(changes, revision, collection),
+    )
     if (subscription.watcher.allowBookmarks) this.#scheduleBookmarks()
   }
 
@@ -147,20 +149,24 @@ export class WatchHub {
     if (this.#subscriptions.size > 0) return
     this.#unsubscribe?.()
     this.#unsubscribe = undefined
-    this.#seenRevision = 0
+    this.#seen.clear()
     this.#cancelBookmarks?.()
     this.#cancelBookmarks = undefined
   }
 
-  #fanOut(changes: readonly Change[], revision: number): void {
+  #fanOut(changes: readonly Change[], revision: number, collection = ''): void {
     for (const change of changes) {
       const byNamespace = this.#watchers.get(change.record.collection)
       if (byNamespace === undefined) continue
-      const delivery = deliveryOf(change)
+      const delivery = deliveryOf(change, revision)
       const places = change.record.namespace === EVERYWHERE ? [EVERYWHERE] : [EVERYWHERE, change.record.namespace]
       for (const place of places) for (const { watcher } of byNamespace.get(place) ?? []) watcher.deliver(delivery)
     }
-    this.#seenRevision = revision
+    this.#seen.set(collection, revision)
+  }
+
+  #seenOf(resource: ResourceDefinition): number {
+    return Math.max(this.#seen.get(resourceName(resource)) ?? 0, this.#seen.get('') ?? 0)
   }
 
   #scheduleBookmarks(): void {
@@ -175,14 +181,14 @@ export class WatchHub {
     for (const { resource, watcher } of this.#subscriptions) {
       if (!watcher.allowBookmarks) continue
       isAnyAllowed = true
-      watcher.bookmark(this.#seenRevision, (revision) => bookmarkOf(resource, { revision }))
+      watcher.bookmark(this.#seenOf(resource), (revision) => bookmarkOf(resource, { revision }))
     }
     if (isAnyAllowed) this.#scheduleBookmarks()
   }
 }
 
-/** A change as watches see it; the events are made when the first watch asks for them. */
-function deliveryOf({ type, record, previous }: Change): Delivery {
+/** A change as watches see it, told with `toldUntil`; the events are made when the first watch asks for them. */
+function deliveryOf({ type, record, previous }: Change, toldUntil: number): Delivery {
   const object = objectOf(record)
   const before = previous === undefined ? undefined : objectOf(previous)
   const once = (make: () => RegistryEvent): (() => RegistryEvent) => {
@@ -190,7 +196,7 @@ function deliveryOf({ type, record, previous }: Change): Delivery {
     return () => (made ??= make())
   }
   return {
-    revision: record.revision,
+    toldUntil,
     type,
     sizeBytes: record.value.length,
     object,

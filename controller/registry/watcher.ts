@@ -6,7 +6,8 @@ import { expired } from './store-errors.ts'
 
 /** One change of the store as watches see it, made once for all of them. */
 export type Delivery = {
-  readonly revision: number
+  /** What the store had told when it told of this: where revisions are commit times, a change may be told after newer ones. */
+  readonly toldUntil: number
   readonly type: 'Added' | 'Modified' | 'Deleted'
   /** Of the object's text. */
   readonly sizeBytes: number
@@ -59,7 +60,7 @@ export class Watcher {
     this.#held = undefined
     this.#sizeBytes = 0
     this.#startRevision = revision
-    for (const delivery of held) if (delivery.revision > revision) this.deliver(delivery)
+    for (const delivery of held) if (delivery.toldUntil > revision) this.deliver(delivery)
     this.#signal()
   }
 
