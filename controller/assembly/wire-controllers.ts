@@ -5,6 +5,7 @@ import { openAnthropicKeys } from './anthropic-keys.ts'
 import type { ApiParts } from './apis.ts'
 import { addControllers } from './controllers.ts'
 import { freezing, type Freeze } from './freeze.ts'
+import { pinnedImages } from './image-pins.ts'
 
 /** Between two looks at a tenant's machines, in ms: seldom where the emulator tells by itself. */
 const FEED_INTERVAL_MS = { emulated: 5_000, fly: 5_000 } as const
@@ -14,12 +15,12 @@ export function wireControllers(
   parts: ApiParts & { readonly freeze: Freeze },
   coordinatorUrl: () => string,
 ): MachineFeed {
-  const { clock, log, manager, machines, environment, presence, freeze } = parts
+  const { clock, log, manager, machines, environment, presence, freeze, share } = parts
   const feed = createMachineFeed({
     provider: machines.provider,
     clock,
     log,
-    tenants: () => manager.cache.list(tenantKind).map((tenant) => tenant.metadata.name),
+    tenants: () => manager.cache.list(tenantKind).flatMap(({ metadata: { name } }) => (share.owns(name) ? [name] : [])),
     intervalMs: machines.isEmulated ? FEED_INTERVAL_MS.emulated : FEED_INTERVAL_MS.fly,
     onChange: (tenant, machine, previous) => {
       const sprite = (machine ?? previous)?.owner?.sprite
@@ -29,7 +30,7 @@ export function wireControllers(
   })
   addControllers(manager, {
     ...parts,
-    provider: freezing(machines.provider, freeze.frozenBy),
+    provider: freezing(pinnedImages(machines.provider, parts), freeze.frozenBy),
     frozenBy: freeze.frozenBy,
     isDryRun: environment.COLLECT_DRY_RUN === 'true',
     feed,

@@ -57,6 +57,21 @@ export async function imageCheck(image: string, ports: ImagePorts): Promise<Chec
   }
 }
 
+/** What a registry says of an image: which digest it names now, or that there is none of that name. */
+export type ImageLook = { readonly digest?: string | undefined; readonly isMissing: boolean }
+
+/** Asks the image's registry; neither digest nor absence where it does not say. Never rejects. */
+export async function lookAtImage(image: string, ports: ImagePorts): Promise<ImageLook> {
+  const ref = parseImage(image)
+  if (ref === undefined) return { isMissing: false }
+  try {
+    const { status, digest } = await manifest(ref, ports)
+    return { digest: status === 200 ? digest : undefined, isMissing: status === 404 }
+  } catch {
+    return { isMissing: false }
+  }
+}
+
 type Manifest = { readonly status: number; readonly digest: string | undefined }
 
 async function manifest(ref: ImageRef, ports: ImagePorts): Promise<Manifest> {
