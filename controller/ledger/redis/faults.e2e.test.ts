@@ -4,7 +4,7 @@ import { realClock } from '../../../system/clock.ts'
 import { silentLog } from '../../../system/log.ts'
 import { startCutProxy } from '../../../test/e2e/cut-proxy.ts'
 import { hasRedisServer, RedisServer } from '../../../test/e2e/redis-server.ts'
-import { periodOf, type Ledger, type Reservation, type ReserveOutcome } from '../ledger.ts'
+import { periodOf, type Ledger, type Reservation } from '../ledger.ts'
 import { createFakeRecount, type FakeRecount } from './fake-recount.ts'
 import { createRedisLedger, type RedisLedgerOptions } from './ledger.ts'
 
@@ -268,9 +268,13 @@ describe.skipIf(!hasRedisServer)('redis ledger under faults', () => {
       proxy.cutReply = () => replies++ % 7 === 0
       const requests = Array.from({ length: 50 }, (_, at) => call(`c${at}`))
       const outcomes = await Promise.all(
-        requests.map((request, at): Promise<ReserveOutcome | undefined> | undefined =>
-          ledgers[at % 2]?.reserve(request).catch(() => undefined),
-        ),
+        requests.map(async (request, at) => {
+          try {
+            return await ledgers[at % 2]?.reserve(request)
+          } catch {
+            return undefined
+          }
+        }),
       )
       proxy.cutReply = undefined
       const granted = outcomes.filter((outcome) => outcome?.granted === true).length

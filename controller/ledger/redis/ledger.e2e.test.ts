@@ -1,5 +1,5 @@
 /** Runs the Ledger contract on a real redis-server. */
-import { afterAll, beforeAll, describe, it } from 'vitest'
+import { afterAll, beforeAll, describe } from 'vitest'
 import { realClock } from '../../../system/clock.ts'
 import { silentLog } from '../../../system/log.ts'
 import { hasRedisServer, RedisServer } from '../../../test/e2e/redis-server.ts'
@@ -37,5 +37,3 @@ describe.skipIf(!hasRedisServer)('with redis-server', () => {
     }
   })
 })
-
-it.skipIf(hasRedisServer)('redis-server is not installed: the Redis ledger was not tested', () => {})

@@ -46,7 +46,6 @@ import { createBacklog, type Booking } from './backlog.ts'
 import { connectRedis } from './connection.ts'
 import type { Recount } from './record.ts'
 import { createRepairs } from './repairs.ts'
-import type { Script } from './script.ts'
 import { READ, RESERVE, SETTLE, SPEND } from './scripts.ts'
 import { createSightings } from './sightings.ts'
 
@@ -77,19 +76,62 @@ const TENANT = /^[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?$/
 const PERIOD = /^\d{4}-(0[1-9]|1[0-2])$/
 
 /** Opens the ledger. Resolves whether or not Redis answers yet; LE7 says what calls do meanwhile. */
-export async function createRedisLedger(options: RedisLedgerOptions): Promise<Ledger> {
-  const { clock, log } = options
+export function createRedisLedger(options: RedisLedgerOptions): Promise<Ledger> {
   const meters = createMeters(options.metrics)
-  const sightings = createSightings(clock)
-  const connection = connectRedis({
-    url: options.url,
-    clock,
-    log,
-    deadlineMs: options.deadlineMs ?? 1_000,
-    onReady: () => void backlog.drain(),
-  })
+  const accounts = createAccounts(options, { onReady: () => void backlog.drain(), onRebuild: meters.rebuilt })
+  const backlog = createBacklog({ clock: options.clock, book: accounts.book, onSize: meters.kept })
 
-  async function run(script: Script, tenant: string, call: Call): Promise<Answer> {
+  /** Books at once where that goes, else later. */
+  async function bookOrKeep(booking: Booking): Promise<void> {
+    checkTokens(booking.tokens)
+    try {
+      await accounts.book(booking)
+    } catch (error) {
+      if (!isLedgerAway(error)) throw error
+      backlog.keep(booking)
+    }
+  }
+
+  async function reserve(reservation: Reservation): Promise<ReserveOutcome> {
+    checkReservation(reservation)
+    if (backlog.isFull) throw new LedgerError('Full', 'Wait until the token ledger answers, too much is to be booked')
+    const { tenant, id } = reservation
+    let isSent = false
+    try {
+      return await accounts.reserve(reservation, () => (isSent = true))
+    } catch (error) {
+      if (isLedgerAway(error)) meters.refused()
+      // Whether it was reserved is not known: the call is not made with it, so that it costs nothing.
+      if (isLedgerAway(error) && isSent) backlog.keep({ kind: 'Settle', tenant, id, tokens: 0 })
+      throw error
+    }
+  }
+
+  return Promise.resolve({
+    reserve,
+    settle: (tenant, id, tokens) => bookOrKeep({ kind: 'Settle', tenant, id, tokens }),
+    spend: async (spending) => {
+      assert(PERIOD.test(spending.period), 'A period is YYYY-MM')
+      await bookOrKeep({ kind: 'Spend', ...spending })
+    },
+    read: accounts.read,
+    close: async () => {
+      if (accounts.isReady() && backlog.size > 0) await backlog.drain()
+      backlog.close()
+      accounts.close()
+    },
+  })
+}
+
+type AccountEvents = { readonly onReady: () => void; readonly onRebuild: () => void }
+
+/** The accounts of all tenants, each made whole before it is asked. */
+function createAccounts(options: RedisLedgerOptions, events: AccountEvents) {
+  const { clock, log, deadlineMs = 1_000, storeDeadlineMs = 10_000 } = options
+  const sightings = createSightings(clock)
+  const connection = connectRedis({ url: options.url, clock, log, deadlineMs, onReady: events.onReady })
+
+  async function run(script: string, tenant: string, call: Call): Promise<Answer> {
     assert(TENANT.test(tenant), 'A tenant is a DNS label')
     const account = `${options.prefix}:ledger:{${tenant}}`
     const now = options.now === undefined ? '' : String(options.now())
@@ -98,19 +140,11 @@ export async function createRedisLedger(options: RedisLedgerOptions): Promise<Le
     sightings.note(tenant, answer)
     return answer
   }
-
-  const repairs = createRepairs({
-    run,
-    recount: options.recount,
-    clock,
-    log,
-    sightings,
-    onRebuild: meters.rebuilt,
-    storeDeadlineMs: options.storeDeadlineMs ?? 10_000,
-  })
+  const { onRebuild } = events
+  const repairs = createRepairs({ run, recount: options.recount, clock, log, sightings, onRebuild, storeDeadlineMs })
 
   /** Runs a script until the account is whole and its month known. */
-  async function settled(script: Script, tenant: string, call: Call & { readonly period: string }) {
+  async function whole(script: string, tenant: string, call: Call & { readonly period: string }): Promise<Answer> {
     for (let turn = 0; turn < TURNS_MAX; turn++) {
       const answer = await run(script, tenant, call)
       if (!(await repairs.rebuilt(tenant, answer, call.period))) return answer
@@ -118,70 +152,35 @@ export async function createRedisLedger(options: RedisLedgerOptions): Promise<Le
     throw unsteady()
   }
 
-  async function book(booking: Booking): Promise<void> {
-    const { tenant, id, tokens } = booking
-    if (booking.kind === 'Settle') await run(SETTLE, tenant, { args: [id, String(tokens)] })
-    else await settled(SPEND, tenant, { period: booking.period, args: [id, String(tokens), booking.period] })
-  }
-  const backlog = createBacklog({ clock, book, onSize: meters.kept })
-
-  /** Books at once where that goes, else later. */
-  async function bookOrKeep(booking: Booking): Promise<void> {
-    checkTokens(booking.tokens)
-    try {
-      await book(booking)
-    } catch (error) {
-      if (!(error instanceof LedgerError)) throw error
-      if (isLedgerAway(error)) backlog.keep(booking)
-    }
-  }
-
-  async function reserve(reservation: Reservation, onSend: () => void): Promise<ReserveOutcome> {
-    const { tenant, id } = reservation
-    let ceilings: readonly string[] = []
-    for (let turn = 0; turn < TURNS_MAX; turn++) {
-      const answer = await run(RESERVE, tenant, { args: [...reserveArgs(reservation), ...ceilings], onSend })
-      if (answer.status === 'ANSWER') {
-        sightings.noteReserved(tenant, id, answer)
-        return answer.outcome
-      }
-      if (answer.status === 'CLOCK') throw wrongClock(reservation.period, answer.month)
-      if (answer.status === 'CEILING') ceilings = await repairs.raised(reservation, answer)
-      else await repairs.rebuilt(tenant, answer, reservation.period)
-    }
-    throw unsteady()
-  }
-
   return {
-    reserve: async (reservation) => {
-      checkReservation(reservation)
-      if (backlog.isFull) throw new LedgerError('Full', 'Wait until the token ledger answers, too much is to be booked')
-      const { tenant, id } = reservation
-      let isSent = false
-      try {
-        return await reserve(reservation, () => (isSent = true))
-      } catch (error) {
-        if (isLedgerAway(error)) meters.refused()
-        // Whether it was reserved is not known: the call is not made with it, so that it costs nothing.
-        if (isLedgerAway(error) && isSent) backlog.keep({ kind: 'Settle', tenant, id, tokens: 0 })
-        throw error
+    isReady: () => connection.isReady,
+    close: () => connection.close(),
+    reserve: async (reservation: Reservation, onSend: () => void): Promise<ReserveOutcome> => {
+      const { tenant, id, period } = reservation
+      let ceilings: readonly string[] = []
+      for (let turn = 0; turn < TURNS_MAX; turn++) {
+        const args = [...reserveArgs(reservation), ...ceilings]
+        const answer = await whole(RESERVE, tenant, { args, period, onSend })
+        if (answer.status === 'CLOCK') throw wrongClock(period, answer.month)
+        if (answer.status === 'ANSWER') {
+          sightings.noteReserved(tenant, id, answer)
+          return answer.outcome
+        }
+        assert(answer.status === 'CEILING', 'A reservation is answered, or needs a ceiling')
+        ceilings = await repairs.raised(reservation, answer)
       }
+      throw unsteady()
     },
-    settle: (tenant, id, tokens) => bookOrKeep({ kind: 'Settle', tenant, id, tokens }),
-    spend: async (spending) => {
-      assert(PERIOD.test(spending.period), 'A period is YYYY-MM')
-      await bookOrKeep({ kind: 'Spend', ...spending })
+    book: async (booking: Booking): Promise<void> => {
+      const { tenant, id, tokens } = booking
+      if (booking.kind === 'Settle') await run(SETTLE, tenant, { args: [id, String(tokens)] })
+      else await whole(SPEND, tenant, { period: booking.period, args: [id, String(tokens), booking.period] })
     },
-    read: async (tenant, period): Promise<Balance> => {
+    read: async (tenant: string, period: string): Promise<Balance> => {
       assert(PERIOD.test(period), 'A period is YYYY-MM')
-      const answer = await settled(READ, tenant, { period, args: [period] })
+      const answer = await whole(READ, tenant, { period, args: [period] })
       assert(answer.status === 'BALANCE', 'A read is answered with a balance')
       return answer.balance
-    },
-    close: async () => {
-      if (connection.isReady && backlog.size > 0) await backlog.drain()
-      backlog.close()
-      connection.close()
     },
   }
 }

@@ -4,13 +4,12 @@ import type { Log } from '../../../system/log.ts'
 import { LedgerError, type Reservation } from '../ledger.ts'
 import type { Answer } from './answer.ts'
 import { nextCeiling, type Recount } from './record.ts'
-import type { Script } from './script.ts'
 import { BUILD } from './scripts.ts'
 import type { Sightings } from './sightings.ts'
 
 /** What repairs are made with. */
 export type RepairPorts = {
-  readonly run: (script: Script, tenant: string, call: { readonly args: readonly string[] }) => Promise<Answer>
+  readonly run: (script: string, tenant: string, call: { readonly args: readonly string[] }) => Promise<Answer>
   readonly recount: Recount
   readonly clock: Clock
   readonly log: Log

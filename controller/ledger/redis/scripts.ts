@@ -1,5 +1,4 @@
 /** The scripts that Redis runs for the ledger, each one atomic step on the two keys of one tenant. Pure. */
-import { createScript, type Script } from './script.ts'
 
 /** How long the answer to an id is remembered after its fate is known, in ms; as in the other adapters. */
 const RETENTION_MS = 3_600_000
@@ -124,13 +123,13 @@ end
 local function ordinal(month) return tonumber(string.sub(month, 1, 4)) * 12 + tonumber(string.sub(month, 6, 7)) end
 `
 
-const script = (body: string): Script => createScript(`${PRELUDE}${body}`)
+const script = (body: string): string => `${PRELUDE}${body}`
 
 /**
  * ARGV: 5 id, 6 tokens, 7 limit or '', 8 the caller's month, 9 ms until it expires, then pairs of a month and the ceiling
  * that the store has recorded for it. It grants only up to the ceiling, so that the store always knows enough.
  */
-export const RESERVE: Script = script(`
+export const RESERVE: string = script(`
 local lacks = lack()
 if lacks then return reply(lacks) end
 sweep()
@@ -176,7 +175,7 @@ return reply('ANSWER', answer)
 `)
 
 /** ARGV: 5 id, 6 tokens. An id that is not known, or not open any more, changes nothing. */
-export const SETTLE: Script = script(`
+export const SETTLE: string = script(`
 local entry = entryOf(ARGV[5])
 if entry and entry.state == 'o' then
   close(ARGV[5], entry, entry.due <= now and entry.tokens or tonumber(ARGV[6]))
@@ -187,7 +186,7 @@ return reply('DONE')
 `)
 
 /** ARGV: 5 id, 6 tokens, 7 month. */
-export const SPEND: Script = script(`
+export const SPEND: string = script(`
 local lacks = lack()
 if lacks then return reply(lacks) end
 sweep()
@@ -203,7 +202,7 @@ return reply('DONE')
 `)
 
 /** ARGV: 5 month. Answers with what is spent and reserved in it. */
-export const READ: Script = script(`
+export const READ: string = script(`
 local lacks = lack()
 if lacks then return reply(lacks) end
 sweep()
@@ -219,7 +218,7 @@ return reply('BALANCE', count('s:' .. month), count('r:' .. month))
  * ARGV: 5 the epoch that the caller found, 6 '1' to begin anew, then triples of a month, what was used in it at least,
  * and its ceiling in the store. STALE when another process has rebuilt it meanwhile.
  */
-export const BUILD: Script = script(`
+export const BUILD: string = script(`
 if epoch ~= tonumber(ARGV[5]) then return reply('STALE') end
 if epoch == 0 or ARGV[6] == '1' then redis.call('DEL', A, T) end
 local last = get('a') or ''
