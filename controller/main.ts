@@ -1,8 +1,9 @@
 /** The composition root of the command line: brings a whole control plane up, applies folders, shows it at work. */
+import type { ClusterOptions } from './assembly/cluster.ts'
 import { startControlPlane, type ControlPlane } from './assembly/control-plane.ts'
 import { dataPaths, openDataFolder } from './assembly/data-folder.ts'
 import { stateOf, isAllOver } from './assembly/fleet-state.ts'
-import { environmentVariables, readEnvironment } from './config.ts'
+import { ConfigError, environmentVariables, readEnvironment } from './config.ts'
 import { createProgress, summaryLines } from './cli/progress.ts'
 import { applyManifests } from './cli/apply.ts'
 import { realClock } from '../system/clock.ts'
@@ -45,6 +46,8 @@ const LOOK_EVERY_MS = 200
 /** Runs until stopped, or until all work is over; gives the exit code. Rejects when it cannot start. */
 export async function runUp(options: UpOptions): Promise<number> {
   const environment = readEnvironment()
+  if (environment.STORE === 'cluster')
+    throw new ConfigError('Use "spritectl serve": STORE is "cluster", whose own API shows the fleet')
   await openDataFolder(options.dataFolder)
   const logFile = openLogFile(dataPaths(options.dataFolder).log)
   const log = createLog({ level: options.logLevel, destination: logFile })
@@ -65,13 +68,30 @@ export async function runServe(options: ServeOptions): Promise<number> {
   const environment = readEnvironment({ ...environmentVariables(), ...options.variables })
   await openDataFolder(options.dataFolder)
   const log = createLog({ level: options.logLevel })
-  const plane = await startControlPlane({ ...options, environment, clock: realClock, entropy: realEntropy, log })
+  const ports = { ...options, environment, clock: realClock, entropy: realEntropy, log }
+  if (environment.STORE === 'cluster') return await serveCluster(ports)
+  const plane = await startControlPlane(ports)
   try {
     await untilAborted(options.signal)
   } finally {
     await plane.stop()
   }
   return 0
+}
+
+/** The same over a cluster; ends with 1 when another process leads, so that it is started again and stands by. */
+async function serveCluster(
+  options: Omit<ClusterOptions, 'onLost'> & { readonly signal: AbortSignal },
+): Promise<number> {
+  const { startClusterControllers } = await import('./assembly/cluster.ts')
+  const lost = new AbortController()
+  const plane = await startClusterControllers({ ...options, onLost: () => lost.abort() })
+  try {
+    await untilAborted(AbortSignal.any([options.signal, lost.signal]))
+  } finally {
+    await plane.stop()
+  }
+  return options.signal.aborted ? 0 : 1
 }
 
 async function live(plane: ControlPlane, options: UpOptions): Promise<number> {

@@ -9,6 +9,7 @@ import { createKubeWire, type KubeWire } from '../client/kube-wire.ts'
 import { ConfigError, rolesOf, type Environment } from '../config.ts'
 import { createElector, type Elector } from '../engine/lease.ts'
 import { createManager, type Manager } from '../engine/manager.ts'
+import { soleOwner } from '../engine/ownership.ts'
 import { createRegistryEventSink, createRegistryLeasePort } from '../engine/registry-ports.ts'
 import { RESOURCES } from '../kinds/index.ts'
 import { KINDS } from '../kinds/kinds.ts'
@@ -72,6 +73,8 @@ export function openClusterObjects(base: Foundations, wire: KubeWire): Objects {
   const registry = createKubeRegistry({ wire, resources, fieldManager: FIELD_MANAGER, clock, entropy })
   const client = kubeClientOver(wire, { fieldManager: FIELD_MANAGER, clock, entropy })
   base.recount.use(client)
+  // One process leads: the lease of all is looked at where machines are changed.
+  const share = { ...soleOwner(), start: () => {}, stop: () => Promise.resolve() }
   const manager: Manager = createManager({
     client,
     clock,
@@ -82,7 +85,7 @@ export function openClusterObjects(base: Foundations, wire: KubeWire): Objects {
     kinds: KINDS,
     weightOf: (tenant) => manager.cache.get(tenantKind, { namespace: '', name: tenant })?.status?.limits?.priority ?? 1,
   })
-  return { registry, client, namespaces: createClusterNamespaces(registry), manager }
+  return { registry, client, namespaces: createClusterNamespaces(registry), manager, share }
 }
 
 async function start(options: ClusterOptions, undo: Undo): Promise<ControlPlane> {

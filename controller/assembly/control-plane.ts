@@ -21,6 +21,7 @@ import { openFoundations, openObjects, type FoundationOptions } from './foundati
 import { openMachines } from './machines.ts'
 import { logPreflight } from './preflight.ts'
 import { startResealing } from './secrets-at-rest.ts'
+import { whileOurs, type Ending } from './shards.ts'
 import { createUndo, type Undo } from './undo.ts'
 import { wireControllers } from './wire-controllers.ts'
 
@@ -57,7 +58,12 @@ async function start(options: ControlPlaneOptions, undo: Undo): Promise<ControlP
   const objects = openObjects(base)
   const { clock, entropy, log, paths, identity } = base
   const appTokens = appTokenSecrets(objects.registry)
-  const machines = await openMachines({ ...base, controlPlaneId: identity.controlPlaneId, appTokens })
+  const machines = await openMachines({
+    ...base,
+    controlPlaneId: identity.controlPlaneId,
+    appTokens,
+    ...(isShared(environment) ? { lease: objects.share } : {}),
+  })
   undo.add(() => machines.close())
   const roles = rolesOf(environment)
   const spriteUsers = roles.has('coordinator') ? await openSpriteUsers({ ...base, ...objects }, undo) : undefined
@@ -98,30 +104,37 @@ async function begin(
   parts: ApiParts & { readonly feed: MachineFeed | undefined; readonly freeze: Freeze },
   undo: Undo,
 ): Promise<void> {
-  const { client, namespaces, manager, machines, feed } = parts
+  const { client, namespaces, manager, machines, feed, share } = parts
   // Events of cluster-scoped objects lie there, as in every cluster.
   await namespaces.ensure(DEFAULT_NAMESPACE)
   // Tokens of platform admins lie there.
   await namespaces.ensure(SYSTEM_NAMESPACE)
   await parts.freeze.load()
   await ensureBuiltinPlans(client)
-  if (feed !== undefined) await beginUpkeep(parts, undo)
+  if (feed !== undefined) {
+    undo.add(watchAnthropicKeys(parts.store, manager))
+    whileOurs(share, () => beginUpkeep(parts), parts, undo)
+  }
   // Sprites go while the Coordinator still answers: they give their work back. Controllers stop before that.
   undo.add(() => machines.close())
+  // Shards are given back when nothing acts for them any more.
+  undo.add(() => share.stop())
   undo.add(() => manager.stop())
   await manager.start()
   feed?.start()
   undo.add(async () => feed?.stop())
+  share.start()
 }
 
-/** Starts what keeps the store in order, besides the controllers. */
-async function beginUpkeep({ registry, store, manager, clock, log }: ApiParts, undo: Undo): Promise<void> {
+/** Starts what keeps the store in order, besides the controllers; gives what ends it. */
+async function beginUpkeep({ registry, store, clock, log }: ApiParts): Promise<Ending> {
+  const undo = createUndo()
   undo.add(startResealing(store, log))
-  undo.add(watchAnthropicKeys(store, manager))
   const collector = createGarbageCollector({ registry, store, clock, log })
   await collector.start()
   undo.add(() => collector.stop())
   const expiry = createEventExpiry({ registry, clock, log })
   expiry.start()
   undo.add(() => expiry.stop())
+  return undo.run
 }

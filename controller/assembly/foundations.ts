@@ -31,6 +31,7 @@ import { tenantQuota } from './quota.ts'
 import { createForecast, machineDefaults } from './forecast.ts'
 import { createFreezeWord, type FreezeWord } from './freeze.ts'
 import { encryptSecrets } from './secrets-at-rest.ts'
+import { openShare } from './shards.ts'
 import type { Undo } from './undo.ts'
 
 /** What the foundations are opened with. */
@@ -140,6 +141,7 @@ export function openObjects(base: Foundations) {
   })
   const client = createLocalClient(registry, { actor: CONTROLLER_ACTOR, fieldManager: 'sprites-controller' })
   base.recount.use(client)
+  const share = openShare({ ...base, registry })
   const namespaces = createNamespaces(registry)
   const manager: Manager = createManager({
     client,
@@ -149,7 +151,8 @@ export function openObjects(base: Foundations) {
     metrics,
     events: createRegistryEventSink(registry),
     kinds: KINDS,
+    shards: share,
     weightOf: (tenant) => manager.cache.get(tenantKind, { namespace: '', name: tenant })?.status?.limits?.priority ?? 1,
   })
-  return { registry, client, namespaces, manager, freezeWord }
+  return { registry, client, namespaces, manager, freezeWord, share }
 }
