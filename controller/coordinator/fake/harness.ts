@@ -10,6 +10,7 @@ import type { Bus } from '../../bus/bus.ts'
 import type { SpriteUsers } from '../../bus/sprite-users.ts'
 import { createMemoryBus } from '../../bus/memory.ts'
 import { createFakeClient, type FakeClient } from '../../engine/fake-client.ts'
+import type { Cache } from '../../engine/types.ts'
 import type { SpriteMachine, SpriteStatus } from '../../kinds/sprite/schema.ts'
 import { workKind, type Work, type WorkSpec, type WorkStatus } from '../../kinds/work/schema.ts'
 import type { Ledger } from '../../ledger/ledger.ts'
@@ -79,6 +80,8 @@ export type HarnessOptions = {
   readonly spriteUsers?: SpriteUsers
   /** In place of the one in memory; closed with the harness. */
   readonly bus?: Bus
+  /** What an informer would have. */
+  readonly cache?: Cache
 }
 
 /** Starts one; the tenant `acme` and its sprite `cara` (copywriter, incarnation 2) are there. */
@@ -103,6 +106,7 @@ export async function startHarness(options: HarnessOptions = {}): Promise<Harnes
     upstream: options.upstream ?? rehearsalUpstream(),
     ...(options.ownUpstream === undefined ? {} : { ownUpstream: options.ownUpstream }),
     ...(options.spriteUsers === undefined ? {} : { spriteUsers: options.spriteUsers }),
+    ...(options.cache === undefined ? {} : { cache: options.cache }),
     settings: { ...DEFAULT_SETTINGS, defaultModel: 'claude-test', models: ['claude-other'], ...options.settings },
     recorder: {
       event: (object, _type, reason) => events.push({ kind: object.kind, name: object.metadata.name, reason }),

@@ -5,7 +5,7 @@ import { isDeleting } from '../../api/object.ts'
 import { isOutgoing } from '../../kinds/sprite/outgoing.ts'
 import type { Sprite } from '../../kinds/sprite/schema.ts'
 import { tenantKind, type Tenant } from '../../kinds/tenant/schema.ts'
-import type { Work } from '../../kinds/work/schema.ts'
+import { workKind, type Work } from '../../kinds/work/schema.ts'
 import { holdsAttempt, isStopped, type Holder } from '../attempt.ts'
 import { readJson } from '../body.ts'
 import type { CoordinatorPorts, SpriteRoute } from '../ports.ts'
@@ -25,13 +25,30 @@ export function heartbeatRoute(ports: CoordinatorPorts): SpriteRoute {
       key: { namespace: '', name: identity.tenant },
       signal,
     })
-    const work = body.work && (await readWork(ports, { tenant: identity.tenant, work: body.work.name }, signal))
     const reply: HeartbeatReply = {
-      directive: directiveFor({ body, identity, sprite, tenant, work }),
+      directive: await directiveNow(ports, { body, identity, sprite, tenant }, signal),
       ...(tenant === undefined ? {} : { idleTimeoutMs: idleTimeoutMs(sprite, tenant) }),
     }
     sendJson(response, 200, reply)
   }
+}
+
+/**
+ * What the sprite is to do, by the cache: each heartbeat would cost a read else. Only what would make it abandon its
+ * task is looked up: the cache may not have seen the claim yet.
+ */
+async function directiveNow(
+  ports: CoordinatorPorts,
+  world: Omit<Parameters<typeof directiveFor>[0], 'work'> & { readonly identity: SpriteIdentity },
+  signal: AbortSignal,
+): Promise<HeartbeatReply['directive']> {
+  const name = world.body.work?.name
+  if (name === undefined) return directiveFor({ ...world, work: undefined })
+  const { tenant } = world.identity
+  const known = ports.cache?.get(workKind, { namespace: tenant, name })
+  const directive = directiveFor({ ...world, work: known })
+  if (known !== undefined && directive !== 'abandon') return directive
+  return directiveFor({ ...world, work: await readWork(ports, { tenant, work: name }, signal) })
 }
 
 /** What the sprite is to do. An attempt that is void is abandoned first; draining follows with the next heartbeat. */
