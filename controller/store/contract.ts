@@ -22,7 +22,9 @@ const key = (name: string, namespace = 'acme', collection = 'sprites'): StoreKey
 const text =
   ({ namespace, name }: StoreKey, value: unknown) =>
   (revision: number): string => {
-    const metadata = { name, ...(namespace === '' ? {} : { namespace }), resourceVersion: String(revision) }
+    const place = { name, ...(namespace === '' ? {} : { namespace }) }
+    const creationTimestamp = '2026-01-01T00:00:00Z'
+    const metadata = { ...place, uid: 'uid', creationTimestamp, resourceVersion: String(revision) }
     return JSON.stringify({ apiVersion: 'example.com/v1', kind: 'Example', metadata, spec: { value } })
   }
 /** What a text of `text` tells. */
