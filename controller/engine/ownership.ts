@@ -18,10 +18,13 @@ export type OwnershipListener = (change: OwnershipChange) => Promise<void> | voi
 export interface Ownership {
   /** Whether a pass for the tenant may begin now. */
   owns(tenant: string): boolean
-  /** Ms within which a change of the outside world that begins now must be over; 0: none may begin. */
-  remainingMs(tenant: string): number
+  /**
+   * Ms within which a change of the outside world that begins now must be over; 0: none may begin. What is of no tenant
+   * at the outside (undefined) needs no share.
+   */
+  remainingMs(tenant: string | undefined): number
   /** Proves the ownership anew where the last proof is old, so that `remainingMs` says all it can. Never rejects. */
-  confirm(tenant: string): Promise<void>
+  confirm(tenant: string | undefined): Promise<void>
   /** Moves with each new owner and never back; undefined when the tenant is not ours, Infinity where nobody else's could be. */
   epoch(tenant: string): number | undefined
   /** Asks for an epoch above one that was found recorded, in this turn or soon after. */
@@ -38,11 +41,4 @@ export const soleOwner = (): Ownership => ({
   epoch: () => Infinity,
   outgrow: () => {},
   onChange: () => () => {},
-})
-
-/** What the machine provider asks before a change; what concerns the organization and no tenant needs no shard. */
-export const leaseOf = (shards: Ownership) => ({
-  remainingMs: (tenant: string | undefined): number => (tenant === undefined ? Infinity : shards.remainingMs(tenant)),
-  confirm: (tenant: string | undefined): Promise<void> =>
-    tenant === undefined ? Promise.resolve() : shards.confirm(tenant),
 })

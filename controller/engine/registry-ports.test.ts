@@ -3,7 +3,15 @@ import { expect, test } from 'vitest'
 import { ApiError } from '../api/errors.ts'
 import { formatKey, type KubeObject } from '../api/object.ts'
 import type { ResourceDefinition } from '../api/resource.ts'
-import { createRegistryEventSink, createRegistryLeasePort, type RegistryWriter } from './registry-ports.ts'
+import { silentLog } from '../../system/log.ts'
+import { settle, TestClock } from '../../system/test-clock.ts'
+import {
+  createRegistryEventSink,
+  createRegistryLeasePort,
+  createRegistryLeasesPort,
+  type RegistryNews,
+  type RegistryWriter,
+} from './registry-ports.ts'
 
 const resource = (group: string, kind: string): ResourceDefinition => ({
   group,
@@ -95,4 +103,43 @@ test('EL2 a lease is read, or absent, and written at the version that was read',
     ],
     ['update', 'coordination.k8s.io/Lease', 'default/leader', { ...stored, spec: { holderIdentity: 'b' } }],
   ])
+})
+
+test('EO11 leases of a registry are listed, and told of when they change, also after the watch has ended', async () => {
+  const { registry } = fakeRegistry(() => stored)
+  const clock = new TestClock()
+  const watches: { push: (news: RegistryNews) => void; end: () => void }[] = []
+  const list = async () => ({ items: [stored], resourceVersion: '9' })
+  async function* watch(): AsyncGenerator<RegistryNews> {
+    const waiting: RegistryNews[] = []
+    let wake = (): void => {}
+    let isOver = false
+    const tell = (): void => wake()
+    watches.push({ push: (news) => (waiting.push(news), tell()), end: () => ((isOver = true), tell()) })
+    while (!isOver || waiting.length > 0) {
+      const next = waiting.shift()
+      if (next !== undefined) yield next
+      else await new Promise<void>((resolve) => (wake = resolve))
+    }
+  }
+  const port = createRegistryLeasesPort({ ...registry, list, watch }, { clock, log: silentLog })
+  const { signal } = new AbortController()
+  expect(await port.list('default', signal)).toMatchObject({ resourceVersion: '9', items: [stored] })
+  await expect(port.list('default', AbortSignal.abort(new Error('enough')))).rejects.toThrow('enough')
+  const seen: (string | undefined)[] = []
+  const end = port.watch('default', (lease) => seen.push(lease?.metadata.name))
+  await settle()
+  watches[0]?.push({ type: 'ADDED', object: stored })
+  watches[0]?.push({ type: 'DELETED', object: stored })
+  await settle()
+  expect(seen).toEqual(['leader', undefined])
+  watches[0]?.end()
+  await clock.advance(2_000)
+  watches[1]?.push({ type: 'MODIFIED', object: stored })
+  await settle()
+  expect(seen).toEqual(['leader', undefined, 'leader'])
+  end()
+  watches[1]?.end()
+  await clock.advance(5_000)
+  expect([watches.length, clock.pendingTimers]).toEqual([2, 0])
 })

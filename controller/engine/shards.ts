@@ -4,9 +4,11 @@ import type { Clock } from '../../system/clock.ts'
 import type { Entropy } from '../../system/entropy.ts'
 import type { Log } from '../../system/log.ts'
 import { microTimestamp } from '../../system/timestamp.ts'
+import { Doorbell } from './doorbell.ts'
 import type { Lease, LeasesPort } from './lease.ts'
 import { CLOCK_RATIO, isRace, Membership, MEMBER_TIMES, tryMs, type MemberTimes } from './membership.ts'
-import type { Ownership, OwnershipChange, OwnershipListener } from './ownership.ts'
+import { OwnershipListeners } from './ownership-listeners.ts'
+import type { Ownership, OwnershipListener } from './ownership.ts'
 import { SHARD_COUNT, shardOf } from './rendezvous.ts'
 import { takeIn, takeInOne, type Life, type Sightings } from './shard-leases.ts'
 import { decideShards, type LeaseWrite, type ShardDecision, type ShardPhase, type ShardStep } from './shards-decide.ts'
@@ -62,19 +64,18 @@ type Local = { epoch: number; phase: ShardPhase; isClosed: boolean }
 class SharedShards implements Shards {
   readonly #options: Required<ShardsOptions>
   readonly #membership: Membership
-  readonly #listeners = new Set<OwnershipListener>()
+  readonly #listeners: OwnershipListeners
   readonly #local = new Map<number, Local>()
   readonly #surrendered = new Map<number, number>()
   readonly #floors = new Map<number, number>()
   readonly #ended = new AbortController()
+  readonly #bell: Doorbell
   readonly #readyWaiters = new Set<() => void>()
   #sightings: Sightings = new Map()
   #strays: ReadonlyMap<number, number> = new Map()
   #listDueMs = -Infinity
   #isReady = false
   #isStopping = false
-  #isPoked = false
-  #wake: () => void = () => {}
   #unwatch: () => void = () => {}
   #running: Promise<void> | undefined
 
@@ -88,6 +89,8 @@ class SharedShards implements Shards {
     }
     this.#options = { ...defaults, ...options }
     assert(this.#options.shardCount >= 1 && this.#options.shardCount <= 1_000, 'Give 1 to 1,000 shards')
+    this.#listeners = new OwnershipListeners((tenant) => this.#shardOf(tenant), options.log)
+    this.#bell = new Doorbell(options.clock, LOOK_GAP_MS)
     this.#membership = new Membership({
       ...this.#options,
       seen: () => this.#sightings,
@@ -107,13 +110,14 @@ class SharedShards implements Shards {
     return this.#membership.isCurrent && this.#of(tenant)?.phase === 'held'
   }
 
-  remainingMs(tenant: string): number {
+  remainingMs(tenant: string | undefined): number {
+    if (tenant === undefined) return Infinity
     const local = this.#of(tenant)
     return local === undefined || local.isClosed ? 0 : this.#membership.actMs()
   }
 
-  confirm(tenant: string): Promise<void> {
-    return this.#of(tenant) === undefined ? Promise.resolve() : this.#membership.confirm()
+  confirm(tenant: string | undefined): Promise<void> {
+    return tenant === undefined || this.#of(tenant) === undefined ? Promise.resolve() : this.#membership.confirm()
   }
 
   epoch(tenant: string): number | undefined {
@@ -131,12 +135,11 @@ class SharedShards implements Shards {
     this.#floors.set(shard, epoch)
     this.#surrendered.set(shard, local.epoch)
     this.#lose([shard])
-    this.#poke()
+    this.#bell.ring()
   }
 
   onChange(listener: OwnershipListener): () => void {
-    this.#listeners.add(listener)
-    return () => this.#listeners.delete(listener)
+    return this.#listeners.add(listener)
   }
 
   start(): void {
@@ -148,7 +151,7 @@ class SharedShards implements Shards {
   async stop(): Promise<void> {
     const { clock, stopMs } = this.#options
     this.#isStopping = true
-    this.#poke()
+    this.#bell.ring()
     const cancel = clock.after(stopMs, () => this.#ended.abort(new Error('Stopped')))
     if (this.#running === undefined) this.#ended.abort(new Error('Stopped'))
     await this.#running
@@ -191,25 +194,20 @@ class SharedShards implements Shards {
   #hear(lease: Lease | undefined): void {
     if (lease === undefined) {
       this.#listDueMs = -Infinity
-      this.#poke()
+      this.#bell.ring()
       return
     }
     if (!lease.metadata.name.startsWith(`${this.#options.prefix}-`)) return
     const before = this.#sightings.get(lease.metadata.name)?.lease.spec
     this.#see(lease)
     const { holderIdentity, leaseTransitions } = lease.spec
-    if (before?.holderIdentity !== holderIdentity || before?.leaseTransitions !== leaseTransitions) this.#poke()
-  }
-
-  #poke(): void {
-    this.#isPoked = true
-    this.#wake()
+    if (before?.holderIdentity !== holderIdentity || before?.leaseTransitions !== leaseTransitions) this.#bell.ring()
   }
 
   async #run(): Promise<void> {
     const { clock, log, times } = this.#options
     while (!this.#ended.signal.aborted) {
-      this.#isPoked = false
+      this.#bell.reset()
       const startedMs = clock.monotonic()
       let waitMs = 0
       try {
@@ -222,19 +220,8 @@ class SharedShards implements Shards {
         if (!isRace(error) && !this.#ended.signal.aborted)
           log.warn({ error: String(error) }, 'Cannot renew or share the leases: trying again')
       }
-      await this.#rest(Math.max(LOOK_GAP_MS, waitMs))
+      await this.#bell.rest(waitMs, this.#ended.signal)
     }
-  }
-
-  /** Waits, but no longer than to the next hint; one that came meanwhile counts. */
-  async #rest(waitMs: number): Promise<void> {
-    const { clock } = this.#options
-    await clock.sleep(LOOK_GAP_MS, this.#ended.signal).catch(() => {})
-    if (this.#isPoked || waitMs <= LOOK_GAP_MS || this.#ended.signal.aborted) return
-    const hint = new AbortController()
-    this.#wake = () => hint.abort()
-    await clock.sleep(waitMs - LOOK_GAP_MS, AbortSignal.any([hint.signal, this.#ended.signal])).catch(() => {})
-    this.#wake = () => {}
   }
 
   /** One look at all leases and what follows from it; when to look again at the latest, in monotonic ms. */
@@ -371,45 +358,36 @@ class SharedShards implements Shards {
       () => (isLate = true),
       () => {},
     )
-    await Promise.race([this.#tell('leaving', [shard]), late])
+    await Promise.race([this.#listeners.tell('leaving', [shard]), late])
     timer.abort()
     if (isLate && isStill()) {
       log.warn({ shard, leaveMs }, 'Passes of a shard that is given up do not end: cutting them off')
       local.isClosed = true
-      void this.#tell('lost', [shard])
+      void this.#listeners.tell('lost', [shard])
       await clock.sleep(times.leaseMs / CLOCK_RATIO, this.#ended.signal).catch(() => {})
     }
     if (!isStill()) return
     local.phase = 'drained'
-    this.#poke()
+    this.#bell.ring()
   }
 
   #gain(shards: readonly number[]): void {
     if (shards.length === 0) return
     this.#options.log.info({ shards, held: this.held.length }, 'Shards gained')
-    void this.#tell('gained', shards)
+    void this.#listeners.tell('gained', shards)
   }
 
   #lose(shards: readonly number[]): void {
     const lost = shards.filter((shard) => this.#local.delete(shard))
     if (lost.length === 0) return
     this.#options.log.warn({ shards: lost, held: this.held.length }, 'Shards lost')
-    void this.#tell('lost', lost)
+    void this.#listeners.tell('lost', lost)
   }
 
   #dropAll(isLifeOver: boolean): void {
     this.#lose([...this.#local.keys()])
     // The next life has another name, so what the leases say of this one cannot be taken for it.
     if (isLifeOver) this.#surrendered.clear()
-  }
-
-  /** Resolves when all listeners are content; their failures are theirs. */
-  async #tell(type: OwnershipChange['type'], shards: readonly number[]): Promise<void> {
-    const set = new Set(shards)
-    const change: OwnershipChange = { type, has: (tenant) => set.has(this.#shardOf(tenant)) }
-    const told = [...this.#listeners].map(async (listener) => await listener(change))
-    for (const { status, ...rest } of await Promise.allSettled(told))
-      if (status === 'rejected') this.#options.log.error({ type, ...rest }, 'A listener of shards failed')
   }
 
   #noteReady(): void {
