@@ -1,4 +1,6 @@
 /** The same controllers over a genuine Kubernetes custom-resource server: the example tenants run to the end there. */
+import path from 'node:path'
+import { parseAllDocuments } from 'yaml'
 import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest'
 import { isAllOver, stateOf } from '../controller/assembly/fleet-state.ts'
 import { SYSTEM_NAMESPACE } from '../controller/api/namespaces.ts'
@@ -8,13 +10,17 @@ import { planKind } from '../controller/kinds/plan/schema.ts'
 import { tenantKind } from '../controller/kinds/tenant/schema.ts'
 import { workKind } from '../controller/kinds/work/schema.ts'
 import { CORE_RESOURCES, namespaceResource } from '../controller/registry/core.ts'
+import { chartScope, renderedChart } from '../scripts/chart-files.ts'
 import { realClock } from '../system/clock.ts'
 import { openClusterFront, type ClusterFront } from './cluster/front.ts'
 import { exampleOf, startFleet, type Fleet } from './cluster/fleet.ts'
+import { askedOf, isAllowedBy, type RightsRole } from './cluster/rights.ts'
 import { installKinds, ORACLE_URL, oracleAbsence, startOracle, type Oracle } from './oracle.ts'
 
+const ROOT = path.resolve(import.meta.dirname, '..')
 const absence = oracleAbsence()
 const TENANTS = ['acme-corp', 'startup-xyz']
+const TENANT_PATH = `/apis/${tenantKind.apiVersion}/${tenantKind.plural}`
 const RUN_MS_MAX = 100_000
 const resourceNamed = (kind: string) => CORE_RESOURCES.find((one) => one.kind === kind) ?? namespaceResource
 
@@ -95,7 +101,7 @@ describe.skipIf(absence !== undefined)(
       const namespace = await front.core.get(namespaceResource, key)
       expect(namespace.metadata.labels).toMatchObject({ 'sprites.highera.com/tenant': 'startup-xyz' })
       expect(namespace.metadata.ownerReferences).toMatchObject([{ kind: 'Tenant', name: 'startup-xyz' }])
-      await fleet.plane.client.delete(tenantKind, key)
+      await oracle.send('DELETE', `${TENANT_PATH}/${key.name}`)
       await until(async () => {
         await expect(fleet.plane.client.get(tenantKind, key)).rejects.toMatchObject({ reason: 'NotFound' })
         await expect(front.core.get(namespaceResource, key)).rejects.toMatchObject({ reason: 'NotFound' })
@@ -106,17 +112,27 @@ describe.skipIf(absence !== undefined)(
       const context = { actor: { name: 'admin', groups: ['system:masters'] } }
       const key = { namespace: '', name: 'monitoring' }
       await front.core.create(namespaceResource, '', { metadata: { name: 'monitoring' } }, context)
-      const spec = { plan: 'starter', displayName: 'Monitoring' } as never
-      await fleet.plane.client.create(tenantKind, { metadata: { name: 'monitoring' }, spec })
+      const spec = { plan: 'starter', displayName: 'Monitoring' }
+      const { apiVersion, kind } = tenantKind
+      await oracle.send('POST', TENANT_PATH, { apiVersion, kind, metadata: { name: 'monitoring' }, spec })
       await until(async () => {
         const { metadata } = await fleet.plane.client.get(tenantKind, key)
         expect(metadata.finalizers).toHaveLength(1)
       }, 10_000)
-      await fleet.plane.client.delete(tenantKind, key)
+      await oracle.send('DELETE', `${TENANT_PATH}/${key.name}`)
       await until(async () => {
         await expect(fleet.plane.client.get(tenantKind, key)).rejects.toMatchObject({ reason: 'NotFound' })
       }, 50_000)
       expect((await front.core.get(namespaceResource, key)).metadata.deletionTimestamp).toBeUndefined()
+    })
+
+    test('KC10 the rights of the chart allow every request that was made', async () => {
+      const roles = [...renderedChart(ROOT, chartScope(ROOT)).values()].flatMap((text) =>
+        parseAllDocuments(text).map((document) => document.toJS() as RightsRole),
+      )
+      const asked = [...new Set(front.asked.flatMap((line) => JSON.stringify(askedOf(line) ?? line)))]
+      expect(asked.length).toBeGreaterThan(50)
+      expect(asked.filter((one) => !isAllowedBy(roles, JSON.parse(one)))).toEqual([])
     })
 
     test('KC3 another process stands by, and leads when the first one ends', { timeout: 60_000 }, async () => {

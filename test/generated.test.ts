@@ -14,7 +14,7 @@ afterEach(async () => {
 async function rootWith(files: ReadonlyMap<string, string>): Promise<string> {
   const root = await mkdtemp(path.join(tmpdir(), 'generated-'))
   folders.push(root)
-  for (const folder of ['crds', 'docs', 'examples/gitops/argocd'])
+  for (const folder of ['crds', 'docs', 'examples/gitops/argocd', 'charts/sprites/crds'])
     await mkdir(path.join(root, folder), { recursive: true })
   for (const [file, text] of files) await writeFile(path.join(root, file), text)
   return root
