@@ -48,8 +48,18 @@ export async function reserve(
   }
   if (outcome.granted) return { book: (used) => ports.ledger.settle(tenant, id, used) }
   onRefusal('budget')
-  const message = `Wait for next month or raise the budget: the call may need ${tokens} tokens, "${outcome.available}" are left`
+  const message = lackText(tokens, { limit: admitted.limit, available: outcome.available })
   throw new CoordinatorError('BudgetExhausted', message, { retryAfterMs: nextMonthMs(nowMs) - nowMs })
+}
+
+/** What would do: no month suffices for a call that is larger than the whole budget. */
+function lackText(
+  tokens: number,
+  { limit, available }: { readonly limit: number | null; readonly available: number },
+): string {
+  return limit !== null && tokens > limit
+    ? `Raise the monthly budget of "${limit}" tokens: the call may need ${tokens}, more than any month has`
+    : `Wait for next month or raise the budget: the call may need ${tokens} tokens, "${available}" are left`
 }
 
 /** The ledger's answer, or that there is none. */

@@ -164,7 +164,23 @@ describe('gateway', () => {
     expect(reply).toMatchObject({
       status: 403,
       headers: { 'x-sprite-reason': 'BudgetExhausted', 'x-should-retry': 'false' },
-      body: { type: 'error', error: { type: 'permission_error' } },
+      // No month would do.
+      body: {
+        type: 'error',
+        error: { type: 'permission_error', message: expect.stringContaining('Raise the monthly') },
+      },
+    })
+    h.seedTenant({ limits: { monthlyTokens: reservedFor(body()) } })
+    await h.ledger.reserve({
+      tenant: TENANT,
+      period: '2026-01',
+      id: 'x',
+      tokens: 1,
+      limit: null,
+      expiresAfterMs: 60_000,
+    })
+    expect(await ask()).toMatchObject({
+      body: { error: { message: expect.stringContaining('Wait for next month or') } },
     })
     const untilFebruaryS = (Date.UTC(2026, 1, 1) - h.clock.now()) / 1_000
     expect(Number(reply.headers['retry-after'])).toBe(untilFebruaryS)
