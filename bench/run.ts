@@ -1,7 +1,9 @@
 /** `npm run bench`: every figure is a ratio against a floor that is measured in the same run on the same machine. */
 import { benchConverge } from './converge.ts'
 import { benchCreates } from './creates.ts'
+import { benchFirestoreCost } from './firestore-cost.ts'
 import { benchFleetStart } from './fleet-start.ts'
+import { benchLedger } from './ledger.ts'
 import { benchMemory } from './memory.ts'
 import { benchResync } from './resync.ts'
 import { measureSpriteStart } from './sprite-start.ts'
@@ -35,9 +37,11 @@ const parts = [
   benchConverge,
   benchFleetStart,
   benchResync,
+  benchFirestoreCost,
   benchWire,
   benchCreates,
   benchMemory,
+  benchLedger,
 ]
 const rows: Row[] = []
 for (const part of parts) rows.push(...(await part()))
