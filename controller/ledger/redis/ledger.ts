@@ -10,8 +10,8 @@
  *      a reservation or begins a month. A call counts in the month by that clock and, where the caller's differs (the
  *      turn of the month, a wrong clock), in both, within the limit of both: while either clock is right, neither
  *      month is overdrawn. More than two months apart, calls are refused as Unavailable.
- *  RL4 Expiry (LE4) needs nobody to sweep: each call expires and forgets at most 100 ids of its tenant. Keys that nobody
- *      touches go after 200 days; twelve months are kept.
+ *  RL4 Expiry (LE4) needs nobody to sweep: each call expires and forgets at most 100 ids of its tenant. Keys go
+ *      200 days after the last month in them began; twelve months are kept.
  *  RL5 Before a tenant with a limit is granted tokens past its ceiling, a higher ceiling is recorded in the store (by
  *      1/128 of the limit or one more call, whichever is more): the store always knows a bound of all that was granted.
  *  RL6 An account that is not there, or lacks ids, is rebuilt from the store before anything is granted: with a ceiling,
@@ -26,7 +26,7 @@
  *  RL9 Settlements and spending meanwhile are kept, 10,000 of them, and booked when it is back. The oldest settlement
  *      goes first and is then spent in full; from 5,000 without a reservation on, `reserve` rejects as Full. A process that
  *      dies takes with it what it kept: settlements are spent in full, spending without a reservation is lost.
- *  RL10 Commands used: EVALSHA, EVAL; in scripts TIME, HGET, HSET, HDEL, HEXISTS, HINCRBY, ZADD, ZREM, ZCARD,
+ *  RL10 Commands used: EVALSHA, EVAL; in scripts TIME, HGET, HMGET, HSET, HDEL, ZADD, ZREM, ZCARD,
  *      ZRANGEBYSCORE, PEXPIRE, DEL. All are served by Upstash.
  */
 import type { Clock } from '../../../system/clock.ts'

@@ -4,7 +4,7 @@
 const RETENTION_MS = 3_600_000
 /** The most ids that one call expires or forgets; the rest follows with the next. */
 const SWEEP_IDS_MAX = 100
-/** Keys that nobody touched for so long are dropped, in ms: some months after their last period. */
+/** Keys are dropped so long after the last month in them began, in ms. */
 const KEYS_LIVE_MS = 200 * 86_400_000
 /** Months that are kept of a tenant. */
 const MONTHS_KEPT = 12
@@ -28,11 +28,29 @@ if not now then
   now = tonumber(time[1]) * 1000 + math.floor(tonumber(time[2]) / 1000)
 end
 local function text(number) return string.format('%.0f', number) end
-local function get(field) return redis.call('HGET', A, field) end
+
+-- Fields are read once and written once, at the end: most calls are one HMGET and one HSET of the account.
+local known, dirty = {}, {}
+local function get(field)
+  if known[field] == nil then known[field] = redis.call('HGET', A, field) end
+  return known[field]
+end
+local function put(field, value) known[field] = value; dirty[field] = true end
 local function count(field) return tonumber(get(field) or '0') end
-local function add(field, by) if by ~= 0 then redis.call('HINCRBY', A, field, text(by)) end end
-local function put(field, value) redis.call('HSET', A, field, value) end
-local function has(field) return redis.call('HEXISTS', A, field) == 1 end
+local function add(field, by) if by ~= 0 then put(field, text(count(field) + by)) end end
+local function has(field) return get(field) ~= false end
+local function remove(field)
+  redis.call('HDEL', A, field)
+  known[field], dirty[field] = false, nil
+end
+local function flush()
+  local args = {}
+  for field in pairs(dirty) do
+    args[#args + 1] = field
+    args[#args + 1] = known[field]
+  end
+  if #args > 0 then redis.call('HSET', A, unpack(args)) end
+end
 
 -- The calendar month (UTC) of an instant, by the arithmetic of the Gregorian calendar.
 local function monthOf(ms)
@@ -52,11 +70,16 @@ local function split(list)
   return months
 end
 
+do
+  local wanted = { 'e', 'q', 'n', 's:' .. own, 'r:' .. own, 'c:' .. own, 'i:' .. ARGV[4], 'i:' .. ARGV[5] }
+  for at, value in ipairs(redis.call('HMGET', A, unpack(wanted))) do known[wanted[at]] = value end
+end
 local function keep()
   redis.call('PEXPIRE', A, '${KEYS_LIVE_MS}')
   redis.call('PEXPIRE', T, '${KEYS_LIVE_MS}')
 end
-local function changed() redis.call('HINCRBY', A, 'q', '1') end
+local isNewMonth = false
+local function changed() add('q', 1) end
 
 local function entryOf(id)
   local packed = get('i:' .. id)
@@ -67,7 +90,10 @@ end
 local function write(id, entry, isNew)
   put('i:' .. id, table.concat({ entry.state, text(entry.tokens), text(entry.due), entry.months, entry.answer }, '|'))
   redis.call('ZADD', T, text(entry.state == 'o' and entry.due or now + ${RETENTION_MS}), id)
-  if isNew then redis.call('HINCRBY', A, 'n', '1') end
+  if isNew then
+    if count('n') == 0 then redis.call('PEXPIRE', T, '${KEYS_LIVE_MS}') end
+    add('n', 1)
+  end
 end
 -- An open reservation becomes spending of so many tokens.
 local function close(id, entry, tokens)
@@ -87,8 +113,8 @@ local function sweep()
       close(id, entry, entry.tokens)
     else
       redis.call('ZREM', T, id)
-      redis.call('HDEL', A, 'i:' .. id)
-      redis.call('HINCRBY', A, 'n', '-1')
+      remove('i:' .. id)
+      add('n', -1)
     end
   end
 end
@@ -102,7 +128,11 @@ local function lack()
   if epoch == seenEpoch and (sequence < seenSequence or (proof ~= '' and not has('i:' .. proof))) then return 'LOST' end
   return nil
 end
-local function reply(status, ...) return { status, epoch, count('q'), own, ... } end
+local function reply(status, ...)
+  flush()
+  if isNewMonth then keep() end
+  return { status, epoch, count('q'), own, ... }
+end
 -- Makes sure that a month is there; false when what was used in it has to be asked of the store.
 local function open(month)
   if has('s:' .. month) then return true end
@@ -112,12 +142,13 @@ local function open(month)
   table.sort(months)
   while #months > ${MONTHS_KEPT} do
     local old = table.remove(months, 1)
-    redis.call('HDEL', A, 's:' .. old, 'r:' .. old, 'c:' .. old)
+    for _, sort in ipairs({ 's:', 'r:', 'c:' }) do remove(sort .. old) end
     if old > (get('a') or '') then put('a', old) end
   end
   put('m', table.concat(months, ','))
   put('s:' .. month, '0')
   put('r:' .. month, '0')
+  isNewMonth = true
   return true
 end
 local function ordinal(month) return tonumber(string.sub(month, 1, 4)) * 12 + tonumber(string.sub(month, 6, 7)) end
@@ -134,8 +165,8 @@ local lacks = lack()
 if lacks then return reply(lacks) end
 sweep()
 local id, tokens, limit, given = ARGV[5], tonumber(ARGV[6]), tonumber(ARGV[7]), ARGV[8]
-local known = entryOf(id)
-if known then return reply('ANSWER', known.answer) end
+local before = entryOf(id)
+if before then return reply('ANSWER', before.answer) end
 if math.abs(ordinal(given) - ordinal(own)) > ${MONTHS_APART_MAX} then return reply('CLOCK') end
 local months = given == own and { own } or { own, given }
 for _, month in ipairs(months) do
@@ -157,7 +188,6 @@ if limit and used + tokens > limit then
   local answer = table.concat({ '0', text(spent), text(reserved), text(left), tight }, ' ')
   write(id, { state = 'c', tokens = tokens, due = now, months = joined, answer = answer }, true)
   changed()
-  keep()
   return reply('ANSWER', answer)
 end
 if limit then
@@ -170,7 +200,6 @@ for _, month in ipairs(months) do add('r:' .. month, tokens) end
 local answer = table.concat({ '1', text(spent), text(reserved + tokens), '0', tight }, ' ')
 write(id, { state = 'o', tokens = tokens, due = now + tonumber(ARGV[9]), months = joined, answer = answer }, true)
 changed()
-keep()
 return reply('ANSWER', answer)
 `)
 
@@ -197,7 +226,6 @@ add('s:' .. month, tokens)
 local answer = table.concat({ '1', text(count('s:' .. month)), text(count('r:' .. month)), '0', month }, ' ')
 write(id, { state = 'c', tokens = tokens, due = now, months = month, answer = answer }, true)
 changed()
-keep()
 return reply('DONE')
 `)
 
@@ -220,7 +248,10 @@ return reply('BALANCE', count('s:' .. month), count('r:' .. month))
  */
 export const BUILD: string = script(`
 if epoch ~= tonumber(ARGV[5]) then return reply('STALE') end
-if epoch == 0 or ARGV[6] == '1' then redis.call('DEL', A, T) end
+if epoch == 0 or ARGV[6] == '1' then
+  redis.call('DEL', A, T)
+  known = {}
+end
 local last = get('a') or ''
 for at = 7, #ARGV, 3 do
   local month, used, ceiling = ARGV[at], tonumber(ARGV[at + 1]), ARGV[at + 2]
@@ -235,6 +266,6 @@ put('a', last)
 epoch = math.max(now, epoch + 1, tonumber(ARGV[2]) + 1)
 put('e', text(epoch))
 changed()
-keep()
+isNewMonth = true
 return reply('BUILT')
 `)
