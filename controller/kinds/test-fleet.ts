@@ -18,10 +18,10 @@ import { tenantController } from './tenant/reconcile.ts'
 import { userController } from './user/reconcile.ts'
 
 /** What a provider with apps is, to a tenant. */
-export type Place = Pick<MachineProvider, 'ensureTenant' | 'standing'>
+export type Place = Partial<Pick<MachineProvider, 'ensureTenant' | 'standing' | 'removeTenant'>>
 
 /** Builds it, not started; namespaces, tokens and provider are the plain values in `outside`. */
-export function createFleet(startMs?: number, place: Place = {}) {
+export function createFleet(startMs?: number, place: (clock: TestClock) => Place = () => ({})) {
   const clock = new TestClock(startMs)
   const client = createFakeClient({ clock })
   const metrics = createMetrics()
@@ -56,11 +56,11 @@ export function createFleet(startMs?: number, place: Place = {}) {
     },
     frozenBy: () => outside.frozenBy,
     provider: {
-      ...place,
       removeTenant: async (tenant: string) => {
         if (outside.providerError !== undefined) throw outside.providerError
         outside.removedAtProvider.push(tenant)
       },
+      ...place(clock),
     },
   }
   const controllers = [

@@ -1,4 +1,4 @@
-/** The contract of MachineProvider (MP1 to MP9) as a test suite; every adapter runs it. */
+/** The contract of MachineProvider (MP1 to MP11) as a test suite; every adapter runs it. */
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import type { Machine, MachineProvider, MachineRef, MachineSpec, MachineState, OwnerStamp } from './machines.ts'
 
@@ -195,6 +195,16 @@ function changeRules(given: () => ProviderWorld): void {
     await given().reach(refOf(machine), end[call])
   })
 
+  it('MP10 MP11 ensureTenant may be repeated and leaves no machine; standing knows the tenant’s place', async () => {
+    const { provider } = given()
+    if (provider.ensureTenant === undefined) return
+    await provider.ensureTenant('acme')
+    await provider.ensureTenant('acme')
+    expect(await provider.list('acme')).toEqual({ machines: [], complete: true })
+    const machine = await provider.create(spec(given()))
+    expect(provider.standing?.('acme')).toMatchObject({ app: machine.app, paused: [] })
+  })
+
   it('MP4 removeTenant may be repeated, and without machines it leaves an empty list', async () => {
     const { provider } = given()
     await provider.removeTenant('acme')
@@ -210,6 +220,23 @@ function changeRules(given: () => ProviderWorld): void {
 }
 
 function ownershipRules(given: () => ProviderWorld): void {
+  it('MP7 a machine of another sprite or incarnation than our record says is not touched', async () => {
+    const { provider } = given()
+    const made = spec(given())
+    const { id } = await provider.create(made)
+    const ref = { tenant: 'acme', id }
+    await given().reach(ref, 'started')
+    const { spriteUid, incarnation } = made.owner
+    for (const of of [
+      { spriteUid: 'another', incarnation },
+      { spriteUid, incarnation: incarnation + 1 },
+    ])
+      for (const call of ['start', 'stop', 'destroy'] as const)
+        await expect(provider[call]({ ...ref, of })).rejects.toMatchObject({ reason: 'NameConflict' })
+    expect(given().truth(id)).toBe('started')
+    await provider.destroy({ ...ref, of: { spriteUid, incarnation } })
+  })
+
   it.each(['unstamped', 'foreign'] as const)('MP7 an %s machine is never touched', async (kind) => {
     const { provider } = given()
     await provider.create(spec(given(), 'first'))

@@ -111,7 +111,7 @@ describe('a tenant’s app on the engine', () => {
 
   async function given(ensure: (tenant: string) => Promise<void>) {
     const state = { standing: STANDING }
-    const fleet = createFleet(undefined, { ensureTenant: ensure, standing: () => state.standing })
+    const fleet = createFleet(undefined, () => ({ ensureTenant: ensure, standing: () => state.standing }))
     stops.push(() => fleet.manager.stop())
     await fleet.manager.start()
     await fleet.client.create(planKind, planOf('growth'))
@@ -170,10 +170,10 @@ describe('a tenant’s app on the engine', () => {
 
   test('TN55 while frozen none is made; the thaw makes it', async () => {
     const made: string[] = []
-    const fleet = createFleet(undefined, {
+    const fleet = createFleet(undefined, () => ({
       ensureTenant: (tenant) => Promise.resolve(void made.push(tenant)),
       standing: () => STANDING,
-    })
+    }))
     stops.push(() => fleet.manager.stop())
     fleet.outside.frozenBy = 'the setting FREEZE'
     await fleet.manager.start()
