@@ -5,6 +5,7 @@ import { benchFirestoreCost } from './firestore-cost.ts'
 import { benchFleetStart } from './fleet-start.ts'
 import { benchLedger } from './ledger.ts'
 import { benchMemory } from './memory.ts'
+import { benchRedisBus } from './redis-bus.ts'
 import { benchResync } from './resync.ts'
 import { measureSpriteStart } from './sprite-start.ts'
 import { benchStore } from './store.ts'
@@ -38,6 +39,7 @@ const parts = [
   benchFleetStart,
   benchResync,
   benchFirestoreCost,
+  benchRedisBus,
   benchWire,
   benchCreates,
   benchMemory,
