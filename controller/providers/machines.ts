@@ -22,7 +22,8 @@
  *      repeated. What is somebody else's is NameConflict and left alone; where all tenants share one, nothing is made.
  *  MP11 standing tells at once, without a call, where a tenant's machines live and which calls are held back; it throws
  *      nothing. onStanding calls back with the app whose standing has changed.
- *  MP7 Nothing that does not carry our control plane's stamp is ever started, stopped or destroyed: NameConflict.
+ *  MP7 Nothing that does not carry our control plane's stamp is ever started, stopped or destroyed: NameConflict. Nor is
+ *      what carries the stamp of another sprite or incarnation than the ref is `of`.
  */
 
 /** Fly's states; `unknown` stands for any word that we do not know. */
@@ -85,8 +86,12 @@ export type Machine = {
   readonly hostReachable: boolean
 }
 
-/** Which machine: providers look only in the tenant's own app. */
-export type MachineRef = { readonly tenant: string; readonly id: string }
+/** Which machine: providers look only in the tenant's own app. `of`: whose it is by our record; another's is not touched. */
+export type MachineRef = {
+  readonly tenant: string
+  readonly id: string
+  readonly of?: Pick<OwnerStamp, 'spriteUid' | 'incarnation'>
+}
 
 /** What a machine is made from. `env` holds nothing secret but the sprite's own boot token. */
 export type MachineSpec = {

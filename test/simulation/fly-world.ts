@@ -14,7 +14,7 @@ import type { EmulatedMachine } from '../../controller/providers/fly-emulator/mo
 import { FLY_RATES } from '../../controller/providers/fly-emulator/rate-limits.ts'
 import type { AppToken } from '../../controller/providers/fly/app-tokens.ts'
 import { createFlyProvider } from '../../controller/providers/fly/fly-provider.ts'
-import { appName, createRequest, isSharedApp, readStamp } from '../../controller/providers/fly/machine-config.ts'
+import { appName, isSharedApp, readStamp } from '../../controller/providers/fly/machine-config.ts'
 import { createMachineFeed, type MachineFeed } from '../../controller/providers/machine-feed.ts'
 import type { MachineProvider, OwnerStamp } from '../../controller/providers/machines.ts'
 import { seededEntropy, type Entropy } from '../../system/entropy.ts'
@@ -22,6 +22,7 @@ import { silentLog } from '../../system/log.ts'
 import { TestClock } from '../../system/test-clock.ts'
 import { CONTROL_PLANE, seedTenant, simulatedManager } from './controllers.ts'
 import { Crew } from './crew.ts'
+import { plantStrangers } from './fly-planting.ts'
 import { PlanWatch } from './plan-watch.ts'
 import { traced } from './traced.ts'
 
@@ -65,6 +66,7 @@ export class FlyWorld {
   /** Machines that are not ours. */
   readonly #foreign = new Set<string>()
   readonly #strays = new Set<string>()
+  #isPlanted = false
   readonly #tokens = new Map<string, AppToken>()
   #provider: MachineProvider | undefined
   #manager: Manager | undefined
@@ -122,7 +124,8 @@ export class FlyWorld {
     if (before?.state === machine?.state) return
     this.#note(`machine ${machine?.name ?? id} ${before?.state ?? ''} -> ${machine?.state ?? 'forgotten'}`)
     if (machine !== undefined) this.#watch.noteMove(id, before?.state, machine.state)
-    this.#watch.judge([...this.#watched.values()].filter((one) => !this.#strays.has(one.id)))
+    // What is planted claims to be ours: it is told apart when all of it is there.
+    if (this.#isPlanted) this.#watch.judge([...this.#watched.values()].filter((one) => !this.#strays.has(one.id)))
   }
 
   #ownerOf({ app, config }: EmulatedMachine): OwnerStamp | undefined {
@@ -147,38 +150,23 @@ export class FlyWorld {
 
   /** Plants machines that nobody may touch, one of ours that belongs to nobody, and an app that is to go. */
   async plant(): Promise<void> {
-    const app = appName(this.#template, 'acme')
-    await this.raw('POST', '/v1/apps', { name: app, org_slug: 'personal', network: app })
-    await this.raw('POST', '/v1/apps', { name: 'theirs', org_slug: 'personal' })
-    const gone = appName(this.#template, 'gone')
-    if (gone !== app) await this.raw('POST', '/v1/apps', { name: gone, org_slug: 'personal', network: gone })
-    // Not every node knows them at once.
-    await this.clock.advance(5_000)
-    const stamp = { controlPlane: CONTROL_PLANE, tenant: 'acme', sprite: 'stray', spriteUid: 'nobody', incarnation: 1 }
-    await this.#plantOne(app, 'unstamped', undefined)
-    await this.#plantOne(app, 'of-another-1', { ...stamp, specHash: 'h', controlPlane: 'another' })
-    await this.#plantOne('theirs', 'stray-0a1b2c3d-1', { ...stamp, specHash: 'h' })
-    this.#strays.add(await this.#plantOne(app, 'stray-0a1b2c3d-1', { ...stamp, specHash: 'h' }, true))
-    await this.clock.advance(10_000)
-    for (const id of this.#machines.keys()) if (!this.#strays.has(id)) this.#foreign.add(id)
-  }
-
-  async #plantOne(app: string, name: string, owner: OwnerStamp | undefined, isOurs = false): Promise<string> {
-    const request = createRequest({
-      name,
-      owner: owner ?? { controlPlane: 'x', tenant: 'x', sprite: 'x', spriteUid: 'x', incarnation: 1, specHash: 'x' },
+    const { raw, clock } = this
+    const own = await plantStrangers({
+      send: (path, body) => raw.call(this, 'POST', path, body),
+      pass: (ms) => clock.advance(ms),
+      appOf: (tenant) => appName(this.#template, tenant),
+      isShared: this.isShared,
+      controlPlaneId: CONTROL_PLANE,
       image: IMAGE,
-      guest: { cpuKind: 'shared', cpus: 1, memoryMb: 512 },
-      regions: ['iad'],
-      env: {},
-      autoDestroy: false,
-      stopTimeoutSeconds: 5,
     })
-    const config = owner === undefined ? { ...request.config, env: {}, metadata: {} } : request.config
-    const response = await this.raw('POST', `/v1/apps/${app}/machines`, { ...request, config })
-    const { id } = (await response.json()) as { readonly id: string }
-    if (isOurs) this.#strays.add(id)
-    return id
+    for (const id of own) this.#strays.add(id)
+    await clock.advance(10_000)
+    for (const [id, machine] of this.#watched) {
+      if (this.#strays.has(id)) continue
+      this.#foreign.add(id)
+      this.#watched.set(id, { ...machine, owner: undefined })
+    }
+    this.#isPlanted = true
   }
 
   /** Starts the control plane; after `crash` it finds the world as it was left. */

@@ -88,7 +88,9 @@ async function destroyOrphan(ports: CollectorPorts, { tenant, machine, signal }:
     return
   }
   if (!ports.brake.allow(ports.clock.now(), ports.cache.list(spriteKind).length)) return
-  await ports.provider.destroy({ tenant, id: machine.id }, signal)
+  const { owner: stamp } = now
+  const of = stamp === undefined ? {} : { of: { spriteUid: stamp.spriteUid, incarnation: stamp.incarnation } }
+  await ports.provider.destroy({ tenant, id: machine.id, ...of }, signal)
   ports.log.warn(fields, 'destroyed a machine that belonged to no sprite')
   if (owner !== undefined)
     ports.recorder.event(

@@ -3,7 +3,7 @@ import { hasReason } from '../../api/errors.ts'
 import { keyOf, type Key, type KubeObject } from '../../api/object.ts'
 import type { Bus } from '../../bus/bus.ts'
 import { DONE, watchOf, type ControllerOptions, type Outcome, type Recorder } from '../../engine/types.ts'
-import { ProviderError, type CallOptions, type MachineSpec } from '../../providers/machines.ts'
+import { ProviderError, type CallOptions, type MachineRef, type MachineSpec } from '../../providers/machines.ts'
 import { spriteInbox } from '../../../protocol/channels.ts'
 import { unreachable } from '../../../system/assert.ts'
 import { backoffMs, type BackoffPolicy } from '../../../system/backoff.ts'
@@ -145,6 +145,7 @@ async function reconcileSprite(ports: SpritePorts, refusals: Refusals, { key, si
   if (decision.actions.some((action) => action.do === 'releaseFinalizer')) return DONE
   const isPrelude = decision.actions.some((action) => action.do === 'holdFinalizer')
   if (!isPrelude) await writeStatus(ports, { world, decision, outcome }, signal)
+  if (isRefusedForRoom(decision, failure)) return { requeueAfterMs: 0, requeueReason: 'no-room-to-start' }
   // The engine backs off; the status says already why.
   if (failure !== undefined && failure.retryAfterMs === undefined) throw patiently(refusals, world, failure)
   if (failure === undefined && decision.actions.some((action) => MACHINE_CALLS.has(action.do)))
@@ -156,6 +157,10 @@ async function reconcileSprite(ports: SpritePorts, refusals: Refusals, { key, si
     ? DONE
     : { requeueAfterMs: decision.requeueAfterMs, requeueReason: decision.requeueReason ?? 'wait' }
 }
+
+/** Another machine follows at once, elsewhere: nothing is waited for. */
+const isRefusedForRoom = ({ actions }: SpriteDecision, failure: ProviderError | undefined): boolean =>
+  failure?.reason === 'NoCapacity' && actions.some((action) => action.do === 'start')
 
 /** What is on its way out is looked at as often as ever: only its calls wait, not its end. */
 const patienceMs = ({ machine, requeueAfterMs }: SpriteDecision, retryAfterMs: number): number =>
@@ -223,15 +228,15 @@ async function perform(
       return await create(ports, { world, action }, signal)
     case 'start':
       if (!(await maySetUp(ports, identity, signal))) return {}
-      await ports.provider.start({ tenant, id: action.id }, signal, weightOf(world))
+      await ports.provider.start(refOf(world, action.id), signal, weightOf(world))
       return {}
     case 'stop':
-      await ports.provider.stop({ tenant, id: action.id }, signal, weightOf(world))
+      await ports.provider.stop(refOf(world, action.id), signal, weightOf(world))
       return {}
     case 'destroy':
       if (!action.isTombstoned && !ports.brake.allow(world.nowMs, ports.cache.list(spriteKind).length))
         return { isBraked: true }
-      await ports.provider.destroy({ tenant, id: action.id }, signal, weightOf(world))
+      await ports.provider.destroy(refOf(world, action.id), signal, weightOf(world))
       return {}
     case 'drain':
       await ports.bus.publish(spriteInbox(tenant, world.sprite.metadata.name), { type: 'drain' })
@@ -239,6 +244,13 @@ async function perform(
     default:
       return unreachable(action)
   }
+}
+
+/** The machine as our record has it: what turns out to be another's is not touched. */
+function refOf({ sprite }: SpriteWorld, id: string): MachineRef {
+  const { namespace = '', uid } = sprite.metadata
+  const incarnation = sprite.status?.machine?.incarnation
+  return { tenant: namespace, id, ...(incarnation === undefined ? {} : { of: { spriteUid: uid, incarnation } }) }
 }
 
 /** Of those who wait for the provider's rate the plan with the higher priority goes first. */

@@ -70,6 +70,45 @@ describe('the provider’s errors', () => {
   })
 })
 
+describe('a start that is refused', () => {
+  const machine = without(machineOf({ intent: 'Start', state: 'stopped', attemptTime: TEST_NOW }), 'readyTime')
+  const world = worldOf({
+    sprite: heldSprite({ phase: 'Starting', incarnation: 1, machine: { ...machine, since: TEST_NOW } }),
+    slot: HELD,
+    assignedWork: 1,
+    observation: seen('stopped'),
+  })
+
+  test('SPR48 for want of room: the machine goes and another follows at once, without a back-off', () => {
+    const status = after(world, { error: { reason: 'NoCapacity', message: 'No room' } })
+    expect(status.machine).toMatchObject({ intent: 'Destroy', since: TEST_NOW })
+    expect(status.machine).not.toHaveProperty('attemptTime')
+    expect(findCondition(status.conditions, 'Ready')?.reason).toBe('NoCapacity')
+    const next = { ...world, sprite: { ...world.sprite, status } }
+    expect(decideSprite(next)).toMatchObject({ actions: [{ do: 'destroy', isTombstoned: true }], phase: 'Draining' })
+    const { machine: going } = status
+    if (going === undefined) throw new Error('The record went')
+    const gone = { ...status, machine: { ...going, absentSince: ago(5_000) } }
+    const last = decideSprite({
+      ...next,
+      sprite: { ...world.sprite, status: gone },
+      observation: { seen: 'absent', listed: { atMs: TEST_NOW_MS, isLive: false } },
+    })
+    expect(last).toMatchObject({ machine: { intent: 'Create', incarnation: 2 }, failures: 0 })
+  })
+
+  test.each(PROVIDER_ERROR_REASONS.filter((reason) => reason !== 'NoCapacity'))(
+    'SPR48 with %s leaves the machine to be started',
+    (reason) => {
+      expect(after(world, { error: { reason, message: 'No' } }).machine).toMatchObject({ intent: 'Start', id: 'm1' })
+    },
+  )
+
+  test('SPR48 a create without room keeps its name: nothing was made', () => {
+    expect(failing('NoCapacity').machine).toMatchObject({ intent: 'Create' })
+  })
+})
+
 describe('Fly’s request id', () => {
   const words = (id: string, more = ''): string =>
     `Cannot create in app "a": Fly answered 401 (fly-request-id ${id}) "no"${more}`

@@ -67,6 +67,9 @@ function machineAfter(world: SpriteWorld, decision: SpriteDecision, outcome: Act
   if (outcome.isBraked === true) return world.sprite.status?.machine
   if (!isSettingUp(decision)) return machine
   const { attemptTime: _answered, ...answered } = machine
+  // The host of a stopped machine is full: it is bound there, another one is not.
+  if (outcome.error?.reason === 'NoCapacity' && decision.actions.some((action) => action.do === 'start'))
+    return { ...answered, intent: 'Destroy', since: world.now }
   if (outcome.error !== undefined)
     return outcome.error.reason === 'OutcomeUnknown' ? { ...answered, unansweredTime: world.now } : answered
   if (outcome.created === undefined) return answered

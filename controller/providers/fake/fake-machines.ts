@@ -267,6 +267,9 @@ export class FakeMachines implements MachineProvider {
     const record = findMachine(this.#world, ref)
     if (record && !this.#isOurs(record.machine))
       throw new ProviderError('NameConflict', `Refused to ${verb} machine "${ref.id}": it does not carry our stamp`)
+    const [owner, of] = [record?.machine.owner, ref.of]
+    if (owner && of && (owner.spriteUid !== of.spriteUid || owner.incarnation !== of.incarnation))
+      throw new ProviderError('NameConflict', `Refused to ${verb} machine "${ref.id}": it is not the one of our record`)
     return record
   }
 

@@ -7,13 +7,11 @@ import { errorWords, refusal, type FlyCall, type FlyReply } from './http.ts'
 import { appName, createRequest } from './machine-config.ts'
 import { getMachine } from './reads.ts'
 import { isPinned, specFaults } from './spec-check.ts'
-import { readMachine, remember, retold, type Bounds, type Room } from './room.ts'
+import { markFull, readMachine, remember, retold, type Bounds, type Room } from './room.ts'
 
 /** More requests than that for one machine would use up the creates of its whole app. */
 const REGIONS_TRIED_MAX = 3
 const IMAGES_WARNED_MAX = 1_000
-const FULL_MS = 60_000
-const FULL_REGIONS_MAX = 1_000
 
 /** The machine of that name with that stamp, made or found. */
 export async function createMachine(room: Room, spec: MachineSpec, bounds: Bounds): Promise<Machine> {
@@ -83,11 +81,6 @@ function roomiestFirst(room: Room, regions: readonly string[]): readonly string[
   const nowMs = room.options.clock.monotonic()
   const isFull = (region: string): boolean => (room.full.get(region) ?? -Infinity) > nowMs
   return [...regions.filter((region) => !isFull(region)), ...regions.filter(isFull)]
-}
-
-function markFull({ full, options }: Room, region: string): void {
-  if (full.size >= FULL_REGIONS_MAX) full.clear()
-  full.set(region, options.clock.monotonic() + FULL_MS)
 }
 
 type Adoption = {

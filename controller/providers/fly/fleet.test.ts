@@ -1,5 +1,6 @@
 /** The organization's feed on the wire: what is asked, what is left out, and what makes a page incomplete. */
 import { describe, expect, it } from 'vitest'
+import { specFor } from '../contract.ts'
 import { createRequest, stampMetadata, tenantOf } from './machine-config.ts'
 import { api, flyMachine, ID, MACHINES, onlyNock, provider, REF, SPEC } from './wire-fixture.ts'
 
@@ -125,8 +126,33 @@ describe('the fleet on the wire', () => {
     await expect(fly.destroy(REF)).rejects.toMatchObject({ reason: 'NameConflict' })
   })
 
-  it('FW19 a shared app has no feed', () => {
-    expect('listFleet' in provider({ appTemplate: 'one-app' })).toBe(false)
+  it('FW30 a shared app is one list for all tenants, of what is proven ours in each', async () => {
+    const other = specFor('beta', 'editor', { controlPlane: 'cp' })
+    const made = createRequest(other).config
+    const rows = [
+      flyMachine(),
+      flyMachine({ id: 'beta1', name: other.name, config: made }),
+      flyMachine({ id: 'named', name: 'another-name', config: made }),
+      flyMachine({ id: 'noenv', name: other.name, config: { ...made, env: {} } }),
+      flyMachine({ id: 'edited', name: other.name, config: { ...made, metadata: stampMetadata(SPEC.owner) } }),
+      flyMachine({ id: 'gone', name: other.name, config: made, state: 'destroyed' }),
+    ]
+    const list = () => api().get('/v1/apps/one-app/machines').query({ 'metadata.highera_control_plane': 'cp' })
+    list().reply(200, rows)
+    const fly = provider({ appTemplate: 'one-app' })
+    expect(fly.fleetIsOneList).toBe(true)
+    const page = await fly.listFleet?.({})
+    expect(page).toMatchObject({ complete: true })
+    expect(page?.rows.map((one) => [one.tenant, one.machine.id])).toEqual([
+      ['acme', ID],
+      ['beta', 'beta1'],
+    ])
+    list().reply(200, [flyMachine(), { id: 7 }])
+    expect(await fly.listFleet?.({})).toMatchObject({ complete: false, rows: [{ tenant: 'acme' }] })
+    list().reply(404, { error: 'app not found' })
+    expect(await fly.listFleet?.({})).toEqual({ rows: [], complete: true })
+    list().reply(200, '{"machines":[]}')
+    await expect(fly.listFleet?.({})).rejects.toMatchObject({ reason: 'Unexpected' })
   })
 
   it.each([

@@ -1,10 +1,11 @@
-/** The organization's feed: one request for many tenants' machines, or for what has changed since a time. */
+/** All tenants' machines: by the organization's feed, all or what has changed since a time, or by the one app they share. */
 import { parseTimestamp } from '../../../system/timestamp.ts'
 import type { FleetAsk, FleetPage, Machine } from '../machines.ts'
-import { flyError, type FlyCall } from './http.ts'
-import { tenantOf } from './machine-config.ts'
-import { fleetRowSchema, fleetSchema, machineSchema, toMachine } from './replies.ts'
-import type { Bounds, Room } from './room.ts'
+import { appPath } from './apps.ts'
+import { flyError, isAbsent, type FlyCall } from './http.ts'
+import { stampFilter, tenantOf } from './machine-config.ts'
+import { fleetRowSchema, fleetSchema, listSchema, machineSchema, toMachine } from './replies.ts'
+import { machineOf, remember, type Bounds, type Room } from './room.ts'
 
 const PAGE_ROWS = '1000'
 
@@ -37,6 +38,27 @@ export async function listFleet(room: Room, ask: FleetAsk, bounds: Bounds): Prom
     ...(next ? { next } : {}),
     ...(changedAtMs === undefined ? {} : { changedAtMs }),
   }
+}
+
+/** All of ours in an app that tenants share: one list, which tells no changes. What is not proven ours is left out. */
+export async function listSharedApp(room: Room, bounds: Bounds): Promise<FleetPage> {
+  const { appTemplate, controlPlaneId } = room.options
+  const path = `${appPath(appTemplate)}/machines?${stampFilter(controlPlaneId).toString()}`
+  const call: FlyCall = { action: 'list', method: 'GET', path, app: appTemplate, tolerate: [404], ...bounds }
+  const reply = await room.http(call)
+  if (isAbsent(call, reply)) {
+    room.apps.forget(appTemplate)
+    return { rows: [], complete: !room.apps.isFresh(appTemplate) }
+  }
+  const list = listSchema.safeParse(reply.json)
+  if (!list.success) throw flyError(call, reply, { reason: 'Unexpected', why: reply.text })
+  const parsed = list.data.map((row) => machineSchema.safeParse(row))
+  const rows = parsed.flatMap((row) => {
+    const machine = row.success ? machineOf(room, row.data, appTemplate) : undefined
+    const isLive = machine !== undefined && machine.state !== 'destroyed' && remember(room, machine)
+    return isLive && machine.owner !== undefined ? [{ tenant: machine.owner.tenant, machine }] : []
+  })
+  return { rows, complete: reply.status === 200 && parsed.every((row) => row.success) }
 }
 
 type Row = FleetPage['rows'][number]

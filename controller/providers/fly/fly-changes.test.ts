@@ -3,6 +3,7 @@ import { describe, expect, it } from 'vitest'
 import nock from 'nock'
 import { settle } from '../../../system/test-clock.ts'
 import type { MachineProvider } from '../machines.ts'
+import { createRequest } from './machine-config.ts'
 import { api, APP, clock, flyMachine, ID, MACHINES, onlyNock, provider, REF, SPEC } from './wire-fixture.ts'
 
 onlyNock()
@@ -93,6 +94,37 @@ describe('changes on the wire', () => {
       .get(`${shared}/${ID}`)
       .reply(200, flyMachine({ name: 'forged' }))
     await expect(provider({ appTemplate: 'one-app' }).destroy(REF)).rejects.toMatchObject({ reason: 'NameConflict' })
+  })
+
+  const made = createRequest(SPEC).config
+  it.each<readonly [string, object]>([
+    ['env has no stamp', { config: { ...made, env: {} } }],
+    ['metadata has none', { config: { ...made, metadata: {} } }],
+    ...(['highera_managed_by', 'highera_control_plane', 'highera_tenant', 'highera_sprite_uid'] as const).map(
+      (key) =>
+        [`metadata has another ${key}`, { config: { ...made, metadata: { ...made.metadata, [key]: 'x' } } }] as const,
+    ),
+    [
+      'metadata has another incarnation',
+      { config: { ...made, metadata: { ...made.metadata, highera_incarnation: '7' } } },
+    ],
+    ['the name is of another uid', { name: SPEC.name.replace('0a1b2c3d', '0a1b2c3e') }],
+  ])('FW11 in a shared app nothing is touched whose %s', async (_, change) => {
+    api().get(`/v1/apps/one-app/machines/${ID}`).times(3).reply(200, flyMachine(change))
+    const fly = provider({ appTemplate: 'one-app' })
+    for (const call of ['start', 'stop', 'destroy'] as const)
+      await expect(fly[call](REF)).rejects.toMatchObject({ reason: 'NameConflict' })
+  })
+
+  it('FW8 the region of a host that has no room for a start is asked last by the create that follows', async () => {
+    const fly = await knowing()
+    api().post(`${MACHINES}/${ID}/start`).reply(409, { error: 'insufficient resources available on the current host' })
+    await expect(fly.start(REF)).rejects.toMatchObject({ reason: 'NoCapacity' })
+    api().get('/v1/apps/highera-acme').reply(200, APP)
+    api()
+      .post(MACHINES, (body: { region: string }) => body.region === 'ams,iad')
+      .reply(200, flyMachine())
+    await fly.create(SPEC)
   })
 
   it('FW11 what was ours stays ours, though the workload has wiped its metadata', async () => {

@@ -15,10 +15,18 @@ import { createMachine } from './create.ts'
 import { createFlyHttp, flyError, isAbsent } from './http.ts'
 import { appName, isSharedApp } from './machine-config.ts'
 import { createPace, unpaced } from './pace.ts'
-import { listFleet } from './fleet.ts'
+import { listFleet, listSharedApp } from './fleet.ts'
 import { getMachine, listMachines } from './reads.ts'
 import { startSchema } from './replies.ts'
-import { machineCall, remember, type Bounds, type FlyProviderOptions, type Room } from './room.ts'
+import {
+  machineCall,
+  markFull,
+  remember,
+  type Bounds,
+  type FlyProviderOptions,
+  type OurMachine,
+  type Room,
+} from './room.ts'
 
 export type { FlyProviderOptions } from './room.ts'
 
@@ -32,19 +40,24 @@ export function createFlyProvider(options: FlyProviderOptions): MachineProvider 
   }
   const { room, breaker, tokens } = openRoom(options, tell)
   return {
-    // In a shared app rows prove nothing: their metadata is the workload's to write.
-    ...(isSharedApp(options.appTemplate)
-      ? {}
-      : { listFleet: (ask, signal) => within(room, { signal }, (bounds) => listFleet(room, ask, bounds)) }),
+    // In a shared app the feed's rows prove nothing: they have no env, and their metadata is the workload's to write.
+    fleetIsOneList: isSharedApp(options.appTemplate),
+    listFleet: (ask, signal) =>
+      within(room, { signal }, (bounds) =>
+        isSharedApp(options.appTemplate) ? listSharedApp(room, bounds) : listFleet(room, ask, bounds),
+      ),
     list: (tenant, signal, how) => within(room, { signal, how }, (bounds) => listMachines(room, tenant, bounds)),
     get: (ref, signal, how) => within(room, { signal, how }, (bounds) => getMachine(room, ref, bounds)),
-    create: (spec, signal, how) => within(room, { signal, how }, (bounds) => createMachine(room, spec, bounds)),
-    start: (ref, signal, how) => within(room, { signal, how }, (bounds) => start(room, ref, bounds)),
-    stop: (ref, signal, how) => within(room, { signal, how }, (bounds) => stop(room, ref, bounds)),
-    destroy: (ref, signal, how) => within(room, { signal, how }, (bounds) => destroy(room, ref, bounds)),
-    removeTenant: (tenant, signal) => within(room, { signal }, (bounds) => removeTenant(room, tenant, bounds)),
+    create: (spec, signal, how) =>
+      within(room, { signal, how, tenant: spec.owner.tenant }, (bounds) => createMachine(room, spec, bounds)),
+    start: (ref, signal, how) =>
+      within(room, { signal, how, tenant: ref.tenant }, (bounds) => start(room, ref, bounds)),
+    stop: (ref, signal, how) => within(room, { signal, how, tenant: ref.tenant }, (bounds) => stop(room, ref, bounds)),
+    destroy: (ref, signal, how) =>
+      within(room, { signal, how, tenant: ref.tenant }, (bounds) => destroy(room, ref, bounds)),
+    removeTenant: (tenant, signal) => within(room, { signal, tenant }, (bounds) => removeTenant(room, tenant, bounds)),
     ensureTenant: (tenant, signal, how) =>
-      within(room, { signal, how }, (bounds) => ensureTenant(room, tenant, bounds)),
+      within(room, { signal, how, tenant }, (bounds) => ensureTenant(room, tenant, bounds)),
     standing: (tenant) => standingOf(options, tenant, { breaker, tokens }),
     onStanding: (listener) => void listeners.add(listener),
   }
@@ -76,7 +89,15 @@ function openRoom(options: FlyProviderOptions, onChange: (app: string) => void):
   const store = isShared ? undefined : options.appTokens
   const tokens = store === undefined ? noAppTokens : createAppTokens({ http, store, clock, log, onChange })
   const apps = createFlyApps({ http, clock, orgSlug, ages, controlPlaneId, isShared, tokens })
-  const room = { http, apps, options, log, ours: new Set<string>(), full: new Map(), warnedOf: new Set<string>() }
+  const room = {
+    http,
+    apps,
+    options,
+    log,
+    ours: new Map<string, OurMachine>(),
+    full: new Map(),
+    warnedOf: new Set<string>(),
+  }
   return { room, breaker, tokens }
 }
 
@@ -97,17 +118,26 @@ async function ensureTenant(room: Room, tenant: string, bounds: Bounds): Promise
   if (!isSharedApp(appTemplate)) await room.apps.ensure(appName(appTemplate, tenant), bounds)
 }
 
-type Asked = { readonly signal: AbortSignal | undefined; readonly how?: CallOptions | undefined }
+type Asked = {
+  readonly signal: AbortSignal | undefined
+  readonly how?: CallOptions | undefined
+  readonly tenant?: string
+}
 
 /** No request of a call leaves later than the call's deadline: its caller checked its lease when it began. */
-async function within<T>({ options }: Room, { signal, how }: Asked, call: (bounds: Bounds) => Promise<T>): Promise<T> {
+async function within<T>(
+  { options }: Room,
+  { signal, how, tenant }: Asked,
+  call: (bounds: Bounds) => Promise<T>,
+): Promise<T> {
   const deadline = new AbortController()
   const ownMs = options.callTimeoutMs ?? 2 * (options.requestTimeoutMs ?? REQUEST_TIMEOUT_MS)
   const timeoutMs = Math.min(ownMs, how?.deadlineMs ?? Infinity)
   const cancel = options.clock.after(timeoutMs, () => deadline.abort(), { background: true })
   const bounded = signal ? AbortSignal.any([deadline.signal, signal]) : deadline.signal
   try {
-    return await call({ signal: bounded, ...(how?.priority === undefined ? {} : { priority: how.priority }) })
+    const whose = tenant === undefined ? {} : { tenant }
+    return await call({ signal: bounded, ...whose, ...(how?.priority === undefined ? {} : { priority: how.priority }) })
   } finally {
     cancel()
   }
@@ -116,13 +146,20 @@ async function within<T>({ options }: Room, { signal, how }: Asked, call: (bound
 async function start(room: Room, ref: MachineRef, bounds: Bounds): Promise<void> {
   await assertOurs(room, ref, { verb: 'start', bounds })
   const call = machineCall(room, ref, { action: 'start', method: 'POST', verb: '/start', bounds })
-  const reply = await room
-    .http(call)
-    .catch((error: unknown) => alreadyIn(room, error, { ref, states: RUNNING, bounds }))
-  const body = startSchema.safeParse(reply?.json).data
-  if (!reply || body?.status !== 'error') return
-  const why = body.message ?? 'status error'
-  throw flyError(call, reply, { reason: classifyStartError(why), why })
+  try {
+    const reply = await room
+      .http(call)
+      .catch((error: unknown) => alreadyIn(room, error, { ref, states: RUNNING, bounds }))
+    const body = startSchema.safeParse(reply?.json).data
+    if (!reply || body?.status !== 'error') return
+    const why = body.message ?? 'status error'
+    throw flyError(call, reply, { reason: classifyStartError(why), why })
+  } catch (error) {
+    // Its host is full, and another one of the region hardly less so: who follows it goes elsewhere first.
+    const region = room.ours.get(`${ref.tenant}/${ref.id}`)?.region
+    if (error instanceof ProviderError && error.reason === 'NoCapacity' && region !== undefined) markFull(room, region)
+    throw error
+  }
 }
 
 async function stop(room: Room, ref: MachineRef, bounds: Bounds): Promise<void> {
@@ -178,21 +215,28 @@ async function alreadyIn(room: Room, error: unknown, { ref, states, bounds }: As
 }
 
 /**
- * Refuses to touch a machine that was never seen to carry our stamp (MP7), in a shared app without our name shape too.
- * False when the machine does not exist.
+ * Refuses to touch a machine that was never seen to carry our stamp (MP7), in a shared app twice and with our name, or
+ * that is another one than our record says. False when the machine does not exist.
  */
 async function assertOurs(
   room: Room,
   ref: MachineRef,
   { verb, bounds }: { readonly verb: string; readonly bounds: Bounds },
 ): Promise<boolean> {
-  if (room.ours.has(`${ref.tenant}/${ref.id}`)) return true
-  const machine = await getMachine(room, ref, bounds)
-  if (!machine) {
+  const key = `${ref.tenant}/${ref.id}`
+  const machine = room.ours.has(key) ? undefined : await getMachine(room, ref, bounds)
+  if (machine !== undefined) remember(room, machine)
+  const ours = room.ours.get(key)
+  if (ours !== undefined && isAsRecorded(ours, ref)) return true
+  if (ours !== undefined)
+    throw new ProviderError('NameConflict', `Refused to ${verb} machine "${ref.id}": it is not the one of our record`)
+  if (machine === undefined) {
     if (verb === 'destroy') return false
     throw new ProviderError('NotFound', `Cannot ${verb} machine "${ref.id}": it does not exist`)
   }
-  if (remember(room, machine) && machine.owner?.tenant === ref.tenant) return true
   const reason = machine.hostReachable ? 'NameConflict' : 'NotReady'
   throw new ProviderError(reason, `Refused to ${verb} machine "${ref.id}": it does not carry our stamp`)
 }
+
+const isAsRecorded = (ours: OurMachine, { of }: MachineRef): boolean =>
+  of === undefined || (of.spriteUid === ours.spriteUid && of.incarnation === ours.incarnation)

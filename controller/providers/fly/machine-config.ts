@@ -1,4 +1,5 @@
 /** Pure: how a MachineSpec is written as Fly's create request, and how our stamp is read back from a machine's config. */
+import { sameStamp } from '../owner-stamp.ts'
 import type { MachineSpec, OwnerStamp } from '../machines.ts'
 
 /** Keys are our own, so that `fly deploy` and `fly scale` (which look for `fly_…`) leave our machines alone. */
@@ -62,9 +63,12 @@ export function stampMetadata(owner: OwnerStamp): Record<string, string> {
   }
 }
 
-/** Query of a list that asks for one tenant's machines of this control plane; several filters are ANDed. */
-export const tenantFilter = (controlPlane: string, tenant: string): URLSearchParams =>
-  new URLSearchParams({ [`metadata.${KEY.controlPlane}`]: controlPlane, [`metadata.${KEY.tenant}`]: tenant })
+/** Query of a list that asks for the machines of this control plane, of one tenant or of all; several filters are ANDed. */
+export const stampFilter = (controlPlane: string, tenant?: string): URLSearchParams =>
+  new URLSearchParams({
+    [`metadata.${KEY.controlPlane}`]: controlPlane,
+    ...(tenant === undefined ? {} : { [`metadata.${KEY.tenant}`]: tenant }),
+  })
 
 type StampedConfig = {
   readonly env?: Readonly<Record<string, string>> | null | undefined
@@ -76,6 +80,16 @@ export function readStamp(config: StampedConfig | null | undefined): OwnerStamp 
   const stamped = config?.env?.[OWNER_ENV]
   if (stamped !== undefined) return parseStamp(parseRecord(stamped))
   return parseStamp(config?.metadata ?? {})
+}
+
+/**
+ * The stamp of a machine in an app that others use too: the one in env and the one in metadata must both be whole, and the
+ * same. Env says what it was made as, metadata that nobody has taken it over since.
+ */
+export function provenStamp(config: StampedConfig | null | undefined): OwnerStamp | undefined {
+  const made = config?.env?.[OWNER_ENV]
+  const stamp = made === undefined ? undefined : parseStamp(parseRecord(made))
+  return sameStamp(stamp, parseStamp(config?.metadata ?? {})) ? stamp : undefined
 }
 
 function parseStamp(from: Readonly<Record<string, string>>): OwnerStamp | undefined {
@@ -98,10 +112,8 @@ function parseRecord(text: string): Record<string, string> {
 }
 
 /** Whether a name is `<sprite>-<uid8>-<incarnation>` of this stamp. */
-export const hasNameShape = (name: string, owner: OwnerStamp): boolean =>
-  name.startsWith(`${owner.sprite}-`) &&
-  name.endsWith(`-${owner.incarnation}`) &&
-  /^[0-9a-z]{8}$/.test(name.slice(owner.sprite.length + 1, -String(owner.incarnation).length - 1))
+export const isNameOf = (name: string, owner: OwnerStamp): boolean =>
+  name === `${owner.sprite}-${owner.spriteUid.slice(0, 8)}-${owner.incarnation}`
 
 /** The app of a tenant: the template with its name in it; a template without `{tenant}` is one shared app. */
 export const appName = (template: string, tenant: string): string => template.replaceAll('{tenant}', tenant)

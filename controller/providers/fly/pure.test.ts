@@ -4,7 +4,15 @@ import { describe, expect, it } from 'vitest'
 import { specFor } from '../contract.ts'
 import type { ProviderErrorReason } from '../machines.ts'
 import { classify, classifyTransport, nameHolderId, retryAfterMs, type FlyAction } from './classify.ts'
-import { appName, createRequest, hasNameShape, isSharedApp, readStamp, stampMetadata } from './machine-config.ts'
+import {
+  appName,
+  createRequest,
+  isNameOf,
+  isSharedApp,
+  provenStamp,
+  readStamp,
+  stampMetadata,
+} from './machine-config.ts'
 import { authorization, lastExit, machineSchema, machineState, toMachine } from './replies.ts'
 import { drain, FLY_GET_RATE, FLY_RATE, fullBucket, refill, take } from './token-bucket.ts'
 
@@ -80,6 +88,18 @@ describe('classification', () => {
 const SPEC = specFor('acme', 'writer', { controlPlane: 'cp', incarnation: 3 })
 
 describe('config and stamp', () => {
+  it('FA13 in a shared app the stamp counts only where env and metadata are whole and the same', () => {
+    const made = createRequest(SPEC).config
+    expect(provenStamp(made)).toEqual(SPEC.owner)
+    expect(provenStamp({ env: made.env })).toBeUndefined()
+    expect(provenStamp({ metadata: made.metadata })).toBeUndefined()
+    expect(provenStamp(null)).toBeUndefined()
+    for (const key of Object.keys(made.metadata)) {
+      const other = key.endsWith('incarnation') ? '9' : 'x'
+      expect(provenStamp({ ...made, metadata: { ...made.metadata, [key]: other } })).toBeUndefined()
+    }
+  })
+
   it('FA3 the stamp comes back whole from env and from metadata, and env is believed', () => {
     const { config } = createRequest(SPEC)
     expect(readStamp(config)).toEqual(SPEC.owner)
@@ -103,10 +123,11 @@ describe('config and stamp', () => {
   })
 
   it('FA3 the name shape belongs to the stamp', () => {
-    expect(hasNameShape(SPEC.name, SPEC.owner)).toBe(true)
-    expect(hasNameShape('writer-0a1b2c3d-4', SPEC.owner)).toBe(false)
-    expect(hasNameShape('writer-3', SPEC.owner)).toBe(false)
-    expect(hasNameShape('other-0a1b2c3d-3', SPEC.owner)).toBe(false)
+    expect(isNameOf(SPEC.name, SPEC.owner)).toBe(true)
+    expect(isNameOf('writer-0a1b2c3d-4', SPEC.owner)).toBe(false)
+    expect(isNameOf('writer-3', SPEC.owner)).toBe(false)
+    expect(isNameOf('other-0a1b2c3d-3', SPEC.owner)).toBe(false)
+    expect(isNameOf(SPEC.name.replace('0a1b2c3d', '0a1b2c3e'), SPEC.owner)).toBe(false)
     expect(appName('highera-{tenant}', 'acme')).toBe('highera-acme')
     expect([isSharedApp('highera-{tenant}'), isSharedApp('one-app')]).toEqual([false, true])
   })

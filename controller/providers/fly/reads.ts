@@ -2,16 +2,16 @@
 import type { Machine, MachineList, MachineRef } from '../machines.ts'
 import { appPath } from './apps.ts'
 import { flyError, isAbsent, type FlyCall } from './http.ts'
-import { appName, isSharedApp, tenantFilter } from './machine-config.ts'
-import { listSchema, machineSchema, toMachine } from './replies.ts'
-import { machineCall, readMachine, remember, type Bounds, type Room } from './room.ts'
+import { appName, isSharedApp, stampFilter } from './machine-config.ts'
+import { listSchema, machineSchema } from './replies.ts'
+import { machineCall, machineOf, readMachine, remember, type Bounds, type Room } from './room.ts'
 
 /** The machines of one tenant, in one request. */
 export async function listMachines(room: Room, tenant: string, bounds: Bounds): Promise<MachineList> {
   const { options } = room
   const app = appName(options.appTemplate, tenant)
   const shared = isSharedApp(options.appTemplate)
-  const query = shared ? `?${tenantFilter(options.controlPlaneId, tenant).toString()}` : ''
+  const query = shared ? `?${stampFilter(options.controlPlaneId, tenant).toString()}` : ''
   const path = `${appPath(app)}/machines${query}`
   const call: FlyCall = { action: 'list', method: 'GET', path, app, tolerate: [404], claimant: tenant, ...bounds }
   const reply = await room.http(call)
@@ -22,7 +22,7 @@ export async function listMachines(room: Room, tenant: string, bounds: Bounds): 
   const rows = listSchema.safeParse(reply.json)
   if (!rows.success) throw flyError(call, reply, { reason: 'Unexpected', why: reply.text })
   const parsed = rows.data.map((row) => machineSchema.safeParse(row))
-  const machines = parsed.flatMap((row) => (row.success ? [toMachine(row.data, { app, ...options })] : []))
+  const machines = parsed.flatMap((row) => (row.success ? [machineOf(room, row.data, app)] : []))
   for (const machine of machines) remember(room, machine)
   // A row stamped for another tenant tells that this is not the picture we asked for.
   const stray = machines.some((machine) => machine.owner && machine.owner.tenant !== tenant)

@@ -2,7 +2,7 @@
 import { z } from 'zod'
 import { parseTimestamp } from '../../../system/timestamp.ts'
 import { MACHINE_STATES, type Machine, type MachineExit, type MachineState } from '../machines.ts'
-import { readStamp } from './machine-config.ts'
+import { provenStamp, readStamp } from './machine-config.ts'
 
 const texts = z.record(z.string(), z.string())
 
@@ -85,11 +85,14 @@ const KNOWN_STATES: ReadonlySet<string> = new Set(MACHINE_STATES)
 export const machineState = (word: string): MachineState =>
   KNOWN_STATES.has(word) ? (word as MachineState) : /* checked by the set */ 'unknown'
 
+/** Where a machine was found. */
+export type FoundAt = { readonly app: string; readonly controlPlaneId: string; readonly isShared?: boolean }
+
 /** A Machine of the port. Its owner is given only when the complete stamp is of this control plane. */
-export function toMachine(fly: FlyMachine, at: { readonly app: string; readonly controlPlaneId: string }): Machine {
+export function toMachine(fly: FlyMachine, at: FoundAt): Machine {
   // While its host cannot be reached, config is null and incomplete_config is what is known.
   const config = fly.config ?? fly.incomplete_config
-  const stamp = readStamp(config)
+  const stamp = at.isShared === true ? provenStamp(config) : readStamp(config)
   const exit = lastExit(fly.events ?? [])
   const createdAtMs = parseTimestamp(fly.created_at) ?? 0
   return {

@@ -2,12 +2,12 @@
 import type { Clock } from '../../../system/clock.ts'
 import type { Log } from '../../../system/log.ts'
 import type { Metrics } from '../../../system/metrics.ts'
-import { ProviderError, type CallOptions, type Machine, type MachineRef } from '../machines.ts'
+import { ProviderError, type CallOptions, type Machine, type MachineRef, type OwnerStamp } from '../machines.ts'
 import type { AppTokenStore } from './app-tokens.ts'
 import { appPath, type FlyApps } from './apps.ts'
 import { flyError, type FlyCall, type FlyHttp, type FlyReply, type LeaseLeft } from './http.ts'
-import { appName, hasNameShape, isSharedApp } from './machine-config.ts'
-import { machineSchema, toMachine } from './replies.ts'
+import { appName, isNameOf, isSharedApp } from './machine-config.ts'
+import { machineSchema, toMachine, type FlyMachine } from './replies.ts'
 
 /** Where the API is, who we are there, and within which bounds we call it. */
 export type FlyProviderOptions = {
@@ -35,14 +35,17 @@ export type FlyProviderOptions = {
   readonly paced?: boolean
 }
 
+/** What is kept of a machine that is ours. */
+export type OurMachine = Pick<OwnerStamp, 'spriteUid' | 'incarnation'> & { readonly region: string }
+
 /** One adapter, from inside. */
 export type Room = {
   readonly http: FlyHttp
   readonly apps: FlyApps
   readonly options: FlyProviderOptions
   readonly log: Log
-  /** `<tenant>/<id>` of machines seen to carry our stamp. Ids are never used twice: what was ours stays ours. */
-  readonly ours: Set<string>
+  /** Machines seen to carry our stamp, by `<tenant>/<id>`. Ids are never used twice: what was ours stays ours. */
+  readonly ours: Map<string, OurMachine>
   /** Until when (monotonic ms) a region is asked last, since it had no room lately. */
   readonly full: Map<string, number>
   /** Images of which it was said that they are not pinned. */
@@ -50,18 +53,32 @@ export type Room = {
 }
 
 /** How one call goes: until when, and for whom. */
-export type Bounds = Pick<CallOptions, 'priority'> & { readonly signal: AbortSignal }
+export type Bounds = Pick<CallOptions, 'priority'> & {
+  readonly signal: AbortSignal
+  /** Whose lease a change needs. */
+  readonly tenant?: string
+}
 
 const OURS_MAX = 50_000
 
 /** Keeps in mind that a machine is ours; false when it is not. */
 export function remember(room: Room, machine: Machine): boolean {
   const { owner } = machine
-  const isOurs = owner !== undefined && (!isSharedApp(room.options.appTemplate) || hasNameShape(machine.name, owner))
+  const isOurs = owner !== undefined && (!isSharedApp(room.options.appTemplate) || isNameOf(machine.name, owner))
   if (!isOurs) return false
   if (room.ours.size >= OURS_MAX) room.ours.clear()
-  room.ours.add(`${owner.tenant}/${machine.id}`)
+  const { spriteUid, incarnation } = owner
+  room.ours.set(`${owner.tenant}/${machine.id}`, { spriteUid, incarnation, region: machine.region })
   return true
+}
+
+const FULL_MS = 60_000
+const FULL_REGIONS_MAX = 1_000
+
+/** Keeps in mind that a region had no room: for a minute it is asked last. */
+export function markFull({ full, options }: Room, region: string): void {
+  if (full.size >= FULL_REGIONS_MAX) full.clear()
+  full.set(region, options.clock.monotonic() + FULL_MS)
 }
 
 /** A call about one machine. */
@@ -85,8 +102,13 @@ export function machineCall(
 export function readMachine(room: Room, call: FlyCall, reply: FlyReply): Machine {
   const parsed = machineSchema.safeParse(reply.json)
   if (!parsed.success) throw flyError(call, reply, { reason: 'Unexpected', why: reply.text })
-  const { controlPlaneId } = room.options
-  return toMachine(parsed.data, { app: call.app, controlPlaneId })
+  return machineOf(room, parsed.data, call.app)
+}
+
+/** A machine as the port has it; in a shared app its owner is proven twice. */
+export function machineOf({ options }: Room, fly: FlyMachine, app: string): Machine {
+  const { controlPlaneId, appTemplate } = options
+  return toMachine(fly, { app, controlPlaneId, isShared: isSharedApp(appTemplate) })
 }
 
 /** The same error under another reason. */
