@@ -40,7 +40,7 @@ export function connectRedis(options: ConnectionOptions): Connection {
       if (isClosed) throw closed()
     }
     call.onSend?.()
-    return await Promise.race([send(link.redis, call), link.broken, until.promise])
+    return await orBreak(link, until, send(link.redis, call))
   }
 
   async function tryUntil(call: ScriptCall, until: Break): Promise<unknown> {
@@ -93,9 +93,20 @@ const isRefusal = (error: unknown): error is Error => error instanceof ReplyErro
 async function nextConnection(link: Link, error: unknown, until: Break): Promise<void> {
   if (error instanceof BrokenConnection) return
   try {
-    await Promise.race([link.broken, until.promise])
+    await orBreak(link, until, new Promise(() => {}))
   } catch (end) {
     if (end instanceof LedgerError) throw end
+  }
+}
+
+/** What comes first: the answer, the end of the connection, or the deadline. */
+async function orBreak<T>(link: Link, until: Break, answer: Promise<T>): Promise<T> {
+  const cut = createBreak()
+  const unwatch = link.watch(cut.now)
+  try {
+    return await Promise.race([answer, cut.promise, until.promise])
+  } finally {
+    unwatch()
   }
 }
 

@@ -38,8 +38,11 @@ export type Link = {
   readonly isReady: boolean
   /** Since when it has been away, in monotonic ms; undefined while it serves. */
   readonly awaySinceMs: number | undefined
-  /** Rejects with BrokenConnection when the connection as it is now ends. */
-  readonly broken: Promise<never>
+  /**
+   * Calls back when the connection as it is now ends, with BrokenConnection or what `close` was given; the function that
+   * it gives takes that back. A promise would keep something of every call for as long as the connection stands.
+   */
+  watch(onBreak: (error: Error) => void): () => void
   /** Resolves when it serves. */
   ready(): Promise<void>
   /** Gives the connection up for a new one: nothing more is sent where nobody reads. */
@@ -52,7 +55,11 @@ export function createLink({ url, clock, log, onReady }: LinkOptions): Link {
   const redis = createClient(url)
   let awaySinceMs: number | undefined = clock.monotonic()
   let isTold = false
-  let broken = createBreak()
+  const watchers = new Set<(error: Error) => void>()
+  const breakOff = (error: Error): void => {
+    for (const onBreak of watchers) onBreak(error)
+    watchers.clear()
+  }
   let serving = Promise.withResolvers<void>()
   let cancelGreeting = (): void => {}
   redis.on('error', (error: Error) => {
@@ -75,8 +82,7 @@ export function createLink({ url, clock, log, onReady }: LinkOptions): Link {
     // A connection that never served leaves those who wait for one waiting.
     if (awaySinceMs === undefined) serving = Promise.withResolvers<void>()
     awaySinceMs ??= clock.monotonic()
-    broken.now(new BrokenConnection('The connection to Redis broke'))
-    broken = createBreak()
+    breakOff(new BrokenConnection('The connection to Redis broke'))
   })
   return {
     redis,
@@ -86,14 +92,15 @@ export function createLink({ url, clock, log, onReady }: LinkOptions): Link {
     get awaySinceMs() {
       return awaySinceMs
     },
-    get broken() {
-      return broken.promise
+    watch: (onBreak) => {
+      watchers.add(onBreak)
+      return () => watchers.delete(onBreak)
     },
     ready: () => serving.promise,
     renew: () => redis.disconnect(true),
     close: (error) => {
       cancelGreeting()
-      broken.now(error)
+      breakOff(error)
       serving.resolve()
       redis.disconnect()
     },
