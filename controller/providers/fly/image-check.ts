@@ -44,7 +44,12 @@ export async function imageCheck(image: string, ports: ImagePorts): Promise<Chec
     if (status === 404)
       return check('image', 'fail', `"${image}" is not in its registry`, 'push it, or set SPRITE_IMAGE')
     if (status !== 200)
-      return check('image', 'warn', `the registry answers ${status}: whether "${image}" is there is not known`)
+      return check(
+        'image',
+        'warn',
+        `the registry answers ${status}: whether "${image}" is there is not known`,
+        toPin(image),
+      )
     if (isPinned(image)) return check('image', 'ok', `"${image}" can be pulled and is pinned`)
     const pinned = digest === undefined ? 'a digest' : `"${image}@${digest}"`
     return check('image', 'warn', `"${image}" can be pulled, but is not pinned`, `set SPRITE_IMAGE to ${pinned}`)
@@ -53,9 +58,14 @@ export async function imageCheck(image: string, ports: ImagePorts): Promise<Chec
       'image',
       'warn',
       `cannot ask "${ref.host}" for it: ${error instanceof Error ? error.message : String(error)}`,
+      toPin(image),
     )
   }
 }
+
+/** The first machine's digest would be the pin: better one that somebody has chosen. */
+const toPin = (image: string): string | undefined =>
+  isPinned(image) ? undefined : 'it is not pinned: set SPRITE_IMAGE to a digest, IMAGE@sha256:…'
 
 /** What a registry says of an image: which digest it names now, or that there is none of that name. */
 export type ImageLook = { readonly digest?: string | undefined; readonly isMissing: boolean }

@@ -160,6 +160,11 @@ describe('image', () => {
       .reply(200)
     expect((await imageCheck('a/b:1', { clock, flyToken: 'fm2_token' })).text).toContain('can be pulled')
     host.head('/v2/a/b/manifests/2').reply(503)
-    expect((await imageCheck('a/b:2', { clock })).level).toBe('warn')
+    expect(await imageCheck('a/b:2', { clock })).toMatchObject({
+      level: 'warn',
+      fix: expect.stringContaining('not pinned'),
+    })
+    host.head(`/v2/a/b/manifests/${encodeURIComponent(digest)}`).reply(503)
+    expect((await imageCheck(`a/b:2@${digest}`, { clock })).fix).toBeUndefined()
   })
 })
