@@ -44,7 +44,11 @@ const fieldsOf = (name: string, uid: string, replaced?: number): Readonly<Record
     ...(replaced === undefined ? {} : { replaced }),
   })
 
-type Room = { readonly fake: FakeFirestore; readonly clock: TestClock; open(seed?: number): Promise<FirestoreStore> }
+type Room = {
+  readonly fake: FakeFirestore
+  readonly clock: TestClock
+  readonly open: (seed?: number) => Promise<FirestoreStore>
+}
 
 async function inRoom(run: (room: Room) => Promise<void>): Promise<void> {
   const clock = new TestClock()
@@ -73,12 +77,12 @@ async function inRoom(run: (room: Room) => Promise<void>): Promise<void> {
 
 /** Lets time pass until the promise has settled. */
 async function passing<T>(clock: TestClock, promise: Promise<T>): Promise<T> {
-  let isSettled = false
+  const state = { isSettled: false }
   const done = promise.finally(() => {
-    isSettled = true
+    state.isSettled = true
   })
   done.catch(() => {})
-  for (let turns = 0; turns < 2000 && !isSettled; turns++) await clock.advance(50)
+  for (let turns = 0; turns < 2000 && !state.isSettled; turns++) await clock.advance(50)
   return done
 }
 
@@ -112,7 +116,7 @@ storeContract(
 describe('outcomes of a commit', () => {
   const unknown = [CODE.DeadlineExceeded, CODE.Unavailable, CODE.Internal, CODE.Unknown, CODE.Cancelled]
   test.each(unknown.flatMap((code) => (['Before', 'After'] as const).map((when) => ({ code, when }))))(
-    'FS2 code $code $when the effect: the write is made once',
+    'FDS2 code $code $when the effect: the write is made once',
     ({ code, when }) =>
       inRoom(async ({ fake, clock, open }) => {
         const store = await open()
@@ -131,7 +135,7 @@ describe('outcomes of a commit', () => {
         expect(await store.read(key())).toBeUndefined()
       }),
   )
-  test('FS2 an unknown outcome that another writer decided is told as what lies there', () =>
+  test('FDS2 an unknown outcome that another writer decided is told as what lies there', () =>
     inRoom(async ({ fake, clock, open }) => {
       const store = await open()
       const { record } = await first(store, put(key()))
@@ -144,7 +148,7 @@ describe('outcomes of a commit', () => {
       await expect(attempt).rejects.toMatchObject({ reason: 'Conflict', key: key() })
       expect(valueOf(await other.read(key()))).toBe('theirs')
     }))
-  test('FS3 ABORTED is repeated, and at last Unavailable', () =>
+  test('FDS3 ABORTED is repeated, and at last Unavailable', () =>
     inRoom(async ({ fake, clock, open }) => {
       const store = await open()
       fake.faults.push({ call: 'commit', code: CODE.Aborted, when: 'Before' })
@@ -158,7 +162,7 @@ describe('outcomes of a commit', () => {
     [CODE.PermissionDenied, 'Denied', /roles\/datastore\.user/],
     [CODE.Unauthenticated, 'Denied', /credentials/],
     [CODE.InvalidArgument, 'TooLarge', /smaller/],
-  ] as const)('FS3 code %i is %s at once', (code, reason, message) =>
+  ] as const)('FDS3 code %i is %s at once', (code, reason, message) =>
     inRoom(async ({ fake, open }) => {
       const store = await open()
       fake.faults.push({ call: 'commit', code, when: 'Before' })
@@ -167,7 +171,7 @@ describe('outcomes of a commit', () => {
       expect(await store.read(key())).toBeUndefined()
     }),
   )
-  test('FS3 a document of over 1 MiB is TooLarge and never sent', () =>
+  test('FDS3 a document of over 1 MiB is TooLarge and never sent', () =>
     inRoom(async ({ fake, open }) => {
       const store = await open()
       const { commits } = fake
@@ -175,7 +179,7 @@ describe('outcomes of a commit', () => {
       await expect(attempt).rejects.toMatchObject({ reason: 'TooLarge', key: key() })
       expect(fake.commits).toBe(commits)
     }))
-  test('FS3 a call that passed its deadline replaces the connection', () =>
+  test('FDS3 a call that passed its deadline replaces the connection', () =>
     inRoom(async ({ fake, clock, open }) => {
       const store = await open()
       await clock.advance(5000)
@@ -183,7 +187,7 @@ describe('outcomes of a commit', () => {
       await passing(clock, first(store, put(key())))
       expect(fake.connections).toBe(2)
     }))
-  test('FS3 a name that could lead to another path is Denied', () =>
+  test('FDS3 a name that could lead to another path is Denied', () =>
     inRoom(async ({ open }) => {
       const store = await open()
       for (const name of ['x/y/z', '..', '_canary', '__x__', ''])
@@ -192,7 +196,7 @@ describe('outcomes of a commit', () => {
 })
 
 describe('deletions', () => {
-  test('FS4 all processes tell of a deletion with one revision, and the name can be used again', () =>
+  test('FDS4 all processes tell of a deletion with one revision, and the name can be used again', () =>
     inRoom(async ({ open }) => {
       const [one, other] = [await open(), await open(2)]
       const heard: Change[] = []
@@ -209,7 +213,7 @@ describe('deletions', () => {
       expect(valueOf(heard[1]?.record)).toBe('gone')
       await expect(first(other, put(key(), gone.record.revision))).rejects.toMatchObject({ reason: 'Conflict' })
     }))
-  test('FS4 a tombstone goes after ten minutes of Firestore time, silently', () =>
+  test('FDS4 a tombstone goes after ten minutes of Firestore time, silently', () =>
     inRoom(async ({ fake, clock, open }) => {
       const store = await open()
       const { record } = await first(store, put(key()))
@@ -225,7 +229,7 @@ describe('deletions', () => {
       expect(heard).toEqual([])
       expect(store.stats().deleted).toBe(1)
     }))
-  test('FS4 what is removed outright is told as deleted', () =>
+  test('FDS4 what is removed outright is told as deleted', () =>
     inRoom(async ({ fake, open }) => {
       const store = await open()
       const { record } = await first(store, put(key()))
@@ -237,7 +241,7 @@ describe('deletions', () => {
       expect(revision).toBeGreaterThan(record.revision)
       expect(changes[0]?.record.value).toContain(`"resourceVersion":"${revision}"`)
     }))
-  test('FS5 deleted and made again between two snapshots is told as both', () =>
+  test('FDS5 deleted and made again between two snapshots is told as both', () =>
     inRoom(async ({ fake, open }) => {
       const [one, other] = [await open(), await open(2)]
       const { record } = await first(one, put(key()))
@@ -254,7 +258,7 @@ describe('deletions', () => {
 })
 
 describe('listeners', () => {
-  test('FS8 one that went silent is made anew within 60 s and misses nothing', () =>
+  test('FDS8 one that went silent is made anew within 60 s and misses nothing', () =>
     inRoom(async ({ fake, clock, open }) => {
       const [one, other] = [await open(), await open(2)]
       const { record } = await first(one, put(key()))
@@ -271,7 +275,7 @@ describe('listeners', () => {
       const since = await other.changesSince(record.revision, { collection: COLLECTION })
       expect(since.changes.map(({ record: { name } }) => name).toSorted()).toEqual(['a', 'b', 'kept'])
     }))
-  test('FS8 a quiet one costs one canary in 15 s, whatever the number of processes', () =>
+  test('FDS8 a quiet one costs one canary in 15 s, whatever the number of processes', () =>
     inRoom(async ({ fake, clock, open }) => {
       for (let seed = 1; seed <= 4; seed++) await open(seed)
       const { commits, listens } = fake
@@ -280,7 +284,7 @@ describe('listeners', () => {
       expect(fake.commits - commits).toBeLessThanOrEqual(2 * Math.ceil(300 / 15))
       expect(fake.commits - commits).toBeGreaterThanOrEqual(300 / 20)
     }))
-  test.each(Object.entries(CODE))('FS8 one that fails with %s is made anew', (_name, code) =>
+  test.each(Object.entries(CODE))('FDS8 one that fails with %s is made anew', (_name, code) =>
     inRoom(async ({ fake, clock, open }) => {
       const store = await open()
       await first(store, put(key()))
@@ -290,7 +294,7 @@ describe('listeners', () => {
       expect((await store.list(COLLECTION, { mayLag: true })).records.map(({ name }) => name)).toEqual(['a', 'b'])
     }),
   )
-  test('FS8 an old or empty snapshot that is replayed removes nothing', () =>
+  test('FDS8 an old or empty snapshot that is replayed removes nothing', () =>
     inRoom(async ({ fake, clock, open }) => {
       const store = await open()
       const { record } = await first(store, put(key()))
@@ -306,7 +310,7 @@ describe('listeners', () => {
       const b = await passing(clock, first(store, put(key('b'))))
       expect(heard).toEqual([b])
     }))
-  test('FS6 a commit does not wait for a broken listener longer than 5 s', () =>
+  test('FDS6 a commit does not wait for a broken listener longer than 5 s', () =>
     inRoom(async ({ fake, clock, open }) => {
       const store = await open()
       fake.deafen()
@@ -319,7 +323,7 @@ describe('listeners', () => {
       await clock.advance(1000)
       expect((await store.list(COLLECTION, { mayLag: true })).records).toEqual([change.record])
     }))
-  test('FS7 a read that the listener cannot follow is Unavailable after 10 s', () =>
+  test('FDS7 a read that the listener cannot follow is Unavailable after 10 s', () =>
     inRoom(async ({ fake, clock, open }) => {
       const store = await open()
       fake.isSilent = true
@@ -328,7 +332,7 @@ describe('listeners', () => {
       await clock.advance(60_000)
       expect((await store.list(COLLECTION)).records).toEqual([])
     }))
-  test('FS7 many lists at once share two canaries, and see what was committed elsewhere before', () =>
+  test('FDS7 many lists at once share two canaries, and see what was committed elsewhere before', () =>
     inRoom(async ({ fake, open }) => {
       const [one, other] = [await open(), await open(2)]
       const { record } = await first(one, put(key()))
@@ -337,7 +341,7 @@ describe('listeners', () => {
       expect(pages.every(({ records }) => records.length === 1 && records[0]?.revision === record.revision)).toBe(true)
       expect(fake.commits - commits).toBeLessThanOrEqual(2)
     }))
-  test('FS5 after a restart what came before is Expired', () =>
+  test('FDS5 after a restart what came before is Expired', () =>
     inRoom(async ({ open }) => {
       const { record } = await first(await open(), put(key()))
       const restarted = await open(2)
@@ -347,7 +351,7 @@ describe('listeners', () => {
 })
 
 describe('malformed documents', () => {
-  test('FS9 one is left out, named, deletable, and Added once it is right', () =>
+  test('FDS9 one is left out, named, deletable, and Added once it is right', () =>
     inRoom(async ({ fake, open }) => {
       fake.put(PATH, { kind: 7, spec: 'a string' })
       fake.put('elsewhere/x/sprites/y', { kind: 'Sprite' })
@@ -374,7 +378,7 @@ describe('malformed documents', () => {
       expect(await store.read(key('good'))).toBeUndefined()
       expect(fake.documents.has(canaryPath('sprites'))).toBe(true)
     }))
-  test('FS3 a store that may not write does not open', () =>
+  test('FDS3 a store that may not write does not open', () =>
     inRoom(async ({ fake, clock, open }) => {
       for (let n = 0; n < 5; n++) fake.faults.push({ call: 'commit', code: CODE.PermissionDenied, when: 'Before' })
       await expect(passing(clock, open())).rejects.toMatchObject({ reason: 'Denied' })

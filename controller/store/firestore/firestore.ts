@@ -1,28 +1,28 @@
 /**
  * The store on Firestore, shared by any number of processes: documents a person can read, listeners that keep a mirror.
  *
- *  FS1 A revision is a commit time in microseconds since 1970. Every process gives a record the same one.
- *  FS2 Every write has a precondition and a write id that is stored with it. A commit whose outcome is unknown is looked
+ *  FDS1 A revision is a commit time in microseconds since 1970. Every process gives a record the same one.
+ *  FDS2 Every write has a precondition and a write id that is stored with it. A commit whose outcome is unknown is looked
  *      up by that id and repeated under the same precondition: it is applied once or not at all. A refused precondition
  *      is told as AlreadyExists, NotFound or Conflict, from what lies there.
- *  FS3 ABORTED and unknown outcomes are repeated a bounded number of times and then Unavailable; RESOURCE_EXHAUSTED is
+ *  FDS3 ABORTED and unknown outcomes are repeated a bounded number of times and then Unavailable; RESOURCE_EXHAUSTED is
  *      Unavailable at once, PERMISSION_DENIED is Denied and says what to grant, a document of over 1 MiB is TooLarge.
  *      Every call has a deadline; a connection on which one passed is replaced.
- *  FS4 A deletion overwrites the document with a tombstone, so that every process tells of it with the same revision;
+ *  FDS4 A deletion overwrites the document with a tombstone, so that every process tells of it with the same revision;
  *      tombstones are absence to everybody, and are removed after ten minutes. What somebody removes outright is told
  *      as deleted at the time at which the listener noticed.
- *  FS5 One listener a collection keeps a mirror of it and a window of changes from its first snapshot on; what is older
+ *  FDS5 One listener a collection keeps a mirror of it and a window of changes from its first snapshot on; what is older
  *      is Expired. A name that was deleted and made again between two snapshots is told as Deleted and Added.
- *  FS6 `commit` resolves after this process's listener has told of it, or after 5 s without it.
- *  FS7 `list` and `changesSince` are answered from the mirror, once the listener has passed a canary that was written
+ *  FDS6 `commit` resolves after this process's listener has told of it, or after 5 s without it.
+ *  FDS7 `list` and `changesSince` are answered from the mirror, once the listener has passed a canary that was written
  *      after the call: one write, whatever the size, shared by all that ask at once. With `mayLag` not even that.
  *      A revision that Firestore's clock has not reached is Expired.
- *  FS8 A listener that is silent for 15 s is shown a canary; one that has not told of it, nor of anything newer, within
+ *  FDS8 A listener that is silent for 15 s is shown a canary; one that has not told of it, nor of anything newer, within
  *      30 s is made anew, and so is one that failed. It goes on where it was: nothing is missed or told twice. A
  *      snapshot that is older than what is known is not believed.
- *  FS9 A malformed document is left out of lists and changes, logged once and named by `malformed`; `read` says
+ *  FDS9 A malformed document is left out of lists and changes, logged once and named by `malformed`; `read` says
  *      Unreadable with its revision, so that it can be deleted. Once it is right again it is told as Added.
- *  FS10 Nothing serialises commits; no document is written by all of them.
+ *  FDS10 Nothing serialises commits; no document is written by all of them.
  */
 import type { Clock } from '../../../system/clock.ts'
 import type { Entropy } from '../../../system/entropy.ts'
