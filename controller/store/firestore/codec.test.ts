@@ -2,6 +2,9 @@
 import * as fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import type { JsonObject } from '../../api/object.ts'
+import { resourceName } from '../../api/define-kind.ts'
+import { KINDS } from '../../kinds/kinds.ts'
+import { CORE_RESOURCES } from '../../registry/core.ts'
 import { decodeDocument, encodeDocument } from './codec.ts'
 import { limitFault } from './limits.ts'
 
@@ -10,6 +13,7 @@ const sprite = (rest: object = {}): JsonObject => ({
   apiVersion: 'sprites.highera.com/v1alpha1',
   kind: 'Sprite',
   metadata,
+  spec: {},
   ...rest,
 })
 const textOf = (value: unknown): string => JSON.stringify(value)
@@ -80,7 +84,7 @@ describe('encodeDocument', () => {
     ['60 levels of arrays', textOf(nested(60, (inner) => [inner]))],
     ['60 levels of both', textOf(nested(30, (inner) => [{ a: inner }]))],
   ])('FDC2 %s come back and are within the limits', (_name, json) => {
-    const text = textOf(sprite()).replace(/\}$/, `,"spec":{"input":${json}},"data":${json}}`)
+    const text = textOf(sprite()).replace(/\}$/, `,"status":{"input":${json}},"data":${json}}`)
     expect(roundTrip(text)).toEqual(JSON.parse(text))
   })
 
@@ -149,6 +153,8 @@ describe('encodeDocument', () => {
 
 describe('decodeDocument', () => {
   const { kind: _kind, ...kindless } = sprite()
+  const spriteWithout = (field: string): JsonObject =>
+    Object.fromEntries(Object.entries(sprite()).filter(([name]) => name !== field))
   const own = new (class Own {
     readonly kind = 'Sprite'
   })()
@@ -160,6 +166,7 @@ describe('decodeDocument', () => {
     ['a version that cannot be named', sprite({ apiVersion: 'a/b/c' }), /^apiVersion must be a group and version/],
     ['metadata as text', sprite({ metadata: '{}' }), /^metadata must be a map, not "\{\}"/],
     ['a spec as text', sprite({ spec: 'agentType: x' }), /^spec must be a map, not "agentType: x"/],
+    ['no spec', spriteWithout('spec'), /^spec must be a map, not nothing/],
     ['a status as an array', sprite({ status: [] }), /^status must be a map, not a value of type array/],
     [
       'no uid',
@@ -217,14 +224,23 @@ describe('decodeDocument', () => {
   })
 
   test('FDC4 a document that says it is another one is a fault', () => {
-    const type = { apiVersion: 'sprites.highera.com/v1alpha1', kind: 'Sprite' }
-    const at = { namespace: 'acme', name: 'anna', type }
+    const at = { namespace: 'acme', name: 'anna', collection: 'sprites.sprites.highera.com' }
     expect(decodeDocument(sprite(), 7, at)).toMatchObject({ ok: true })
     expect(faultOf(sprite(), { ...at, name: 'bea' })).toMatch(/^metadata.name must be "bea" at this path, not "anna"/)
     expect(faultOf(sprite(), { ...at, namespace: '' })).toMatch(/^metadata.namespace must be "" at this path/)
-    expect(faultOf(sprite({ kind: 'Work' }), at)).toMatch(/^kind must be "Sprite" at this path, not "Work"/)
+    expect(faultOf(sprite({ kind: 'Work' }), at)).toMatch(/^kind must be that of "sprites" at this path, not "Work"/)
     expect(faultOf(sprite({ apiVersion: 'sprites.highera.com/v9' }), at)).toMatch(/^apiVersion must be "sprites/)
+    expect(faultOf(sprite({ apiVersion: 'v1' }), at)).toMatch(/^apiVersion must be "sprites/)
   })
+
+  test.each([...KINDS, ...CORE_RESOURCES].map((kind) => [kind.kind, kind] as const))(
+    'FDC4 an object of kind %s is at home in its collection',
+    (_kind, { group, version, kind, plural }) => {
+      const object = sprite({ apiVersion: group === '' ? version : `${group}/${version}`, kind, spec: {} })
+      const at = { namespace: 'acme', name: 'anna', collection: resourceName({ group, plural }) }
+      expect(decodeDocument(object, 7, at)).toMatchObject({ ok: true })
+    },
+  )
 
   test('FDC4 getters, proxies and cycles do not throw', () => {
     const cycle: Record<string, unknown> = {}
@@ -251,8 +267,11 @@ describe('decodeDocument', () => {
   })
 
   test('FDC4 a map of the prototype changes no prototype', () => {
-    const decoded = decodeDocument(encodeDocument(textOf(sprite()).replace(/\}$/, ',"spec":{"__proto__":{"x":1}}}')), 7)
-    expect(decoded.ok && JSON.parse(decoded.value).spec).toEqual(JSON.parse('{"__proto__":{"x":1}}'))
+    const decoded = decodeDocument(
+      encodeDocument(textOf(sprite()).replace(/\}$/, ',"status":{"__proto__":{"x":1}}}')),
+      7,
+    )
+    expect(decoded.ok && JSON.parse(decoded.value).status).toEqual(JSON.parse('{"__proto__":{"x":1}}'))
     expect(Object.hasOwn(Object.prototype, 'x')).toBe(false)
   })
 })

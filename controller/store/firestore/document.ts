@@ -66,7 +66,7 @@ export function entryOf(document: RawDocument, collection: string, group: string
   const key = keyOfPath(path)
   if (key === undefined || key.collection !== collection)
     return { ...at, type: 'Malformed', fault: 'no object lies at this path; delete the document or move it' }
-  const decoded = decodeDocument(fields, revisionOf(updateTime), { namespace: key.namespace, name: key.name })
+  const decoded = decodeDocument(fields, revisionOf(updateTime), key)
   const record = decoded.ok ? recordOf(key, document, { value: decoded.value, draft: mark.draft }) : undefined
   if (mark.isDeleted) return { ...at, type: 'Tombstone', record }
   if (record === undefined) return { ...at, type: 'Malformed', fault: decoded.ok ? '' : decoded.fault }

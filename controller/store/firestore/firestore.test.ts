@@ -3,7 +3,7 @@ import { describe, expect, test } from 'vitest'
 import { seededEntropy } from '../../../system/entropy.ts'
 import { silentLog } from '../../../system/log.ts'
 import { settle, TestClock } from '../../../system/test-clock.ts'
-import { GROUP } from '../../api/define-kind.ts'
+import { API_VERSION, GROUP } from '../../api/define-kind.ts'
 import { storeContract } from '../contract.ts'
 import type { Change, Mutation, StoreKey, StoreRecord } from '../store.ts'
 import { CODE } from './calls.ts'
@@ -18,7 +18,7 @@ const text =
   ({ name, namespace }: StoreKey, value: unknown, uid = 'u1') =>
   (revision: number): string =>
     JSON.stringify({
-      apiVersion: 'spritefleet.dev/v1',
+      apiVersion: API_VERSION,
       kind: 'Sprite',
       metadata: { name, namespace, uid, creationTimestamp: '2026-01-01T00:00:00Z', resourceVersion: String(revision) },
       spec: { value },

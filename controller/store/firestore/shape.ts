@@ -1,5 +1,6 @@
 /** Says what keeps a JSON value from being an object of the API whose metadata can be trusted. Pure. */
 import { parseTimestamp } from '../../../system/timestamp.ts'
+import { API_VERSION, GROUP } from '../../api/define-kind.ts'
 import { isList, isObject, own } from '../../api/schema/json.ts'
 import type { Json, JsonObject } from '../../api/object.ts'
 
@@ -8,11 +9,11 @@ export type Expected = {
   /** '' for cluster-scoped kinds. */
   readonly namespace: string
   readonly name: string
-  /** Absent where the collection's kind is not known. */
-  readonly type?: { readonly apiVersion: string; readonly kind: string }
+  /** The collection of the store, `plural.group`; absent where it is not known. */
+  readonly collection?: string
 }
 
-const API_VERSION = /^([a-z0-9][-a-z0-9.]{0,252}\/)?v[a-z0-9]{1,31}$/
+const GROUP_VERSION = /^([a-z0-9][-a-z0-9.]{0,252}\/)?v[a-z0-9]{1,31}$/
 const KIND = /^[A-Z][A-Za-z0-9]{0,62}$/
 const SHOWN_CHARS_MAX = 80
 const REMEDY = 'delete the document, or put back what the API wrote'
@@ -53,7 +54,7 @@ export function shapeFault(object: JsonObject, expected?: Expected): string | un
 const typeChecks = (object: JsonObject): readonly Check[] => {
   const [apiVersion, kind] = [own(object, 'apiVersion'), own(object, 'kind')]
   return [
-    ['apiVersion', isText(apiVersion) && API_VERSION.test(apiVersion), 'must be a group and version'],
+    ['apiVersion', isText(apiVersion) && GROUP_VERSION.test(apiVersion), 'must be a group and version'],
     ['kind', isText(kind) && KIND.test(kind), 'must be the name of a kind'],
   ]
 }
@@ -85,8 +86,15 @@ function metadataChecks(metadata: JsonObject): readonly Check[] {
   ]
 }
 
-const contentChecks = (object: JsonObject): readonly Check[] =>
-  ['spec', 'status'].map((field) => [field, optional(own(object, field), isObject), 'must be a map'])
+/** Kinds of our own always have a spec: whoever reads one counts on it. */
+const contentChecks = (object: JsonObject): readonly Check[] => {
+  const [spec, status] = [own(object, 'spec'), own(object, 'status')]
+  const isOurs = own(object, 'apiVersion') === API_VERSION
+  return [
+    ['spec', isOurs ? isObject(spec) : optional(spec, isObject), 'must be a map'],
+    ['status', optional(status, isObject), 'must be a map'],
+  ]
+}
 
 function valueAt(object: JsonObject, path: string): Json | undefined {
   const [head = '', tail] = path.split('.')
@@ -95,15 +103,35 @@ function valueAt(object: JsonObject, path: string): Json | undefined {
 }
 
 /** A document that says it is another one than its place says would be acted on under the wrong name. */
-function placeFault(object: JsonObject, { namespace, name, type }: Expected): string | undefined {
-  const wanted: readonly (readonly [string, string])[] = [
-    ['metadata.name', name],
-    ['metadata.namespace', namespace],
-    ...(type === undefined ? [] : [['apiVersion', type.apiVersion] as const, ['kind', type.kind] as const]),
+function placeFault(object: JsonObject, { namespace, name, collection }: Expected): string | undefined {
+  const wanted: readonly (readonly [path: string, isRight: (text: string) => boolean, right: string])[] = [
+    ['metadata.name', (text) => text === name, JSON.stringify(name)],
+    ['metadata.namespace', (text) => text === namespace, JSON.stringify(namespace)],
+    ...(collection === undefined ? [] : typesOf(collection)),
   ]
-  for (const [path, right] of wanted) {
+  for (const [path, isRight, right] of wanted) {
     const value = valueAt(object, path) ?? ''
-    if (value !== right) return `${path} must be ${JSON.stringify(right)} at this path, not ${shown(value)}; ${REMEDY}`
+    if (typeof value !== 'string' || !isRight(value))
+      return `${path} must be ${right} at this path, not ${shown(value)}; ${REMEDY}`
   }
   return undefined
+}
+
+/** Built-in kinds that are stored as they are sent: by collection, what stands in apiVersion. */
+const BUILT_IN: ReadonlyMap<string, string> = new Map([
+  ['namespaces', 'v1'],
+  ['events', 'v1'],
+  ['configmaps', 'v1'],
+  ['leases.coordination.k8s.io', 'coordination.k8s.io/v1'],
+])
+
+/** What apiVersion and kind are in a collection that we know; a plural is the kind in small letters, most with an s. */
+function typesOf(collection: string): readonly (readonly [string, (text: string) => boolean, string])[] {
+  const [plural = ''] = collection.split('.')
+  const apiVersion = collection === `${plural}.${GROUP}` ? API_VERSION : BUILT_IN.get(collection)
+  if (apiVersion === undefined) return []
+  return [
+    ['apiVersion', (text) => text === apiVersion, JSON.stringify(apiVersion)],
+    ['kind', (text) => [text, `${text}s`].some((one) => one.toLowerCase() === plural), `that of "${plural}"`],
+  ]
 }
