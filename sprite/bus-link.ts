@@ -61,6 +61,13 @@ export interface BusLink {
 const LINK_BACKOFF: BackoffPolicy = { baseMs: 250, maxMs: 15_000, jitter: 0.8 }
 /** A bus without users for sprites may have them after an update. */
 const UNSUPPORTED_BACKOFF: BackoffPolicy = { baseMs: 300_000, maxMs: 300_000, jitter: 0.5 }
+type Outcome = 'steady' | 'failed' | 'unsupported'
+const POLICIES: Readonly<Record<Outcome, BackoffPolicy>> = {
+  steady: LINK_BACKOFF,
+  failed: LINK_BACKOFF,
+  unsupported: UNSUPPORTED_BACKOFF,
+}
+
 /** A connection that lasted so long was a good one. */
 const STEADY_MS = 30_000
 
@@ -96,7 +103,7 @@ export function createBusLink(ports: BusLinkPorts): BusLink {
     return clock.monotonic() - openedAt
   }
 
-  async function tryOnce(signal: AbortSignal): Promise<'steady' | 'failed' | 'unsupported'> {
+  async function tryOnce(signal: AbortSignal): Promise<Outcome> {
     try {
       access ??= await ports.askAccess(signal)
       if (access === undefined) return 'unsupported'
@@ -114,9 +121,8 @@ export function createBusLink(ports: BusLinkPorts): BusLink {
     while (!signal.aborted) {
       const outcome = await tryOnce(signal)
       failures = outcome === 'failed' ? failures + 1 : 1
-      const policy = outcome === 'unsupported' ? UNSUPPORTED_BACKOFF : LINK_BACKOFF
       // An abort ends the wait, and then the loop.
-      await clock.sleep(backoffMs(policy, failures, entropy.random()), signal).catch(() => {})
+      await clock.sleep(backoffMs(POLICIES[outcome], failures, entropy.random()), signal).catch(() => {})
     }
   }
 

@@ -48,21 +48,15 @@ export async function createPresence(ports: {
     cancel = clock.after(SWEEP_INTERVAL_MS, sweep, { background: true })
   }
 
-  /** A late message of an older incarnation says nothing of the current one. */
-  const isLate = (entry: Entry, message: HeartbeatMessage): boolean =>
-    entry.record.uid === message.uid &&
-    message.incarnation < entry.record.incarnation &&
-    clock.monotonic() - entry.seenMonotonicMs < NEWER_HOLDS_MS
-
   /** Whose it is says the channel, never the message: one may publish on one's own channel alone. */
   function take(message: HeartbeatMessage, tenant: string, sprite: string): void {
     const key = `${tenant}/${sprite}`
     const known = entries.get(key)
-    if (known !== undefined && isLate(known, message)) return
+    if (known !== undefined && isLate(known, message, clock.monotonic())) return
     const before = known?.record
     const record = recordAfter(before, message, clock.now())
-    entries.delete(key)
     const entry = { tenant, sprite, record, seenMonotonicMs: clock.monotonic() }
+    entries.delete(key)
     entries.set(key, entry)
     const [oldest] = entries
     if (entries.size > recordsMax && oldest !== undefined) forget(...oldest)
@@ -70,12 +64,7 @@ export async function createPresence(ports: {
   }
 
   let cancel = clock.after(SWEEP_INTERVAL_MS, sweep, { background: true })
-  const end = await bus.subscribe(ALL_SPRITES, (message, name) => {
-    const channel = parseChannel(name)
-    if (channel?.of !== 'heartbeat') return
-    const parsed = heartbeatMessage.safeParse(message)
-    if (parsed.success) take(parsed.data, channel.tenant, channel.sprite)
-  })
+  const end = await bus.subscribe(ALL_SPRITES, onHeartbeat(take))
 
   return {
     get listeningSinceMs() {
@@ -98,6 +87,24 @@ export async function createPresence(ports: {
     },
   }
 }
+
+type Take = (message: HeartbeatMessage, tenant: string, sprite: string) => void
+
+/** Passes on what is a heartbeat on a heartbeat channel. */
+const onHeartbeat =
+  (take: Take) =>
+  (message: unknown, name: string): void => {
+    const channel = parseChannel(name)
+    if (channel?.of !== 'heartbeat') return
+    const parsed = heartbeatMessage.safeParse(message)
+    if (parsed.success) take(parsed.data, channel.tenant, channel.sprite)
+  }
+
+/** A late message of an older incarnation says nothing of the current one. */
+const isLate = (entry: Entry, message: HeartbeatMessage, nowMonotonicMs: number): boolean =>
+  entry.record.uid === message.uid &&
+  message.incarnation < entry.record.incarnation &&
+  nowMonotonicMs - entry.seenMonotonicMs < NEWER_HOLDS_MS
 
 function recordAfter(before: PresenceRecord | undefined, message: HeartbeatMessage, nowMs: number): PresenceRecord {
   const isSame = before?.uid === message.uid && before.incarnation === message.incarnation

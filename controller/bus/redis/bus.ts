@@ -163,19 +163,7 @@ function createEars(
       counts.hears(false)
     },
   })
-  /** Subscriptions by the pattern that Redis knows them by. */
-  const byPattern = new Map<string, string>()
-  takeMessages(link, options, { routing, counts, byPattern })
-
-  const subscribeTo = async (channels: readonly string[]): Promise<void> => {
-    const prefix = options.prefix ?? ''
-    const exact = channels.filter((channel) => !channel.endsWith('*')).map((channel) => prefix + channel)
-    const wide = channels.filter((channel) => channel.endsWith('*'))
-    for (const channel of wide) byPattern.set(patternOf(prefix + channel), channel)
-    for (let at = 0; at < exact.length; at += SUBSCRIBE_BATCH)
-      await link.client.subscribe(...exact.slice(at, at + SUBSCRIBE_BATCH))
-    if (wide.length > 0) await link.client.psubscribe(...wide.map((channel) => patternOf(prefix + channel)))
-  }
+  const subscriptions = createSubscriptions(link, options, { routing, counts })
 
   /** Refused, such as for want of rights: tried again, since rights come back too. */
   const onRefused = (error: unknown): void => {
@@ -190,7 +178,7 @@ function createEars(
   async function listenToAll(): Promise<void> {
     cancelRetry()
     try {
-      await subscribeTo(routing.names())
+      await subscriptions.add(routing.names())
       hearsSinceMs ??= clock.now()
       counts.hears(true)
       firstTime.resolve()
@@ -205,21 +193,49 @@ function createEars(
       await firstTime.promise.finally(cancel)
     },
     listen: async (channel) => {
-      if (link.isUp) await subscribeTo([channel]).catch(onRefused)
+      if (link.isUp) await subscriptions.add([channel]).catch(onRefused)
     },
     unlisten: async (channel) => {
-      const name = (options.prefix ?? '') + channel
-      if (channel.endsWith('*')) byPattern.delete(patternOf(name))
-      const unsubscribe = async (): Promise<unknown> =>
-        channel.endsWith('*') ? link.client.punsubscribe(patternOf(name)) : link.client.unsubscribe(name)
       // A subscription too many costs messages that nobody takes.
-      if (link.isUp) await unsubscribe().catch(() => {})
+      if (link.isUp) await subscriptions.remove(channel).catch(() => {})
     },
     deafUntilMs: () => hearsSinceMs ?? clock.now(),
     close: () => {
       cancelRetry()
       firstTime.resolve()
       link.close()
+    },
+  }
+}
+
+type Subscriptions = {
+  /** Rejects when Redis refuses one. */
+  add(channels: readonly string[]): Promise<void>
+  remove(channel: string): Promise<void>
+}
+
+/** What the connection is subscribed to, by the names that callers know; messages go to the listeners of each. */
+function createSubscriptions(
+  link: Link,
+  options: RedisBusOptions,
+  parts: { readonly routing: Routing; readonly counts: Counts },
+): Subscriptions {
+  const { prefix = '' } = options
+  const byPattern = new Map<string, string>()
+  takeMessages(link, options, { ...parts, byPattern })
+  return {
+    add: async (channels) => {
+      const exact = channels.filter((channel) => !channel.endsWith('*')).map((channel) => prefix + channel)
+      const wide = channels.filter((channel) => channel.endsWith('*'))
+      for (const channel of wide) byPattern.set(patternOf(prefix + channel), channel)
+      for (let at = 0; at < exact.length; at += SUBSCRIBE_BATCH)
+        await link.client.subscribe(...exact.slice(at, at + SUBSCRIBE_BATCH))
+      if (wide.length > 0) await link.client.psubscribe(...wide.map((channel) => patternOf(prefix + channel)))
+    },
+    remove: async (channel) => {
+      const pattern = patternOf(prefix + channel)
+      if (!channel.endsWith('*')) await link.client.unsubscribe(prefix + channel)
+      else if (byPattern.delete(pattern)) await link.client.punsubscribe(pattern)
     },
   }
 }
