@@ -56,7 +56,7 @@ async function readNeed(ports: RegistryOptions, need: Need): Promise<readonly Ku
     const record = await ports.store.read({ collection, ...need.key })
     return record === undefined ? [] : [objectOf(record)]
   }
-  const { records } = await ports.store.list(collection, { namespace: need.namespace })
+  const { records } = await ports.store.list(collection, { namespace: need.namespace, mayLag: true })
   return records.map(objectOf)
 }
 

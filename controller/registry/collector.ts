@@ -65,7 +65,7 @@ class Collector implements GarbageCollector {
       else early.push(...changes)
     })
     for (const [collection, resource] of this.#served) {
-      const { records } = await this.#ports.store.list(collection)
+      const { records } = await this.#ports.store.list(collection, { mayLag: true })
       for (const record of records) this.#graph.put(nodeOf(resource, objectOf(record)))
     }
     const missed = early

@@ -63,7 +63,7 @@ export function createEventExpiry({ registry, clock, log }: EventExpiryPorts): E
   }
   const round = async (): Promise<void> => {
     try {
-      const { items } = await registry.list(eventResource)
+      const { items } = await registry.list(eventResource, { resourceVersion: '0' })
       await Promise.all(expiredEvents(items, clock.now()).map(remove))
     } catch (error) {
       log.warn({ err: error }, 'deleting old events failed, trying again later')

@@ -74,8 +74,8 @@ export function createQuota({ store, limits, bytesMax = Infinity }: QuotaOptions
   async function countAtMost(resource: ResourceDefinition, namespace: string, room: Room): Promise<number> {
     const { underWay } = room
     const collection = resourceName(resource)
-    // Without a record none is decrypted, which might fail.
-    const page = await fromStore(resource, '', () => store.list(collection, { namespace, limit: 0 }))
+    // Without a record none is decrypted, which might fail. Another process's newest ones are counted the next time.
+    const page = await fromStore(resource, '', () => store.list(collection, { namespace, limit: 0, mayLag: true }))
     return underWay + page.records.length + page.remaining
   }
 
@@ -119,7 +119,7 @@ function createGrowth({ store, limits, bytesMax }: Required<QuotaOptions>): Quot
   async function bytesIn(resource: ResourceDefinition, namespace: string): Promise<number> {
     let bytes = 0
     for (const collection of limits.keys()) {
-      const { records } = await fromStore(resource, '', () => store.list(collection, { namespace }))
+      const { records } = await fromStore(resource, '', () => store.list(collection, { namespace, mayLag: true }))
       for (const { value } of records) bytes += value.length
     }
     return bytes

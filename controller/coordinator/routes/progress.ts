@@ -1,6 +1,7 @@
 /** POST progress: notes what a sprite does now, no more often than a person could read it. */
 import { progressRequest } from '../../../protocol/coordinator.ts'
 import { readJson } from '../body.ts'
+import { endedAs } from '../complete-decide.ts'
 import type { CoordinatorPorts, SpriteRoute } from '../ports.ts'
 import { writeReport } from '../report.ts'
 import { sendNothing } from '../reply.ts'
@@ -23,7 +24,8 @@ export function progressRoute(ports: CoordinatorPorts): SpriteRoute {
         {
           work: body.work,
           attempt: body.attempt,
-          isRecorded: () => false,
+          // What was on its way while the attempt ended says nothing any more, and is nobody's fault.
+          isRecorded: (work) => endedAs(work, { ...caller.identity, number: body.attempt }, ['Completed', 'InReview']),
           patch: () => ({ progress: body.message }),
         },
       )
