@@ -15,6 +15,7 @@ import { realClock } from '../system/clock.ts'
 import { openClusterFront, type ClusterFront } from './cluster/front.ts'
 import { exampleOf, startFleet, type Fleet } from './cluster/fleet.ts'
 import { askedOf, isAllowedBy, type RightsRole } from './cluster/rights.ts'
+import { hasRedisServer, RedisServer } from './e2e/redis-server.ts'
 import { installKinds, ORACLE_URL, oracleAbsence, startOracle, type Oracle } from './oracle.ts'
 
 const ROOT = path.resolve(import.meta.dirname, '..')
@@ -162,6 +163,30 @@ describe.skipIf(absence !== undefined)(
         )
       }
     })
+
+    test.skipIf(!hasRedisServer)(
+      'KC3 with a common Redis two processes share the tenants (skipped where there is no redis-server)',
+      { timeout: 90_000 },
+      async () => {
+        const redis = await RedisServer.start()
+        const fleets: Fleet[] = []
+        try {
+          const variables = { REDIS_URL: redis.url, CONTROL_PLANE_ID: 'cp-0123456789ab' }
+          const shared = { kubeconfig: front.kubeconfig, variables: { ...variables, MASTER_KEY: 'ab'.repeat(32) } }
+          fleets.push(await startFleet(shared), await startFleet(shared))
+          await until(async () => {
+            const { items } = await front.core.list(resourceNamed('Lease'), { namespace: SYSTEM_NAMESPACE })
+            const shards = items.filter(({ metadata }) => metadata.name.includes('-shard-'))
+            const holders = shards.map(({ spec }) => (spec as { holderIdentity?: string }).holderIdentity)
+            expect(shards).toHaveLength(32)
+            expect(new Set(holders).size).toBe(2)
+          }, 60_000)
+        } finally {
+          for (const one of fleets) await one.stop()
+          await redis.destroy()
+        }
+      },
+    )
   },
 )
 

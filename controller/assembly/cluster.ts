@@ -33,6 +33,8 @@ import { openFoundations, type FoundationOptions, type Foundations, type Objects
 import { openFreeze, type Freeze } from './freeze.ts'
 import { openMachines } from './machines.ts'
 import { logPreflight } from './preflight.ts'
+import { openShare } from './shards.ts'
+import { openSpriteUsers } from './sprite-users.ts'
 import { whileLeading } from './standby.ts'
 import { createUndo, type Undo } from './undo.ts'
 import { wireControllers } from './wire-controllers.ts'
@@ -53,8 +55,8 @@ const LOOK_MS = 30_000
 const FIELD_MANAGER = 'sprites-controller'
 
 /**
- * Starts them. With the role `controller` it resolves when the lease is held and all caches are filled; until then
- * /readyz says that it stands by. Rejects when anything cannot be opened or the signal aborts, after closing the rest.
+ * Starts them; resolves when all caches are filled. Processes without a common Redis take turns: then, with the role
+ * `controller`, it resolves when the lease is held, and until then /readyz says that it stands by. Rejects when anything cannot be opened or the signal aborts, after closing the rest.
  */
 export async function startClusterControllers(options: ClusterOptions): Promise<ControlPlane> {
   const undo = createUndo()
@@ -73,8 +75,10 @@ export function openClusterObjects(base: Foundations, wire: KubeWire): Objects {
   const registry = createKubeRegistry({ wire, resources, fieldManager: FIELD_MANAGER, clock, entropy })
   const client = kubeClientOver(wire, { fieldManager: FIELD_MANAGER, clock, entropy })
   base.recount.use(client)
-  // One process leads: the lease of all is looked at where machines are changed.
-  const share = { ...soleOwner(), start: () => {}, stop: () => Promise.resolve() }
+  // Over a ledger of its own one process leads, and has all tenants; over a common one processes share them.
+  const share = isSharing(base.environment)
+    ? openShare({ ...base, registry })
+    : { ...soleOwner(), start: () => {}, stop: () => Promise.resolve() }
   const manager: Manager = createManager({
     client,
     clock,
@@ -83,6 +87,7 @@ export function openClusterObjects(base: Foundations, wire: KubeWire): Objects {
     metrics,
     events: createRegistryEventSink(registry),
     kinds: KINDS,
+    shards: share,
     weightOf: (tenant) => manager.cache.get(tenantKind, { namespace: '', name: tenant })?.status?.limits?.priority ?? 1,
   })
   return { registry, client, namespaces: createClusterNamespaces(registry), manager, share }
@@ -95,12 +100,13 @@ async function start(options: ClusterOptions, undo: Undo): Promise<ControlPlane>
   const wire = createKubeWire(source, base.clock)
   undo.add(() => wire.close())
   const objects = openClusterObjects(base, wire)
-  const elector = rolesOf(environment).has('controller') ? electorOf(base, objects) : undefined
+  const isLed = rolesOf(environment).has('controller') && !isSharing(environment)
+  const elector = isLed ? electorOf(base, objects) : undefined
   const machines = await openMachines({
     ...base,
     controlPlaneId: base.identity.controlPlaneId,
     appTokens: appTokenSecrets(objects.registry),
-    ...(elector === undefined ? {} : { lease: elector }),
+    lease: elector ?? objects.share,
   })
   undo.add(() => machines.close())
   const parts = { ...base, ...objects, machines, elector }
@@ -142,6 +148,9 @@ function withoutApi(environment: Environment): Environment {
   throw new ConfigError('Give ROLES coordinator or controller: the API of STORE "cluster" is the cluster’s own')
 }
 
+/** Whether processes share the tenants: for that they need one ledger and one bus, which are on Redis. */
+const isSharing = ({ REDIS_URL: url }: Pick<Environment, 'REDIS_URL'>): boolean => url !== undefined
+
 function electorOf({ clock, log, entropy }: Foundations, { registry }: Objects): Elector {
   return createElector({
     port: createRegistryLeasePort(registry),
@@ -159,7 +168,8 @@ type ClusterParts = ApiParts & { readonly elector: Elector | undefined }
 async function openApis(parts: ClusterParts, options: ClusterOptions, undo: Undo) {
   const { environment, elector, identity, masterKey } = parts
   const hasCoordinator = rolesOf(environment).has('coordinator')
-  const coordinator = hasCoordinator ? whileLeading(openCoordinator(parts), elector) : undefined
+  const spriteUsers = hasCoordinator ? await openSpriteUsers(parts, undo) : undefined
+  const coordinator = hasCoordinator ? whileLeading(openCoordinator({ ...parts, spriteUsers }), elector) : undefined
   undo.add(async () => coordinator?.close())
   const tokens = createTokenSet()
   // Apps come in by the AccessTokens that lie in the cluster, with the roles that these and Users give.
@@ -196,15 +206,18 @@ type Beginning = ClusterParts & { readonly coordinatorUrl: () => string }
 
 /** Starts what runs by itself, in the order in which each needs the others. Garbage and old events are the cluster's to remove. */
 async function begin(parts: Beginning, undo: Undo): Promise<void> {
-  const { client, manager, machines, elector } = parts
-  const feed = elector === undefined ? undefined : await openFeed(parts, undo)
+  const { client, manager, machines, share } = parts
+  const feed = rolesOf(parts.environment).has('controller') ? await openFeed(parts, undo) : undefined
   if (feed !== undefined) await ensureBuiltinPlans(client)
   // Sprites go while the Coordinator still answers: they give their work back. Controllers stop before that.
   undo.add(() => machines.close())
+  // Shards are given back when nothing acts for them any more.
+  undo.add(() => share.stop())
   undo.add(() => manager.stop())
   await manager.start()
   feed?.start()
   undo.add(async () => feed?.stop())
+  share.start()
 }
 
 /** Adds the controllers, with the freeze and the keys that they look at. */
