@@ -16,7 +16,10 @@ import { createHttp, type Http } from '../sprite/http.ts'
 import { finished, NOTHING_YET } from '../sprite/outcome.ts'
 import { redisOpener } from '../sprite/redis-connection.ts'
 import { Sprite } from '../sprite/sprite.ts'
+import type { Work } from '../controller/kinds/work/schema.ts'
+import { Plane } from './e2e/plane.ts'
 import { hasRedisServer, RedisServer } from './e2e/redis-server.ts'
+import { completed, fill, isOver, judgeWork } from './e2e/workload.ts'
 
 /** Short times: an outage is noticed and over within a part of a second. */
 const TIMES = { pingIntervalMs: 50, answerTimeoutMs: 300, backoff: { baseMs: 10, maxMs: 100, jitter: 0.5 } }
@@ -199,6 +202,25 @@ describe.skipIf(!hasRedisServer)('a fleet on Redis (needs redis-server)', () => 
     await doWork()
     expect(await isOnRedis()).toBe(false)
   })
+
+  it('SB6 a whole control plane on Redis: all work is done while Redis is killed and frozen', async () => {
+    const plane = await Plane.create()
+    try {
+      await plane.start([], { REDIS_URL: server.url })
+      await fill(plane)
+      const clients = async (): Promise<string> => String(await server.admin.client('LIST'))
+      await plane.until('a sprite to listen on Redis', async () => (await clients()).includes('user=sprite_'))
+      await server.restartEmpty()
+      await plane.until('some work', async () => completed(await plane.list<Work>('work')) >= 3)
+      server.freeze()
+      await realClock.sleep(10_000)
+      server.resume()
+      await plane.until('all work to be over', async () => isOver(await plane.list<Work>('work')), 200_000)
+      await judgeWork(plane)
+    } finally {
+      await plane.destroy()
+    }
+  }, 300_000)
 
   it('SB4 signs of life on Redis reach controllers of other processes', async () => {
     const other = await createRedisBus({ ...SYSTEM, url: server.url, times: TIMES })
