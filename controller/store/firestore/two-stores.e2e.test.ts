@@ -11,7 +11,7 @@ import {
   startFirestoreEmulator,
   type FirestoreEmulator,
 } from '../../../test/e2e/firestore-emulator.ts'
-import { GROUP } from '../../api/define-kind.ts'
+import { API_VERSION, GROUP } from '../../api/define-kind.ts'
 import { createEncryptedStore } from '../encrypted.ts'
 import { StoreError, type Change, type Mutation, type StoreKey, type StoreRecord } from '../store.ts'
 import type { Timings } from './collection.ts'
