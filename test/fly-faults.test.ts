@@ -2,17 +2,17 @@
  * The whole fleet at Fly under every fault, one by one and mixed (promises.md S1 to S4, L1, L5, L6): the real
  * controllers, feed and adapter over the real emulator.
  *
- * One plan of FLY_FAULT_EVERY runs (default 4; 1 is all of them); FLY_FAULT_DEPTH=N also lets each fault happen at the
- * first … Nth call only; FLY_FAULT_SEEDS=N mixes; FLY_FAULT_ONLY=text takes the plans of that name alone;
+ * One plan of FLY_FAULT_EVERY runs (default 13; 1 is all of them); FLY_FAULT_DEPTH=N (default 1) also lets each fault
+ * happen at the first … Nth call only; FLY_FAULT_SEEDS=N mixes; FLY_FAULT_ONLY=text takes the plans of that name alone;
  * FLY_FAULT_TRACE=file keeps the last one's trace.
  */
 import { writeFileSync } from 'node:fs'
 import { afterAll, expect, test } from 'vitest'
-import { mixedPlan, ROUTES, routePlans, worldPlans } from './simulation/fly-plans.ts'
+import { mixedPlan, ROUTES, routePlans, sharedPlans, storePlans, worldPlans } from './simulation/fly-plans.ts'
 import { runPlan, type FlyPlan } from './simulation/fly-story.ts'
 
-const DEPTH = Number(process.env['FLY_FAULT_DEPTH'] ?? 0)
-const EVERY = Number(process.env['FLY_FAULT_EVERY'] ?? 4)
+const DEPTH = Number(process.env['FLY_FAULT_DEPTH'] ?? 1)
+const EVERY = Number(process.env['FLY_FAULT_EVERY'] ?? 13)
 const SEEDS = Number(process.env['FLY_FAULT_SEEDS'] ?? 8)
 const ONLY = process.env['FLY_FAULT_ONLY']
 const TRACE = process.env['FLY_FAULT_TRACE']
@@ -56,6 +56,22 @@ test(
   'S1 S2 S3 S4 L1 L5 L6 whatever befalls machines, hosts, regions and the feed, all converges when it is over',
   async () => {
     expect(await broken(sample(worldPlans()))).toEqual([])
+  },
+  MINUTES_MS,
+)
+
+test(
+  'S1 S2 S3 S4 L1 L5 L6 in an app that others use nothing of theirs is touched, whatever goes wrong',
+  async () => {
+    expect(await broken(sample(sharedPlans()))).toEqual([])
+  },
+  MINUTES_MS,
+)
+
+test(
+  'S1 S2 S3 S4 L1 L5 L6 writes to the store that are lost, refused, late or slow leave no machine unknown',
+  async () => {
+    expect(await broken(sample(storePlans()))).toEqual([])
   },
   MINUTES_MS,
 )

@@ -3,7 +3,8 @@ import type { PresenceRecord } from '../../controller/bus/presence.ts'
 import type { FakeClient } from '../../controller/engine/fake-client.ts'
 import type { Client } from '../../controller/client/client.ts'
 import { createManager, type Manager } from '../../controller/engine/manager.ts'
-import { isFrozen } from '../../controller/kinds/marks.ts'
+import { isFrozen, TENANT_FINALIZER } from '../../controller/kinds/marks.ts'
+import { planKind } from '../../controller/kinds/plan/schema.ts'
 import { projectKind } from '../../controller/kinds/project/schema.ts'
 import { reviewKind } from '../../controller/kinds/review/schema.ts'
 import { slotController } from '../../controller/kinds/slotledger/reconcile.ts'
@@ -51,7 +52,7 @@ export function simulatedManager(options: ControllersOptions): Manager {
     log: silentLog,
     metrics: createMetrics(),
     relistMs: 0,
-    kinds: [spriteKind, workKind, tenantKind, slotLedgerKind, projectKind, reviewKind],
+    kinds: [spriteKind, workKind, tenantKind, planKind, slotLedgerKind, projectKind, reviewKind],
     stopGraceMs: 0,
   })
   const bus = {
@@ -102,7 +103,7 @@ export function seedTenant(
   client.seed({
     apiVersion: tenantKind.apiVersion,
     kind: 'Tenant',
-    metadata: { name },
+    metadata: { name, finalizers: [TENANT_FINALIZER] },
     spec: { displayName: name, plan: 'starter', config: {}, brand: {}, suspend: false },
     status: {
       namespace: name,

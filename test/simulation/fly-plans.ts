@@ -2,6 +2,7 @@
 import type { EmulatorFault, MachineRule } from '../../controller/providers/fly-emulator/faults.ts'
 import type { PlacementShape } from '../../controller/providers/fly-emulator/placement.ts'
 import { seededEntropy } from '../../system/entropy.ts'
+import { STORE_FAULT_KINDS } from './store-faults.ts'
 import type { FlyPlan } from './fly-story.ts'
 import type { FlyWorld } from './fly-world.ts'
 
@@ -143,10 +144,49 @@ export function worldPlans(): readonly FlyPlan[] {
     { name: 'reads lag', seed, slow: { extends: 'fly', readLag: { min: 0, max: 30_000 } } },
     { name: 'reads lag, a little', seed, world: { latency: 'fly-lagging' } },
     { name: 'machines take long', seed, slow: { extends: 'fly', launch: { min: 1_000, max: 70_000 } } },
-    { name: 'one shared app', seed, world: { appTemplate: 'highera-sprites' } },
     ...crashPlans(seed),
     ...quirkPlans(seed),
   ]
+}
+
+const SHARED = { appTemplate: 'highera-sprites' }
+
+/** The same in one app for all tenants, in which others' machines are too. */
+export function sharedPlans(): readonly FlyPlan[] {
+  const routes = ['createMachine', 'getMachine', 'startMachine', 'stopMachine', 'destroyMachine', 'listMachines']
+  const faults = routes.flatMap((action) => requestFaults(action).map((fault) => ({ action, fault })))
+  return [
+    { name: 'one shared app', seed: 1, world: SHARED },
+    ...faults.map(({ action, fault }, at): FlyPlan => ({
+      name: `one shared app: ${action} ${nameOf(fault)}`,
+      seed: 1 + at,
+      action,
+      world: SHARED,
+      faults: { requests: [{ action, fault, probability: 0.5, times: ALWAYS }] },
+    })),
+    ...crashPlans(1).map((plan) => ({ ...plan, name: `one shared app: ${plan.name}`, world: SHARED })),
+  ]
+}
+
+/** Writes to the store go wrong, alone and while replies of Fly are lost. */
+export function storePlans(): readonly FlyPlan[] {
+  const lost = [{ action: '*', fault: { kind: 'loseReply' as const }, probability: 0.2, times: ALWAYS }]
+  const kinds = [...STORE_FAULT_KINDS.map((kind) => [kind]), STORE_FAULT_KINDS]
+  return kinds.flatMap((some) =>
+    [0.05, 0.3, 0.7].flatMap((share, at): FlyPlan[] => {
+      const name = `store: ${some.join(' ')} × ${share}`
+      const store = { kinds: some, share }
+      return [
+        { name, seed: 1 + at, store },
+        { name: `${name}, replies lost`, seed: 11 + at, store, faults: { requests: lost } },
+        { name: `${name}, kill -9`, seed: 21 + at, store, happens: at5s },
+      ]
+    }),
+  )
+}
+
+const at5s = async (world: FlyWorld, second: number): Promise<void> => {
+  if (second % 25 === 5) await restart(world)
 }
 
 const restart = async (world: FlyWorld): Promise<void> => {
@@ -203,6 +243,7 @@ export function mixedPlan(seed: number): FlyPlan {
       placement: pick(NO_ROOM).map((shape) => ({ shape, probability: 0.3, times: 6 })),
       feed: Object.assign({}, ...pick(Object.values(ODD_FEEDS))) as object,
     },
+    ...(draw() < 0.4 ? { store: { kinds: STORE_FAULT_KINDS, share: draw() * 0.3 } } : {}),
     happens: async (world) => {
       if (draw() < 0.02) await loseHost(world, draw() < 0.5 ? 'live' : 'end')
       if (draw() < 0.01) await migrateAll(world)

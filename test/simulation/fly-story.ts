@@ -4,6 +4,7 @@ import { tenantKind } from '../../controller/kinds/tenant/schema.ts'
 import { workKind } from '../../controller/kinds/work/schema.ts'
 import type { EmulatorScriptInput } from '../../controller/providers/fly-emulator/emulator-script.ts'
 import type { LatencyProfile } from '../../controller/providers/fly-emulator/latency.ts'
+import type { StoreFaults } from './store-faults.ts'
 import { FlyWorld, LIMIT, type FlyWorldOptions } from './fly-world.ts'
 
 /** What goes wrong, for how long, in which world. */
@@ -12,6 +13,8 @@ export type FlyPlan = {
   readonly seed: number
   readonly world?: Omit<FlyWorldOptions, 'seed' | 'isTraced'>
   readonly faults?: Omit<EmulatorScriptInput, 'seed' | 'rates' | 'quirks'>
+  /** What befalls writes to the store. */
+  readonly store?: StoreFaults
   /** Times while the faults last. */
   readonly slow?: object
   /** The route that the faults are about: a story that never comes by has not met them. */
@@ -45,6 +48,7 @@ export async function runPlan(plan: FlyPlan, isTraced = false): Promise<PlanEnd>
     await world.raw('POST', '/_emulator/faults', plan.faults ?? {})
     if (plan.slow !== undefined) await world.raw('PUT', '/_emulator/latency', plan.slow)
     await world.start()
+    world.storeFaults = plan.store
     const journalStart = world.emulator.journal.length
     for (let second = 0; second < FAULTS_SECONDS; second++) {
       await tell(world, second)
@@ -54,10 +58,11 @@ export async function runPlan(plan: FlyPlan, isTraced = false): Promise<PlanEnd>
     const met = world.emulator.journal.slice(journalStart).some(({ action }) => action === plan.action)
     await lift(world, plan)
     const settledAfterSeconds = await settled(world)
-    const isGone = world.isShared || (await removed(world))
+    const isGone = await world.isAppGone()
     const left = await quiet(world)
     const violations = [...world.violations(), ...left, ...(isGone ? [] : ['the app of a tenant that is gone stays'])]
-    return { violations, isMet: plan.action === undefined || met, settledAfterSeconds, trace: world.trace() }
+    const isMet = (plan.action === undefined || met) && (plan.store === undefined || world.storeFaultsMet > 0)
+    return { violations, isMet, settledAfterSeconds, trace: world.trace() }
   } finally {
     await world.close()
   }
@@ -65,6 +70,7 @@ export async function runPlan(plan: FlyPlan, isTraced = false): Promise<PlanEnd>
 
 /** The faults end; a destroy that is stuck goes on when its host comes back. */
 async function lift(world: FlyWorld, plan: FlyPlan): Promise<void> {
+  world.storeFaults = undefined
   await world.raw('DELETE', '/_emulator/faults')
   const latency: LatencyProfile | object = plan.world?.latency ?? 'fly'
   await world.raw('PUT', '/_emulator/latency', typeof latency === 'string' ? { extends: latency } : latency)
@@ -94,11 +100,6 @@ async function quiet(world: FlyWorld): Promise<readonly string[]> {
   return [...world.unsettled().map((what) => `L1: ${what}`), ...noise]
 }
 
-async function removed(world: FlyWorld): Promise<boolean> {
-  for (let attempt = 0; attempt < 60; attempt++) if (await world.removeTenant('gone')) return true
-  return false
-}
-
 /** What people do, by the second. */
 async function tell(world: FlyWorld, second: number): Promise<void> {
   switch (second) {
@@ -109,9 +110,11 @@ async function tell(world: FlyWorld, second: number): Promise<void> {
       await addSprite(world, 'acme/c', { agentType: 'director' })
       await addSprite(world, 'beta/d', { agentType: 'director', runPolicy: 'Always' })
       await addSprite(world, 'beta/e', { agentType: 'editor' })
+      await addSprite(world, 'gone/f', { agentType: 'editor', runPolicy: 'Always' })
+      await addSprite(world, 'gone/g', { agentType: 'director' })
       return
     case 1:
-      for (const work of ['acme/1 copywriter', 'acme/2 editor', 'acme/3 director', 'beta/1 editor'])
+      for (const work of ['acme/1 copywriter', 'acme/2 editor', 'acme/3 director', 'beta/1 editor', 'gone/1 director'])
         await addWork(world, work)
       return
     case 25:
@@ -121,8 +124,7 @@ async function tell(world: FlyWorld, second: number): Promise<void> {
     case 45:
       return await setLimit(world, 'acme', LIMIT - 1)
     case 60:
-      if (!world.isShared) await world.removeTenant('gone')
-      return
+      return await world.client.delete(tenantKind, { namespace: '', name: 'gone' })
     case 90:
     case 120:
       for (const work of ['acme editor', 'acme copywriter', 'beta editor']) {

@@ -1,8 +1,10 @@
 /** A fleet at Fly in a bottle: the real controllers, feed and Fly adapter over the real emulator, without sockets, on one clock. */
+import { isDeleting } from '../../controller/api/object.ts'
 import { createFakeClient, type FakeClient } from '../../controller/engine/fake-client.ts'
 import type { Manager } from '../../controller/engine/manager.ts'
 import { slotLedgerKind } from '../../controller/kinds/slotledger/schema.ts'
 import { spriteKind, type Sprite } from '../../controller/kinds/sprite/schema.ts'
+import { tenantKind } from '../../controller/kinds/tenant/schema.ts'
 import { workKind } from '../../controller/kinds/work/schema.ts'
 import {
   createFlyEmulator,
@@ -16,13 +18,15 @@ import type { AppToken } from '../../controller/providers/fly/app-tokens.ts'
 import { createFlyProvider } from '../../controller/providers/fly/fly-provider.ts'
 import { appName, isSharedApp, readStamp } from '../../controller/providers/fly/machine-config.ts'
 import { createMachineFeed, type MachineFeed } from '../../controller/providers/machine-feed.ts'
-import type { MachineProvider, OwnerStamp } from '../../controller/providers/machines.ts'
+import type { OwnerStamp } from '../../controller/providers/machines.ts'
 import { seededEntropy, type Entropy } from '../../system/entropy.ts'
 import { silentLog } from '../../system/log.ts'
 import { TestClock } from '../../system/test-clock.ts'
 import { CONTROL_PLANE, seedTenant, simulatedManager } from './controllers.ts'
 import { Crew } from './crew.ts'
 import { plantStrangers } from './fly-planting.ts'
+import { removalController } from './removal.ts'
+import { faultyStore, type StoreFaults } from './store-faults.ts'
 import { PlanWatch } from './plan-watch.ts'
 import { traced } from './traced.ts'
 
@@ -41,6 +45,8 @@ export type FlyWorldOptions = {
 const TENANTS: ReadonlyMap<string, number> = new Map([
   ['acme', 86_400],
   ['beta', 0],
+  // Deleted while the story goes on.
+  ['gone', 0],
 ])
 /** How many machines each tenant may run at first. */
 export const LIMIT = 3
@@ -67,8 +73,11 @@ export class FlyWorld {
   readonly #foreign = new Set<string>()
   readonly #strays = new Set<string>()
   #isPlanted = false
+  readonly #namespaces = new Set(TENANTS.keys())
+  /** What befalls the control plane's writes to the store. */
+  storeFaults: StoreFaults | undefined
+  storeFaultsMet = 0
   readonly #tokens = new Map<string, AppToken>()
-  #provider: MachineProvider | undefined
   #manager: Manager | undefined
   #feed: MachineFeed | undefined
   /** Calls so far, but those of the feed. */
@@ -173,7 +182,18 @@ export class FlyWorld {
   async start(): Promise<void> {
     const { clock, client } = this
     // Always, so that a plan that is traced goes as it went before.
-    const store = traced(client, (line) => this.#note(`store ${line}`), ['patchStatus', 'create', 'delete'])
+    const faulty = faultyStore(client, {
+      clock,
+      entropy: this.entropy,
+      faults: () => this.storeFaults,
+      onFault: () => this.storeFaultsMet++,
+    })
+    const store = traced(faulty, (line) => this.#note(`store ${line}`), [
+      'patchStatus',
+      'patchMetadata',
+      'create',
+      'delete',
+    ])
     this.crew.presence.clear()
     const provider = createFlyProvider({
       baseUrl: 'http://emulator',
@@ -193,7 +213,7 @@ export class FlyWorld {
       provider,
       clock,
       log: silentLog,
-      tenants: () => [...TENANTS.keys()],
+      tenants: () => this.#tenants(),
       intervalMs: FEED_INTERVAL_MS,
       onChange: (tenant, machine, previous) => {
         const sprite = (machine ?? previous)?.owner?.sprite
@@ -212,7 +232,7 @@ export class FlyWorld {
       isDryRun: false,
       personaExists: () => true,
     })
-    this.#provider = provider
+    manager.add(removalController({ client: store, clock, manager, provider, namespaces: this.#namespaces }))
     this.#manager = manager
     this.#feed = feed
     const started = manager.start()
@@ -251,8 +271,19 @@ export class FlyWorld {
     if (method === 'GET' || url.pathname === '/v1/apps') return
     if (machine !== undefined && this.#foreign.has(machine)) this.#watch.violate(`S3: ${method} of a foreign machine`)
     if (app === 'theirs') this.#watch.violate(`S3: ${method} in a foreign app`)
-    if (method === 'DELETE' && machine === undefined && app !== appName(this.#template, 'gone'))
-      this.#watch.violate(`S4: app ${app} was deleted`)
+    const isEnding =
+      app === appName(this.#template, 'gone') && this.#tenants().every((name) => !this.#stands(name, app))
+    if (method === 'DELETE' && machine === undefined && !isEnding) this.#watch.violate(`S4: app ${app} was deleted`)
+  }
+
+  /** Whether the tenant has the app and nobody has asked for its end. */
+  #stands(tenant: string, app: string): boolean {
+    const found = this.client.peek(tenantKind, { namespace: '', name: tenant })
+    return appName(this.#template, tenant) === app && found !== undefined && !isDeleting(found)
+  }
+
+  #tenants(): readonly string[] {
+    return this.client.peekAll(tenantKind).map(({ metadata }) => metadata.name)
   }
 
   /** Ends the control plane as kill -9 does: no pass that has not begun its call makes it. */
@@ -283,18 +314,10 @@ export class FlyWorld {
     for (let second = 0; second < seconds; second++) await this.tick()
   }
 
-  /** What the tenant's controller does at the tenant's end; false while it has to be tried again. */
-  async removeTenant(tenant: string): Promise<boolean> {
-    let isGone = false
-    const removal = this.#provider?.removeTenant(tenant).then(
-      () => {
-        isGone = true
-      },
-      (error: unknown) => this.#note(`removeTenant ${String(error)}`),
-    )
-    await this.clock.advance(9_000)
-    await removal
-    return isGone
+  /** Whether the app of the tenant that was deleted is gone from Fly too. */
+  async isAppGone(): Promise<boolean> {
+    if (this.isShared) return true
+    return (await this.raw('GET', `/v1/apps/${appName(this.#template, 'gone')}`)).status === 404
   }
 
   /** Live machines of ours. */
@@ -316,6 +339,7 @@ export class FlyWorld {
         .peekAll(workKind)
         .flatMap((work) => (work.status?.phase === 'Completed' ? [] : `work ${keyOf(work)} is ${work.status?.phase}`)),
       ...this.live().flatMap(({ id, name }) => (named.has(id) ? [] : `orphan ${name}`)),
+      ...this.#tenants().flatMap((tenant) => (tenant === 'gone' ? 'tenant gone is there' : [])),
       ...[...this.#strays].flatMap((id) => (this.#isGone(id) ? [] : `stray ${id} is there`)),
       ...(holders.length === up.length ? [] : [`${holders.length} slots are held for ${up.length} machines`]),
     ]
