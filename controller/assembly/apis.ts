@@ -19,6 +19,7 @@ import { openAnthropicKeys } from './anthropic-keys.ts'
 import { askFreeze } from './freeze.ts'
 import { refusedAtDoor } from './front-door.ts'
 import { routeLog } from './log-route.ts'
+import { routeMalformed } from './malformed-route.ts'
 import type { Machines } from './machines.ts'
 import { podLogSubresource } from './pod-log.ts'
 import { anyOf, openOidc } from './oidc.ts'
@@ -82,6 +83,7 @@ export function openServer(
   })
   const { authorizer } = access
   const logPorts = { client, authenticate, authorizer, logPath: machines.logPath }
+  const malformedPorts = { authenticate, authorizer, store: parts.storeAtRest }
   const closing = new AbortController()
   const hasApi = rolesOf(parts.environment).has('api')
   const server = createApiServer({
@@ -110,6 +112,7 @@ export function openServer(
         // Sprites prove themselves by their own tokens; people and apps come in as to the API itself.
         (await refusedAtDoor(request, response)) ||
         (hasApi && (await routeLog(logPorts, request, response, { url, closing: closing.signal }))) ||
+        (hasApi && (await routeMalformed(malformedPorts, request, response, url))) ||
         ((hasApi || coordinator !== undefined) && (await product.route(request, response, url))),
     ),
   })

@@ -19,7 +19,7 @@ export async function runDoctor(context: CliContext, flags: DoctorFlags): Promis
   const local = await folderChecks(flags.data, context.clock, environment?.TLS_CERT_FILE)
   const running = await controlPlaneCheck(flags)
   const remote = environment === undefined ? [] : await remoteChecks(context, environment, running.plannedSprites)
-  const checks = [settings, ...local, running.check, ...remote]
+  const checks = [settings, ...local, ...running.checks, ...remote]
   if (flags.output === 'json') stdout.write(jsonText({ checks }))
   else for (const line of linesOf(checks)) stdout.write(`${line}\n`)
   const failed = checks.filter(({ level }) => level === 'fail').length

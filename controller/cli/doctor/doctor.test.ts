@@ -10,7 +10,7 @@ import { ensureCertificates } from '../../server/certificates.ts'
 import { openDatabase } from '../../store/database.ts'
 import { GROWTH_LIMITS, tenantOf } from '../objects-for-tests.ts'
 import { cliWorld, runLine } from '../testing.ts'
-import { controlPlaneCheck } from './control-plane-check.ts'
+import { controlPlaneCheck, documentsCheck } from './control-plane-check.ts'
 import { folderChecks } from './folder-checks.ts'
 
 let folder: string
@@ -99,13 +99,27 @@ describe('spritectl doctor', () => {
     try {
       await world.put(tenantOf('acme', { limits: GROWTH_LIMITS }))
       await world.put(tenantOf('other', { limits: GROWTH_LIMITS }))
-      const { check, plannedSprites } = await controlPlaneCheck({ data: folder, server: world.url, token: world.token })
-      expect(check).toMatchObject({ level: 'ok', text: 'answers, and its store has 2 tenants' })
+      const { checks, plannedSprites } = await controlPlaneCheck({
+        data: folder,
+        server: world.url,
+        token: world.token,
+      })
+      expect(checks).toMatchObject([{ level: 'ok', text: 'answers, and its store has 2 tenants' }])
       expect(plannedSprites).toBe(2 * (GROWTH_LIMITS.concurrentSprites ?? 0))
     } finally {
       await world.close()
     }
     const gone = await controlPlaneCheck({ data: folder, server: 'https://127.0.0.1:1', token: 't' })
-    expect(gone.check.level).toBe('warn')
+    expect(gone.checks.map(({ level }) => level)).toEqual(['warn'])
+  })
+
+  it('DR10 names what the store holds and cannot be read, and counts what is more', () => {
+    const documents = Array.from({ length: 22 }, (_, index) => ({ path: `plans/${index}`, fault: 'kind must be …' }))
+    const checks = documentsCheck({ documents, more: 3 })
+    expect(checks[0]).toMatchObject({ level: 'warn', text: 'plans/0 is left out: kind must be …' })
+    expect(checks).toHaveLength(21)
+    expect(checks.at(-1)?.text).toBe('5 more documents left out')
+    for (const nothing of [undefined, {}, { documents: [] }, { documents: 'x', more: 'y' }])
+      expect(documentsCheck(nothing)).toEqual([])
   })
 })
