@@ -35,7 +35,7 @@ function setUp(mine: Set<string>, reconcile: Reconciler) {
     },
   }
   const tell = (type: OwnershipChange['type'], tenant: string): Promise<unknown> =>
-    Promise.all([...listeners].map((listener) => listener({ type, has: (one) => one === tenant })))
+    Promise.all([...listeners].map(async (listener) => await listener({ type, has: (one) => one === tenant })))
   const ports = { clock, entropy: seededEntropy(7), log: silentLog, metrics: createMetrics(), relistMs: 0, shards }
   const manager = createManager({ ...ports, client })
   const seen: string[] = []

@@ -113,10 +113,10 @@ test('EO11 leases of a registry are listed, and told of when they change, also a
   async function* watch(): AsyncGenerator<RegistryNews> {
     const waiting: RegistryNews[] = []
     let wake = (): void => {}
-    let isOver = false
+    const over = new AbortController()
     const tell = (): void => wake()
-    watches.push({ push: (news) => (waiting.push(news), tell()), end: () => ((isOver = true), tell()) })
-    while (!isOver || waiting.length > 0) {
+    watches.push({ push: (news) => (waiting.push(news), tell()), end: () => (over.abort(), tell()) })
+    while (!over.signal.aborted || waiting.length > 0) {
       const next = waiting.shift()
       if (next !== undefined) yield next
       else await new Promise<void>((resolve) => (wake = resolve))

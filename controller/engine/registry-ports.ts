@@ -7,6 +7,7 @@ import type { Clock } from '../../system/clock.ts'
 import type { Log } from '../../system/log.ts'
 import type { Lease, LeaseList, LeasePort, LeasesPort, LeaseSpec } from './lease.ts'
 import type { EventSink } from './recorder.ts'
+import { untilAborted } from './until-aborted.ts'
 
 /** What is asked of a registry here; the registry of controller/registry fits. */
 export interface RegistryWriter {
@@ -138,15 +139,6 @@ async function watchLeases({ registry, resource, namespace, onChange, clock, log
     }
     await clock.sleep(WATCH_AGAIN_MS, signal).catch(() => {})
   }
-}
-
-/** The answer, or the signal's reason: a list knows no signal of its own. */
-function untilAborted<T>(answer: Promise<T>, signal: AbortSignal): Promise<T> {
-  return new Promise((resolve, reject) => {
-    const onAbort = (): void => reject(signal.reason as Error)
-    signal.addEventListener('abort', onAbort, { once: true })
-    void answer.then(resolve, reject).finally(() => signal.removeEventListener('abort', onAbort))
-  })
 }
 
 function resourceOf(

@@ -23,7 +23,9 @@ export type Member = {
 
 const LEAVING = ' (leaving)'
 
+/** Name of the lease of the member in that slot. */
 export const memberName = (prefix: string, slot: number): string => `${prefix}-member-${slot}`
+/** Name of the lease of that shard. */
 export const shardName = (prefix: string, shard: number): string => `${prefix}-shard-${String(shard).padStart(2, '0')}`
 
 /** What a member writes as its holder. */

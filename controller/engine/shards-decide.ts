@@ -60,6 +60,9 @@ export type ShardStep =
   /** The lease does not name us any more. */
   | { readonly do: 'lose'; readonly shard: number }
 
+/** Whether the step is a write of a lease. */
+export const isWrite = (step: ShardStep): boolean => step.do === 'fence' || step.do === 'take' || step.do === 'release'
+
 /** What to do, and when to look again at the latest, in monotonic ms. */
 export type ShardDecision = {
   readonly steps: readonly ShardStep[]

@@ -11,7 +11,15 @@ import { OwnershipListeners } from './ownership-listeners.ts'
 import type { Ownership, OwnershipListener } from './ownership.ts'
 import { SHARD_COUNT, shardOf } from './rendezvous.ts'
 import { takeIn, takeInOne, type Life, type Sightings } from './shard-leases.ts'
-import { decideShards, type LeaseWrite, type ShardDecision, type ShardPhase, type ShardStep } from './shards-decide.ts'
+import {
+  decideShards,
+  isWrite,
+  type LeaseWrite,
+  type ShardDecision,
+  type ShardPhase,
+  type ShardStep,
+} from './shards-decide.ts'
+import { untilAborted } from './until-aborted.ts'
 
 /** What sharing needs of the process. */
 export type ShardsOptions = {
@@ -53,7 +61,7 @@ const LEAVE_MS = 60_000
 const STOP_MS = 10_000
 /** Hints of changes come in bursts: between two looks there is so much at least. */
 const LOOK_GAP_MS = 200
-/** Writes under way at once. */
+/** Writes under way at once; no more shards wait for theirs, so that each is without an owner for a short time. */
 const WRITES_MAX = 8
 
 /** Builds a member; nothing runs before `start`. */
@@ -70,11 +78,10 @@ class SharedShards implements Shards {
   readonly #floors = new Map<number, number>()
   readonly #ended = new AbortController()
   readonly #bell: Doorbell
-  readonly #readyWaiters = new Set<() => void>()
+  readonly #ready = Promise.withResolvers<void>()
   #sightings: Sightings = new Map()
   #strays: ReadonlyMap<number, number> = new Map()
   #listDueMs = -Infinity
-  #isReady = false
   #isStopping = false
   #unwatch: () => void = () => {}
   #running: Promise<void> | undefined
@@ -162,20 +169,7 @@ class SharedShards implements Shards {
   }
 
   whenReady(signal?: AbortSignal): Promise<void> {
-    if (signal?.aborted) return Promise.reject(signal.reason as Error)
-    if (this.#isReady) return Promise.resolve()
-    return new Promise((resolve, reject) => {
-      const onAbort = (): void => {
-        this.#readyWaiters.delete(onReady)
-        reject(signal?.reason as Error)
-      }
-      const onReady = (): void => {
-        signal?.removeEventListener('abort', onAbort)
-        resolve()
-      }
-      this.#readyWaiters.add(onReady)
-      signal?.addEventListener('abort', onAbort, { once: true })
-    })
+    return signal === undefined ? this.#ready.promise : untilAborted(this.#ready.promise, signal)
   }
 
   #shardOf(tenant: string): number {
@@ -253,10 +247,11 @@ class SharedShards implements Shards {
       const decision = this.#decide(life)
       this.#strays = decision.strays
       this.#note(decision.steps)
-      const writes = decision.steps.filter((step) => step.do === 'fence' || step.do === 'take' || step.do === 'release')
+      // A part at a time: between two, the member lease is renewed when that is due.
+      const writes = decision.steps.filter(isWrite).slice(0, WRITES_MAX)
       await this.#write(writes, { life, signal })
       if (writes.some((write) => write.do === 'fence') && turn < 2) continue
-      if (writes.every((write) => write.do !== 'take')) this.#noteReady()
+      if (writes.every((write) => write.do !== 'take')) this.#ready.resolve()
       return writes.length > 0 ? 0 : decision.dueMs
     }
   }
@@ -284,7 +279,7 @@ class SharedShards implements Shards {
     const gained: number[] = []
     for (const step of steps) {
       if (step.do === 'lose') this.#lose([step.shard])
-      if (step.do === 'leave') void this.#leave(step.shard, step.epoch)
+      if (step.do === 'leave' && this.#leaving < WRITES_MAX) void this.#leave(step.shard, step.epoch)
       if (step.do !== 'gain' && step.do !== 'resume') continue
       const epoch = step.do === 'gain' ? step.epoch : this.#local.get(step.shard)?.epoch
       if (epoch === undefined) continue
@@ -307,20 +302,17 @@ class SharedShards implements Shards {
         if (!isRace(error)) failures.push(error)
       }
     }
-    for (let from = 0; from < steps.length; from += WRITES_MAX)
-      await Promise.all(steps.slice(from, from + WRITES_MAX).map(writeOne))
+    await Promise.all(steps.map(writeOne))
     this.#gain(gained)
     if (failures.length > 0) throw failures[0]
   }
 
   async #fence(step: LeaseWrite, signal: AbortSignal): Promise<void> {
     const { port, log } = this.#options
-    if (step.old === undefined) return
-    this.#see(await port.update(step.old, step.spec, signal))
-    log.warn(
-      { lease: step.name, holder: step.old.spec.holderIdentity },
-      'A member fell silent: its shards go to others',
-    )
+    const { name: lease, old, spec } = step
+    if (old === undefined) return
+    this.#see(await port.update(old, spec, signal))
+    log.warn({ lease, holder: old.spec.holderIdentity }, 'A member fell silent: its shards go to others')
   }
 
   /** Whether the shard is ours: the answer may come when this life is over. */
@@ -377,6 +369,10 @@ class SharedShards implements Shards {
     void this.#listeners.tell('gained', shards)
   }
 
+  get #leaving(): number {
+    return [...this.#local.values()].filter(({ phase }) => phase !== 'held').length
+  }
+
   #lose(shards: readonly number[]): void {
     const lost = shards.filter((shard) => this.#local.delete(shard))
     if (lost.length === 0) return
@@ -388,11 +384,5 @@ class SharedShards implements Shards {
     this.#lose([...this.#local.keys()])
     // The next life has another name, so what the leases say of this one cannot be taken for it.
     if (isLifeOver) this.#surrendered.clear()
-  }
-
-  #noteReady(): void {
-    this.#isReady = true
-    for (const waiter of this.#readyWaiters) waiter()
-    this.#readyWaiters.clear()
   }
 }

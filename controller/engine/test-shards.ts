@@ -42,7 +42,7 @@ export class TrueTime implements Clock {
       this.#nowMs = Math.max(this.#nowMs, firstMs)
       timer?.fire()
       // Longer than any chain of promises between two timers here; if not, a process is just slow.
-      for (let turn = 0; turn < 40; turn++) await null
+      for (let turn = 0; turn < 40; turn++) await Promise.resolve()
       onInstant()
     }
     this.#nowMs = untilMs
@@ -248,6 +248,6 @@ function awake(port: LeasesPort, whenAwake: () => Promise<void>): LeasesPort {
     create: (...args) => whenBack(port.create(...args)),
     update: (...args) => whenBack(port.update(...args)),
     list: (...args) => whenBack(port.list(...args)),
-    watch: port.watch,
+    watch: (...args) => port.watch(...args),
   }
 }
