@@ -117,6 +117,7 @@ describe.skipIf(!hasRedisServer)('users of sprites on a redis-server (needs redi
       ['PSUBSCRIBE', '*'],
       ['PSUBSCRIBE', 'sprite:acme/*'],
       ['PSUBSCRIBE', eve.inbox],
+      ['PSUBSCRIBE', eve.heartbeat],
       ['SSUBSCRIBE', eve.inbox],
       ['SPUBLISH', eve.heartbeat, '{}'],
       ['SUBSCRIBE', ed.inbox],
