@@ -10,6 +10,7 @@ import { createKubeClient } from '../controller/client/kube.ts'
 import { createKubeRegistry } from '../controller/client/kube-registry.ts'
 import { createKubeWire, type KubeWire } from '../controller/client/kube-wire.ts'
 import { KINDS } from '../controller/kinds/kinds.ts'
+import { planKind } from '../controller/kinds/plan/schema.ts'
 import { projectKind } from '../controller/kinds/project/schema.ts'
 import { tenantKind } from '../controller/kinds/tenant/schema.ts'
 import { workKind } from '../controller/kinds/work/schema.ts'
@@ -20,6 +21,7 @@ import { randomHex, realEntropy } from '../system/entropy.ts'
 import { exampleOf, startFleet, type Fleet } from './cluster/fleet.ts'
 
 const CRDS = '/apis/apiextensions.k8s.io/v1/customresourcedefinitions'
+const PLANS = resourceOf(planKind)
 const CONTEXT = { actor: { name: 'test', groups: [] }, fieldManager: 'test' }
 const RUN_MS_MAX = 100_000
 
@@ -34,6 +36,7 @@ const absence =
 describe.skipIf(absence !== undefined)(`a real cluster${absence === undefined ? '' : ` (skipped: ${absence})`}`, () => {
   const run = `sprites-test-${randomHex(realEntropy, 4)}`
   const made = { namespaces: new Set<string>(), crds: new Set<string>(), count: 0 }
+  const plansBefore = new Set<string>()
   let wire: KubeWire
   let registry: Registry
   let fleet: Fleet | undefined
@@ -53,6 +56,8 @@ describe.skipIf(absence !== undefined)(`a real cluster${absence === undefined ? 
     const body = { apiVersion: 'v1', kind: 'Namespace', metadata: { name } }
     if (await ask(registry.create(namespaceResource, '', body, CONTEXT), 'AlreadyExists')) made.namespaces.add(name)
   }
+  const removeNamespace = (name: string) =>
+    ask(registry.delete(namespaceResource, { namespace: '', name }, {}, CONTEXT), 'NotFound', 'Conflict', 'Forbidden')
   const connect = () => {
     const ports = { clock: realClock, entropy: realEntropy, fieldManager: 'test' }
     return createKubeClient({ config: { from: 'File', path: file }, ...ports })
@@ -69,13 +74,17 @@ describe.skipIf(absence !== undefined)(`a real cluster${absence === undefined ? 
     }
     for (const kind of KINDS)
       await vi.waitFor(() => registry.list(resourceOf(kind), { limit: 1 }), { timeout: 30_000, interval: 200 })
+    for (const { metadata } of (await registry.list(PLANS)).items) plansBefore.add(metadata.name)
     await addNamespace(SYSTEM_NAMESPACE)
   }, 120_000)
 
   afterAll(async () => {
     await fleet?.stop()
-    for (const name of made.namespaces)
-      await ask(registry.delete(namespaceResource, { namespace: '', name }, {}, CONTEXT), 'NotFound', 'Conflict')
+    for (const { metadata } of (await registry.list(PLANS)).items)
+      if (!plansBefore.has(metadata.name))
+        await ask(registry.delete(PLANS, { namespace: '', name: metadata.name }, {}, CONTEXT), 'NotFound')
+    // Our own server, where a test stands it in for a cluster, never lets sprites-system go.
+    for (const name of made.namespaces) await removeNamespace(name)
     for (const name of made.crds) await ask(wire.send({ method: 'DELETE', path: `${CRDS}/${name}` }), 'NotFound')
     await wire.close()
   }, 120_000)
@@ -89,11 +98,7 @@ describe.skipIf(absence !== undefined)(`a real cluster${absence === undefined ? 
       namespace,
       dispose: async () => {
         await client.close()
-        await ask(
-          registry.delete(namespaceResource, { namespace: '', name: namespace }, {}, CONTEXT),
-          'NotFound',
-          'Conflict',
-        )
+        await removeNamespace(namespace)
       },
     }
   })
