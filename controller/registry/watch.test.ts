@@ -1,6 +1,9 @@
 /** Lists and watches: pages, revisions, selectors, bookmarks, gaps, slow readers. */
 import { describe, expect, test } from 'vitest'
 import { settle } from '../../system/test-clock.ts'
+import { resourceName } from '../api/define-kind.ts'
+import { createMemoryStore } from '../store/memory.ts'
+import type { Store } from '../store/store.ts'
 import { namespaceResource } from './core.ts'
 import type { RegistryEvent, RegistryListOptions, RegistryWatchOptions } from './registry.ts'
 import { CONTEXT, testRegistry, widgetBody, widgets, type TestRegistry } from './testing.ts'
@@ -167,6 +170,24 @@ describe('watch', () => {
       labels: { tier: 'gold' },
       resourceVersion: left.metadata.resourceVersion,
     })
+    watch.stop()
+  })
+
+  test('RG27 of a store that tells of each collection apart, a bookmark says how far its own one is known', async () => {
+    const inner = createMemoryStore()
+    let tell: Parameters<Store['subscribe']>[0] = () => {}
+    const subscribe: Store['subscribe'] = (listener) => {
+      tell = listener
+      return () => {}
+    }
+    const room = await testRegistry({ store: { ...inner, subscribe } })
+    const start = await room.store.revision()
+    const watch = watching(room, { resourceVersion: String(start), allowBookmarks: true })
+    await settle()
+    tell([], start + 7, resourceName(widgets))
+    tell([], start + 1000, 'namespaces')
+    await room.clock.advance(5_000)
+    expect(watch.said()).toEqual([`BOOKMARK ${start + 7}`])
     watch.stop()
   })
 

@@ -37,7 +37,7 @@ const textOf =
   ({ namespace, name }: StoreKey, uid: string, value: unknown) =>
   (revision: number): string =>
     JSON.stringify({
-      apiVersion: `${GROUP}/v1alpha1`,
+      apiVersion: API_VERSION,
       kind: 'Sprite',
       metadata: { name, namespace, uid, creationTimestamp: '2026-01-01T00:00:00Z', resourceVersion: String(revision) },
       spec: { value },
