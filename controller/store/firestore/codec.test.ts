@@ -242,6 +242,17 @@ describe('decodeDocument', () => {
     },
   )
 
+  test('FDC4 a text where objects lie must be one; where sealed texts lie it need not', () => {
+    const at = { namespace: 'acme', name: 'anna', collection: 'sprites.sprites.highera.com' }
+    expect(faultOf({ _text: 'not json' }, at)).toBe('in "_text", it is no JSON object; delete the document')
+    expect(faultOf({ _text: textOf(sprite({ kind: 'Work' })) }, at)).toMatch(/^in "_text", kind must be that of/)
+    expect(decodeDocument({ _text: textOf(sprite({ _text: 1 })) }, 7, at)).toMatchObject({ ok: true })
+    expect(decodeDocument({ _text: 'sealed' }, 7, { ...at, collection: 'secrets' })).toEqual({
+      ok: true,
+      value: 'sealed',
+    })
+  })
+
   test('FDC4 getters, proxies and cycles do not throw', () => {
     const cycle: Record<string, unknown> = {}
     cycle['self'] = cycle

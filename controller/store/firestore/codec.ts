@@ -13,7 +13,7 @@
 import type { Json, JsonObject } from '../../api/object.ts'
 import { isDeeperThan, isList, isObject, own } from '../../api/schema/json.ts'
 import { isFieldName, PATH_BYTES_MAX, pathBytes } from './limits.ts'
-import { shapeFault, shown, type Expected } from './shape.ts'
+import { hasObjectsOnly, shapeFault, shown, type Expected } from './shape.ts'
 
 /** What a document decodes to: the JSON text, or what is wrong with it. */
 export type Decoded = { readonly ok: true; readonly value: string } | { readonly ok: false; readonly fault: string }
@@ -114,9 +114,8 @@ class Malformed extends Error {
 export function decodeDocument(fields: unknown, revision: number, expected?: Expected): Decoded {
   try {
     if (!isPlain(fields)) throw new Malformed(`the document must be a map, not ${foreign(fields)}`)
-    const value = Object.hasOwn(fields, TEXT_MARK)
-      ? decodedText(fields, revision)
-      : decodedObject(fields, { revision, ...(expected === undefined ? {} : { expected }) })
+    const at = { revision, ...(expected === undefined ? {} : { expected }) }
+    const value = Object.hasOwn(fields, TEXT_MARK) ? decodedText(fields, at) : decodedObject(fields, at)
     return { ok: true, value }
   } catch (error) {
     if (error instanceof Malformed) return { ok: false, fault: error.message }
@@ -125,10 +124,9 @@ export function decodeDocument(fields: unknown, revision: number, expected?: Exp
   }
 }
 
-function decodedObject(
-  fields: Readonly<Record<string, unknown>>,
-  { revision, expected }: { readonly revision: number; readonly expected?: Expected },
-): string {
+type Decoding = { readonly revision: number; readonly expected?: Expected }
+
+function decodedObject(fields: Readonly<Record<string, unknown>>, { revision, expected }: Decoding): string {
   const reading: Reading = { charsLeft: TEXT_CHARS_MAX, hasOdd: false }
   const object = Object.fromEntries(
     Object.keys(fields)
@@ -140,13 +138,17 @@ function decodedObject(
   return versionedText(object, revision, reading.hasOdd)
 }
 
-function decodedText(fields: Readonly<Record<string, unknown>>, revision: number): string {
+function decodedText(fields: Readonly<Record<string, unknown>>, { revision, expected }: Decoding): string {
   const stray = Object.keys(fields).find((name) => !isAdapterField(name))
   if (stray !== undefined) throw new Malformed(`${shown(stray)} stands beside "${TEXT_MARK}"; delete one of them`)
   const reading: Reading = { charsLeft: TEXT_CHARS_MAX, hasOdd: false }
   const text = revive(fields[TEXT_MARK], { reading, path: [TEXT_MARK] })
   if (typeof text !== 'string') throw new Malformed(`"${TEXT_MARK}" must be a text, not ${foreign(text)}`)
   const object = text.startsWith('{') ? parsed(text) : undefined
+  if (expected?.collection !== undefined && hasObjectsOnly(expected.collection)) {
+    const fault = isObject(object) ? shapeFault(object, expected) : 'it is no JSON object; delete the document'
+    if (fault !== undefined) throw new Malformed(`in "${TEXT_MARK}", ${fault}`)
+  }
   if (!isObject(object) || !isObject(own(object, 'metadata'))) return text
   if (isDeeperThan(object, DEPTH_MAX)) throw new Malformed(`"${TEXT_MARK}" nests deeper than ${DEPTH_MAX} levels`)
   return versionedText(object, revision, true)

@@ -125,6 +125,9 @@ const BUILT_IN: ReadonlyMap<string, string> = new Map([
   ['leases.coordination.k8s.io', 'coordination.k8s.io/v1'],
 ])
 
+/** Whether every text in a collection is that of an object; others may be sealed, and say nothing to whoever lacks the key. */
+export const hasObjectsOnly = (collection: string): boolean => typesOf(collection).length > 0
+
 /** What apiVersion and kind are in a collection that we know; a plural is the kind in small letters, most with an s. */
 function typesOf(collection: string): readonly (readonly [string, (text: string) => boolean, string])[] {
   const [plural = ''] = collection.split('.')
