@@ -159,9 +159,9 @@ export class FlyWorld {
 
   /** Plants machines that nobody may touch, one of ours that belongs to nobody, and an app that is to go. */
   async plant(): Promise<void> {
-    const { raw, clock } = this
+    const { clock } = this
     const own = await plantStrangers({
-      send: (path, body) => raw.call(this, 'POST', path, body),
+      send: (path, body) => this.raw('POST', path, body),
       pass: (ms) => clock.advance(ms),
       appOf: (tenant) => appName(this.#template, tenant),
       isShared: this.isShared,
