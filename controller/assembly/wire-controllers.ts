@@ -34,6 +34,7 @@ export function wireControllers(
     frozenBy: freeze.frozenBy,
     isDryRun: environment.COLLECT_DRY_RUN === 'true',
     feed,
+    shards: share,
     defaults: { image: environment.SPRITE_IMAGE, regions: environment.FLY_REGIONS.split(',') },
     controlPlaneId: parts.identity.controlPlaneId,
     stopTimeoutSeconds: machines.stopTimeoutSeconds,
