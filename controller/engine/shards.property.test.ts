@@ -5,7 +5,7 @@ import { preferredSlot } from './rendezvous.ts'
 import { createShardWorld, SHARDS, type SimProcess } from './test-shards.ts'
 
 /** In CI a taste; SHARD_HISTORIES=20000 for a night. */
-const HISTORIES = Number(process.env['SHARD_HISTORIES'] ?? 60)
+const HISTORIES = Number(process.env['SHARD_HISTORIES'] ?? 40)
 const FIRST_SEED = Number(process.env['SHARD_SEED'] ?? 1)
 const TROUBLE_MS = 60_000
 /** A call that is on its way may arrive so late. */

@@ -59,7 +59,7 @@ export type JournalEntry = {
   endsMs: number
 }
 
-export const SHARDS = 6
+export const SHARDS = 10
 const TENANTS = Array.from({ length: SHARDS }, (_, shard) => {
   for (let index = 0; ; index++) if (shardOf(`t${index}`, SHARDS) === shard) return `t${index}`
 })
