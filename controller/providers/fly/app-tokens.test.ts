@@ -47,6 +47,7 @@ describe('tokens of apps', () => {
     as('FlyV1 fm2_acme').get(MACHINES).reply(200, [])
     api().get('/v1/apps/highera-acme').reply(200, APP)
     api().delete('/v1/apps/highera-acme').reply(202)
+    api().get('/v1/apps/highera-acme').reply(404, { error: 'app not found' })
     await fly.removeTenant('acme')
     expect(tokens.size).toBe(0)
   })

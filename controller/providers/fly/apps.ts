@@ -63,7 +63,7 @@ export type FlyAppsOptions = {
 
 /** Apps of one organization; what it has seen to exist it does not ask again. */
 export function createFlyApps(options: FlyAppsOptions): FlyApps {
-  const { http, ages, tokens } = options
+  const { ages, tokens } = options
   const known = new Set<string>()
   const underWay = new Map<string, Promise<void>>()
   /** Seen not to exist, at which monotonic ms: who waits for the turn to make it need not look each time. */
@@ -108,16 +108,7 @@ export function createFlyApps(options: FlyAppsOptions): FlyApps {
           'NotReady',
           `Look for app "${app}" again: it was made within the last minute, unseen yet`,
         )
-      if (isThere)
-        await http({
-          action: 'deleteApp',
-          method: 'DELETE',
-          path: appPath(app),
-          app,
-          countedBy: options.orgSlug,
-          tolerate: [404],
-          ...bounds,
-        })
+      if (isThere) await destroy(options, app, bounds)
       ages.removed(app)
       await tokens.removed(app)
     },
@@ -126,6 +117,21 @@ export function createFlyApps(options: FlyAppsOptions): FlyApps {
     },
     isFresh: ages.isFresh,
   }
+}
+
+/** An answer proves nothing: what comes back of a deletion is seen. */
+async function destroy(options: FlyAppsOptions, app: string, bounds: Bounds): Promise<void> {
+  await options.http({
+    action: 'deleteApp',
+    method: 'DELETE',
+    path: appPath(app),
+    app,
+    countedBy: options.orgSlug,
+    tolerate: [404],
+    ...bounds,
+  })
+  if (await exists(options, app, bounds))
+    throw new ProviderError('NotReady', `Look for app "${app}" again: it was deleted and is still there`)
 }
 
 /** Path of an app. */

@@ -137,6 +137,7 @@ describe('changes on the wire', () => {
     api().get(MACHINES).reply(200, [])
     api().get('/v1/apps/highera-acme').reply(200, APP)
     api().delete('/v1/apps/highera-acme').reply(202)
+    api().get('/v1/apps/highera-acme').reply(404, { error: 'app not found' })
     await provider().removeTenant('acme')
     api().get(MACHINES).reply(200, [])
     api()
@@ -150,6 +151,17 @@ describe('changes on the wire', () => {
       .reply(200, [flyMachine({ config: { image: 'x' } })])
     await provider().removeTenant('acme')
     await provider({ appTemplate: 'one-app' }).removeTenant('acme')
+  })
+
+  it.each([
+    [404, { error: 'app not found' }],
+    [200, '<html>Bad Gateway</html>'],
+    [202, {}],
+  ])('FW12 an app that is there after its deletion was answered %i is NotReady', async (status, body) => {
+    api().get(MACHINES).reply(200, [])
+    api().get('/v1/apps/highera-acme').twice().reply(200, APP)
+    api().delete('/v1/apps/highera-acme').reply(status, body)
+    await expect(provider().removeTenant('acme')).rejects.toMatchObject({ reason: 'NotReady' })
   })
 
   it('FW13 ids are encoded: a path in an id does not leave its segment', async () => {

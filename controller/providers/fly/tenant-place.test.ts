@@ -62,6 +62,7 @@ describe('a tenant’s app', () => {
     api().get(MACHINES).reply(200, [])
     api().get(PATH).reply(200, APP)
     api().delete(PATH).reply(202)
+    api().get(PATH).reply(404, { error: 'not_found' })
     await fly.removeTenant('acme')
     api().get(MACHINES).reply(404, { error: 'not_found' })
     api().get(PATH).reply(404, { error: 'not_found' })
