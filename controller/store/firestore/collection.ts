@@ -198,6 +198,9 @@ export class ListenedCollection {
 
   #listen(): void {
     if (this.#isClosed) return
+    // Two may have waited to begin: the first one ends, or nobody would ever end it.
+    this.#stop()
+    this.#cancelTimer()
     const calls = this.#ports.connections.current
     this.#calls = calls
     let isCurrent = true

@@ -154,6 +154,8 @@ function listen(bound: Bound, collectionGroup: string, options: ListenOptions): 
     let isCurrent = true
     end = () => {
       isCurrent = false
+      // A call that has not gone out yet is only kept from it by this; the rest would let it be sent, and stay open.
+      stream.cancel()
       stream.end()
       stream.destroy()
     }
