@@ -6,8 +6,8 @@ const GROUP = '/apis/sprites.highera.com/v1alpha1'
 
 /** Machines that the tenant's plan lets run. */
 export const LIMIT = 2
-/** Tasks that are asked for; each is handed on to an editor. */
-export const TASKS = 12
+/** Tasks that are asked for, where no other number is; each is handed on to an editor. */
+const TASKS = 12
 
 /** Where a workload is declared and read. */
 export type Api = {
@@ -22,8 +22,8 @@ const object = (kind: string, name: string, spec: object, namespace?: string): o
   spec,
 })
 
-/** A starter tenant (two machines) with three sprites and a dozen tasks. */
-export async function fill(it: Api, tenant = 'startup'): Promise<void> {
+/** A starter tenant (two machines) with three sprites and some tasks. */
+export async function fill(it: Api, tenant = 'startup', tasks = TASKS): Promise<void> {
   await it.post(`${GROUP}/tenants`, object('Tenant', tenant, { displayName: 'Startup', plan: 'starter' }))
   for (const [name, agentType] of [
     ['c1', 'copywriter'],
@@ -31,7 +31,7 @@ export async function fill(it: Api, tenant = 'startup'): Promise<void> {
     ['e1', 'editor'],
   ] as const)
     await it.post(`${GROUP}/namespaces/${tenant}/sprites`, object('Sprite', name, { agentType }, tenant))
-  for (let task = 0; task < TASKS; task++) {
+  for (let task = 0; task < tasks; task++) {
     const spec = {
       type: 'write_copy',
       agentType: 'copywriter',
@@ -46,8 +46,8 @@ export const completed = (work: readonly Work[]): number =>
   work.filter((one) => one.status?.phase === 'Completed').length
 
 /** Whether all asked-for work is terminal, and what was handed on has become work. */
-export const isOver = (work: readonly Work[], tenants = 1): boolean =>
-  work.length >= TASKS * tenants &&
+export const isOver = (work: readonly Work[], asked = TASKS): boolean =>
+  work.length >= asked &&
   work.every(
     (one) =>
       isTerminal(one.status?.phase) &&
