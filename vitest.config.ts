@@ -26,8 +26,11 @@ export default defineConfig({
           include: ['**/*.e2e.test.ts'],
           exclude: ['node_modules/**'],
           testTimeout: 120_000,
-          hookTimeout: 60_000,
-          fileParallelism: false,
+          // Some wait for their turn at a server that has fixed ports.
+          hookTimeout: 180_000,
+          // They wait for processes and leases more than they work.
+          maxWorkers: 2,
+          sequence: { groupOrder: 1 },
         },
       },
     ],

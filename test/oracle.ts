@@ -2,6 +2,7 @@
 import { spawn } from 'node:child_process'
 import { existsSync } from 'node:fs'
 import { mkdtemp, readdir, readFile, rm } from 'node:fs/promises'
+import { createServer } from 'node:net'
 import { tmpdir } from 'node:os'
 import path from 'node:path'
 import type { KindDefinition } from '../controller/api/define-kind.ts'
@@ -45,8 +46,39 @@ export function oracleAbsence(): string | undefined {
   return missing === undefined ? undefined : `no ${missing} on PATH; Debian has etcd in etcd-server`
 }
 
-/** Starts the oracle on its fixed ports, with its data in a temporary folder. Throws when it does not come up. */
+/** Whoever holds this port holds those of the oracle; a process that dies lets go of it. */
+const TURN_PORT = 18_442
+const TURN_LOOK_MS = 200
+
+/** Waits until no other test uses the oracle's ports; the result gives them free. */
+async function turn(): Promise<() => Promise<void>> {
+  for (;;) {
+    const server = createServer()
+    const isOurs = await new Promise<boolean>((resolve) => {
+      server.once('error', () => resolve(false))
+      server.listen(TURN_PORT, '127.0.0.1', () => resolve(true))
+    })
+    if (isOurs) return () => new Promise((resolve) => void server.close(() => resolve()))
+    await realClock.sleep(TURN_LOOK_MS)
+  }
+}
+
+/**
+ * Starts the oracle on its fixed ports, one at a time on this machine, with its data in a temporary folder. Throws when
+ * it does not come up.
+ */
 export async function startOracle(): Promise<Oracle> {
+  const endTurn = await turn()
+  try {
+    const oracle = await start()
+    return { ...oracle, stop: () => oracle.stop().finally(endTurn) }
+  } catch (error) {
+    await endTurn()
+    throw error
+  }
+}
+
+async function start(): Promise<Oracle> {
   const folder = await mkdtemp(path.join(tmpdir(), 'oracle-'))
   const stop = async (): Promise<void> => {
     await stopAll(folder)
