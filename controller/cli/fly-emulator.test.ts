@@ -75,10 +75,12 @@ describe('fly-emulator', () => {
   })
 
   it('CLI61 a file that is no good is told with the place in it; a port that is taken with what would do', async () => {
-    const bad = file('bad.json', { requests: [{ action: 'x', fault: { kind: 'explode' } }] })
+    const bad = file('bad.json', { requests: [{ action: '*', fault: { kind: 'explode' } }] })
     const ran = await runLine(['fly-emulator', '--faults', bad])
     expect(ran.code).toBe(1)
     expect(ran.err).toContain('requests.0.fault.kind')
+    const never = file('never.json', { requests: [{ action: 'createMachin', fault: { kind: 'reset' } }] })
+    expect((await runLine(['fly-emulator', '--faults', never])).err).toContain('no action "createMachin"')
     expect((await runLine(['fly-emulator', '--latency', 'slow'])).err).toContain('Cannot read "slow" for --latency')
     expect((await runLine(['fly-emulator', '--run', 'true'])).err).toContain('--data')
     await during([], async ({ url }) => {

@@ -3,6 +3,8 @@ import { readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import * as fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
+import { ACTIONS } from './actions.ts'
+import { EMULATED } from './answering.ts'
 import { createDueQueue } from './due-queue.ts'
 import { emulatorScriptSchema } from './emulator-script.ts'
 import { feedPage, type FeedRow } from './feed.ts'
@@ -149,6 +151,36 @@ describe('data', () => {
     expect(isGood({ machines: [{ on: 'run', fault: { kind: 'exit', aftr: 1 } }] })).toBe(false)
     expect(isGood({ feed: { emptyPages: 1 } })).toBe(false)
     expect(isGood({ typo: [] })).toBe(false)
+  })
+
+  it('FS11 a script that could never come true is refused: no such action or host, a fault in the wrong phase', () => {
+    const refusal = (value: unknown): string | undefined =>
+      emulatorScriptSchema.safeParse(value).error?.issues[0]?.message
+    const reset = { kind: 'reset' }
+    expect(
+      refusal({
+        requests: [
+          { action: 'createMachine', fault: reset },
+          { action: '*', fault: reset },
+        ],
+      }),
+    ).toBe(undefined)
+    expect(refusal({ requests: [{ action: 'createMachin', fault: reset }] })).toMatch(
+      /no action "createMachin": .*createMachine,/,
+    )
+    expect(refusal({ hosts: [{ host: 'iad-4', atMs: 0 }] })).toMatch(/no host "iad-4": give REGION-0 to REGION-3/)
+    expect(refusal({ hosts: [{ host: 'moon-0', atMs: 0 }] })).toMatch(/one of iad, ord/)
+    expect(refusal({ machines: [{ on: 'run', fault: { kind: 'stuck' } }] })).toMatch(
+      /"stuck" cannot happen in "run": .*boot/,
+    )
+    expect(refusal({ machines: [{ on: 'boot', fault: { kind: 'exit' } }] })).toMatch(
+      /"exit" cannot happen in "boot": give one of run/,
+    )
+    expect(refusal({ rates: { actions: { getMachines: { perSecond: 1, burst: 1 } } } })).toBeTypeOf('string')
+  })
+
+  it('FS11 every route has a name that faults know, and no other is known', () => {
+    expect([...new Set(EMULATED.map(({ action }) => action))].sort()).toEqual([...ACTIONS].sort())
   })
 
   it('FS12 lists of regions are read in order, each once, with aliases', () => {

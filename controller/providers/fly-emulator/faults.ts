@@ -1,5 +1,6 @@
 /** Pure: what goes wrong in an emulator, as data: with requests, with machines; and the script that uses it up. */
 import { z } from 'zod'
+import { ACTIONS } from './actions.ts'
 
 const DAY_MS = 86_400_000
 const text = z.string().max(1_000)
@@ -43,7 +44,9 @@ const occurrence = {
 
 /** One line about requests: `action` is the route's, for example `createMachine`; `*` is every one. */
 export const faultRuleSchema = z.strictObject({
-  action: text,
+  action: text.refine((action) => action === '*' || action === 'unknown' || ACTIONS.has(action), {
+    error: ({ input }) => `there is no action "${String(input)}": give one of *, ${[...ACTIONS].join(', ')}`,
+  }),
   fault: requestFaultSchema,
   machine: text.optional(),
   ...occurrence,
@@ -77,14 +80,28 @@ const machineFaultSchema = z.discriminatedUnion('kind', [
 /** What goes wrong with a machine in a phase. */
 export type MachineFault = Readonly<z.infer<typeof machineFaultSchema>>
 
+/** Where each fault has a meaning; elsewhere it would never be met. */
+const PHASES_OF: Readonly<Record<MachineFault['kind'], readonly MachinePhase[]>> = {
+  slow: ['launch', 'boot', 'resume', 'suspend', 'update', 'restart'],
+  stuck: ['launch', 'boot', 'resume', 'suspend', 'update', 'restart', 'stop', 'destroy'],
+  fail: ['launch', 'boot', 'resume', 'suspend', 'update', 'restart'],
+  exit: ['run'],
+}
+
 /** One line about machines; `name` is the beginning of theirs. */
-export const machineRuleSchema = z.strictObject({
-  on: z.enum(PHASES),
-  fault: machineFaultSchema,
-  name: text.optional(),
-  region: text.optional(),
-  ...occurrence,
-})
+export const machineRuleSchema = z
+  .strictObject({
+    on: z.enum(PHASES),
+    fault: machineFaultSchema,
+    name: text.optional(),
+    region: text.optional(),
+    ...occurrence,
+  })
+  .superRefine(({ on, fault: { kind } }, context) => {
+    if (PHASES_OF[kind].includes(on)) return
+    const message = `"${kind}" cannot happen in "${on}": give one of ${PHASES_OF[kind].join(', ')}`
+    context.addIssue({ code: 'custom', path: ['on'], message })
+  })
 /** One line about machines. */
 export type MachineRule = Readonly<z.infer<typeof machineRuleSchema>>
 

@@ -2,7 +2,7 @@
 import type { CancelTimer, Clock } from '../../../system/clock.ts'
 import type { Entropy } from '../../../system/entropy.ts'
 import { hostLost, hostReturned, migrated } from './exits.ts'
-import type { HostLoss } from './hosts-plan.ts'
+import { HOSTS_PER_REGION, type HostLoss } from './hosts-plan.ts'
 import { privateIp } from './ids.ts'
 import type { EmulatedMachine } from './model.ts'
 import type { EmulatorRecords } from './records.ts'
@@ -25,8 +25,6 @@ export interface Hosts {
   list(): readonly { readonly host: string; readonly status: 'ok' | 'lost'; readonly machines: number }[]
   close(): void
 }
-
-const HOSTS_PER_REGION = 4
 
 /** What hosts need. */
 export type HostPorts = {

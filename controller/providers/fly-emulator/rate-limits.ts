@@ -1,5 +1,6 @@
 /** Pure: the request rates that the live service documents, and the buckets that hold clients to them. */
 import { z } from 'zod'
+import { ACTIONS } from './actions.ts'
 
 const rateSchema = z.strictObject({
   perSecond: z.number().gt(0).max(1_000_000),
@@ -11,7 +12,15 @@ type Rate = z.infer<typeof rateSchema>
 export const rateLimitsSchema = z.strictObject({
   /** Every action that has no rate of its own. */
   default: rateSchema.prefault({ perSecond: 1, burst: 3 }),
-  actions: z.record(z.string().max(64), rateSchema).default({}),
+  actions: z
+    .record(
+      z
+        .string()
+        .max(64)
+        .refine((action) => ACTIONS.has(action), { error: ({ input }) => `there is no action "${String(input)}"` }),
+      rateSchema,
+    )
+    .default({}),
   /** Whether a refusal says in Retry-After when to come again, in whole seconds. */
   retryAfter: z.boolean().default(false),
 })

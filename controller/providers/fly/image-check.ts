@@ -54,18 +54,19 @@ export async function imageCheck(image: string, ports: ImagePorts): Promise<Chec
     const pinned = digest === undefined ? 'a digest' : `"${image}@${digest}"`
     return check('image', 'warn', `"${image}" can be pulled, but is not pinned`, `set SPRITE_IMAGE to ${pinned}`)
   } catch (error) {
-    return check(
-      'image',
-      'warn',
-      `cannot ask "${ref.host}" for it: ${error instanceof Error ? error.message : String(error)}`,
-      toPin(image),
-    )
+    return check('image', 'warn', `cannot ask "${ref.host}" for it: ${causeOf(error)}`, toPin(image))
   }
+}
+
+/** What fetch hides behind "fetch failed": a name that is not found, a refused connection, a certificate. */
+function causeOf(error: unknown): string {
+  const cause = error instanceof Error ? (error.cause ?? error) : error
+  return cause instanceof Error && cause.message !== '' ? cause.message : String(error)
 }
 
 /** The first machine's digest would be the pin: better one that somebody has chosen. */
 const toPin = (image: string): string | undefined =>
-  isPinned(image) ? undefined : 'it is not pinned: set SPRITE_IMAGE to a digest, IMAGE@sha256:…'
+  isPinned(image) ? undefined : 'it is not pinned, set SPRITE_IMAGE to a digest, IMAGE@sha256:…'
 
 /** What a registry says of an image: which digest it names now, or that there is none of that name. */
 export type ImageLook = { readonly digest?: string | undefined; readonly isMissing: boolean }

@@ -69,6 +69,24 @@ describe('preflight', () => {
     expect(checks['placements']?.text).toContain('25 machines in iad, any; the plans of all tenants allow 20')
   })
 
+  it('FP2 a refused token is told as Fly said it, without the pause of calls that nobody makes', async () => {
+    const { token } = await checked({ token: [401, { error: 'unauthorized' }] })
+    expect(token?.text).toMatch(/^Cannot ask what the token is for at Fly: Fly answered 401/)
+  })
+
+  it('FP2 where nobody answers the address that was set is named, Fly’s status page for its own', async () => {
+    const refused = (): Promise<Response> =>
+      Promise.reject(new TypeError('fetch failed', { cause: new Error('no host') }))
+    const fixes = await Promise.all(
+      [BASE, 'http://nohost.invalid'].map(
+        async (baseUrl) => (await flyPreflight({ ...OPTIONS, baseUrl, fetch: refused }))[0],
+      ),
+    )
+    expect(fixes.map((one) => one?.level)).toEqual(['fail', 'fail'])
+    expect(fixes[0]?.fix).toBe('look at https://status.flyio.net')
+    expect(fixes[1]?.fix).toBe('check FLY_FLAPS_BASE_URL, which is "http://nohost.invalid"')
+  })
+
   it('FP2 a refused token fails, with what to do and Fly’s request id, and nothing else is asked', async () => {
     const checks = await checked({ token: [401, { error: 'unauthorized' }] })
     expect(checks['token']).toMatchObject({
@@ -148,6 +166,15 @@ describe('image', () => {
     expect((await imageCheck(`registry.fly.io/sprites@${digest}`, { clock, flyToken: 'fm2_token' })).level).toBe('ok')
     asked('gone').reply(404)
     expect((await imageCheck('registry.fly.io/sprites:gone', { clock, flyToken: 'fm2_token' })).level).toBe('fail')
+  })
+
+  it('FP6 a registry that cannot be reached is told with why', async () => {
+    const fetch = (): Promise<Response> =>
+      Promise.reject(new TypeError('fetch failed', { cause: new Error('ENOTFOUND r.io') }))
+    expect(await imageCheck('r.io/x:1', { clock, fetch })).toMatchObject({
+      level: 'warn',
+      text: 'cannot ask "r.io" for it: ENOTFOUND r.io',
+    })
   })
 
   it('FP6 a public image is asked for with the token that anybody may have; Fly’s goes nowhere else', async () => {

@@ -32,13 +32,13 @@ const NEW_TOKEN = 'make one with `fly tokens create org` and set FLY_API_TOKEN'
 export async function flyPreflight(options: PreflightOptions): Promise<readonly Check[]> {
   const dates: { readonly serverMs: number; readonly ownMs: number }[] = []
   const http = listeningHttp(options, dates)
-  const token = await attempt('token', () => tokenCheck(http, options))
+  const token = await attempt('token', options, () => tokenCheck(http, options))
   // A refused token fails all that follows: one line says it.
   if (token.level === 'fail') return [token, clockCheck(dates)]
   const rest = await Promise.all([
-    attempt('organization', () => organizationCheck(http, options)),
-    attempt('regions', () => regionsCheck(http, options)),
-    attempt('placements', () => placementsCheck(http, options)),
+    attempt('organization', options, () => organizationCheck(http, options)),
+    attempt('regions', options, () => regionsCheck(http, options)),
+    attempt('placements', options, () => placementsCheck(http, options)),
   ])
   return [token, ...rest, clockCheck(dates)]
 }
@@ -65,13 +65,22 @@ function listeningHttp(options: PreflightOptions, dates: { serverMs: number; own
   })
 }
 
-async function attempt(name: string, look: () => Promise<Check>): Promise<Check> {
+const FLY_URL = 'https://api.machines.dev'
+/** What would help where nobody answers: the address first, if it is not Fly's own. */
+const unanswered = ({ baseUrl }: PreflightOptions): string =>
+  baseUrl.replace(/\/+$/, '') === FLY_URL
+    ? 'look at https://status.flyio.net'
+    : `check FLY_FLAPS_BASE_URL, which is "${baseUrl}"`
+
+async function attempt(name: string, options: PreflightOptions, look: () => Promise<Check>): Promise<Check> {
   try {
     return await look()
   } catch (error) {
     const isRefused = error instanceof ProviderError && error.reason === 'CredentialsInvalid'
-    const text = error instanceof Error ? error.message : String(error)
-    if (name === 'token') return check(name, 'fail', text, isRefused ? NEW_TOKEN : 'look at https://status.flyio.net')
+    // That the circuit is open from now on is of no interest to who asks once.
+    const first = error instanceof ProviderError && error.cause instanceof ProviderError ? error.cause : error
+    const text = first instanceof Error ? first.message : String(first)
+    if (name === 'token') return check(name, 'fail', text, isRefused ? NEW_TOKEN : unanswered(options))
     return check(name, 'warn', text, isRefused ? NEW_TOKEN : 'try again')
   }
 }
@@ -110,7 +119,11 @@ async function organizationCheck(http: FlyHttp, { orgSlug }: PreflightOptions): 
   const path = `/v1/apps?org_slug=${encodeURIComponent(orgSlug)}`
   const read = z.object({ total_apps: z.number() }).safeParse(await ask(http, 'listApps', { path }))
   if (!read.success) return check('organization', 'warn', `"${orgSlug}" answers what cannot be read`)
-  return check('organization', 'ok', `"${orgSlug}" has ${read.data.total_apps} apps`)
+  return check(
+    'organization',
+    'ok',
+    `"${orgSlug}" has ${read.data.total_apps} ${read.data.total_apps === 1 ? 'app' : 'apps'}`,
+  )
 }
 
 const regionRows = z.array(z.object({ code: z.string(), deprecated: z.boolean().nullish() }))
