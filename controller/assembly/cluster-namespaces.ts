@@ -3,12 +3,10 @@ import { CONTROLLER_ACTOR } from '../api/admission.ts'
 import { API_VERSION, GROUP } from '../api/define-kind.ts'
 import { ApiError, hasReason } from '../api/errors.ts'
 import type { KubeObject } from '../api/object.ts'
+import { TENANT_LABEL } from '../kinds/tenant/namespace-taken.ts'
 import type { Namespaces } from '../kinds/tenant/observe.ts'
 import { namespaceResource } from '../registry/core.ts'
 import type { Registry } from '../registry/registry.ts'
-
-/** Label of a namespace: the tenant whose it is. Who sets it on a namespace that is there gives it to the tenant. */
-export const TENANT_LABEL = `${GROUP}/tenant`
 
 const CONTEXT = { actor: CONTROLLER_ACTOR, fieldManager: 'tenant-controller' }
 
@@ -28,9 +26,10 @@ export function createClusterNamespaces(registry: Pick<Registry, 'get' | 'create
     }
   }
   return {
-    exists: async (name) => {
+    standing: async (name) => {
       const found = await find(name)
-      return found !== undefined && isOf(found, name)
+      if (found === undefined) return 'Absent'
+      return isOf(found, name) ? 'Own' : 'Taken'
     },
     ensure: async (name, tenantUid) => {
       const found = await find(name)

@@ -4,7 +4,7 @@ import { API_VERSION } from '../api/define-kind.ts'
 import { hasReason } from '../api/errors.ts'
 import type { Client } from '../client/client.ts'
 import { tenantKind } from '../kinds/tenant/schema.ts'
-import type { Namespaces } from '../kinds/tenant/observe.ts'
+import type { Namespaces, NamespaceStanding } from '../kinds/tenant/observe.ts'
 import { namespaceResource } from '../registry/core.ts'
 import type { Registry } from '../registry/registry.ts'
 
@@ -14,17 +14,18 @@ export function createNamespaces(registry: Registry): Namespaces & {
 } {
   const context = { actor: CONTROLLER_ACTOR, fieldManager: 'tenant-controller' }
   const keyOf = (name: string) => ({ namespace: '', name })
-  const exists = async (name: string): Promise<boolean> => {
+  const standing = async (name: string): Promise<NamespaceStanding> => {
     try {
       await registry.get(namespaceResource, keyOf(name))
-      return true
+      // Nobody makes one here but for a tenant.
+      return 'Own'
     } catch (error) {
-      if (hasReason(error, 'NotFound')) return false
+      if (hasReason(error, 'NotFound')) return 'Absent'
       throw error
     }
   }
   return {
-    exists,
+    standing,
     ensure: async (name: string, tenantUid?: string) => {
       const owner = { apiVersion: API_VERSION, kind: 'Tenant', name, uid: tenantUid }
       const metadata = { name, ...(tenantUid === undefined ? {} : { ownerReferences: [owner] }) }

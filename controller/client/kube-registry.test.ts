@@ -2,7 +2,8 @@
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { realClock } from '../../system/clock.ts'
 import { seededEntropy } from '../../system/entropy.ts'
-import { createClusterNamespaces, TENANT_LABEL } from '../assembly/cluster-namespaces.ts'
+import { createClusterNamespaces } from '../assembly/cluster-namespaces.ts'
+import { TENANT_LABEL } from '../kinds/tenant/namespace-taken.ts'
 import { createAnthropicKeys } from '../assembly/anthropic-keys.ts'
 import { appTokenSecrets } from '../assembly/app-token-secrets.ts'
 import { CONTROLLER_ACTOR } from '../api/admission.ts'
@@ -168,10 +169,10 @@ test('KC3 of two that write the lease at one version, one is told Conflict', asy
 test('KC4 a namespace is made for its tenant, owned by it, and deleted with it', async () => {
   const { registry, own } = await setUp()
   const namespaces = createClusterNamespaces(registry)
-  expect(await namespaces.exists('globex')).toBe(false)
+  expect(await namespaces.standing('globex')).toBe('Absent')
   await namespaces.ensure('globex', '11111111-1111-4111-8111-111111111111')
   await namespaces.ensure('globex', '11111111-1111-4111-8111-111111111111')
-  expect(await namespaces.exists('globex')).toBe(true)
+  expect(await namespaces.standing('globex')).toBe('Own')
   const { metadata } = await own.get(namespaceResource, key('globex', ''))
   expect(metadata.labels).toMatchObject({ [TENANT_LABEL]: 'globex' })
   expect(metadata.ownerReferences).toMatchObject([{ kind: 'Tenant', name: 'globex' }])
@@ -184,7 +185,7 @@ test('KC4 a namespace is made for its tenant, owned by it, and deleted with it',
 test('KC4 a namespace that was there is not the tenant’s, unless it carries the tenant’s label; then it is given back', async () => {
   const { registry, own } = await setUp()
   const namespaces = createClusterNamespaces(registry)
-  expect(await namespaces.exists('acme')).toBe(false)
+  expect(await namespaces.standing('acme')).toBe('Taken')
   await expect(namespaces.ensure('acme', 'u')).rejects.toMatchObject({ reason: 'Forbidden' })
   await namespaces.ensure('acme')
   await namespaces.remove('acme')
@@ -194,9 +195,9 @@ test('KC4 a namespace that was there is not the tenant’s, unless it carries th
   await expect(namespaces.ensure('acme', 'u')).rejects.toMatchObject({ reason: 'Forbidden' })
   await own.patch(namespaceResource, key('acme', ''), label('acme'), CONTEXT)
   await namespaces.ensure('acme', 'u')
-  expect(await namespaces.exists('acme')).toBe(true)
+  expect(await namespaces.standing('acme')).toBe('Own')
   await namespaces.remove('acme')
-  expect(await namespaces.exists('acme')).toBe(false)
+  expect(await namespaces.standing('acme')).toBe('Taken')
   expect((await own.get(namespaceResource, key('acme', ''))).metadata.deletionTimestamp).toBeUndefined()
 })
 

@@ -57,10 +57,10 @@ async function startServer() {
       remove: async (name: string) => {
         await registry.delete(namespaceResource, key(name), {}, context)
       },
-      exists: async (name: string) =>
+      standing: async (name: string) =>
         await registry.get(namespaceResource, key(name)).then(
-          () => true,
-          () => false,
+          () => 'Own' as const,
+          () => 'Absent' as const,
         ),
     },
     provider: { removeTenant: () => Promise.resolve() },

@@ -28,6 +28,7 @@ export function createFleet(startMs?: number, place: (clock: TestClock) => Place
   const manager = createManager({ client, clock, entropy: seededEntropy(1), log: silentLog, metrics })
   const outside = {
     namespaces: new Set<string>(),
+    takenNamespaces: new Set<string>(),
     balance: { spent: 0, reserved: 0 },
     spawned: 0,
     frozenBy: undefined as string | undefined,
@@ -52,7 +53,8 @@ export function createFleet(startMs?: number, place: (clock: TestClock) => Place
     namespaces: {
       ensure: async (name: string) => void outside.namespaces.add(name),
       remove: async (name: string) => void outside.namespaces.delete(name),
-      exists: async (name: string) => outside.namespaces.has(name),
+      standing: async (name: string) =>
+        outside.takenNamespaces.has(name) ? 'Taken' : outside.namespaces.has(name) ? 'Own' : 'Absent',
     },
     frozenBy: () => outside.frozenBy,
     provider: {

@@ -34,7 +34,7 @@ export function removalController(options: RemovalOptions): ControllerOptions {
     namespaces: {
       ensure: async (name) => void namespaces.add(name),
       remove: async (name) => void namespaces.delete(name),
-      exists: async (name) => namespaces.has(name),
+      standing: async (name) => (namespaces.has(name) ? 'Own' : 'Absent'),
     },
   })
   return {

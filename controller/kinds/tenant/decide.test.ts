@@ -138,6 +138,23 @@ describe('a tenant', () => {
     expect(decideTenant(worldOf({ hasNamespace: false })).actions).toEqual([{ do: 'ensureNamespace' }])
   })
 
+  test('TN15 a namespace that is somebody else’s is said, not taken; no limit is given to what runs there', () => {
+    const taken = { hasNamespace: false, isNamespaceTaken: true, app: { last: undefined, isDue: true } }
+    const decision = decideTenant(worldOf(taken))
+    expect([decision.actions, readyOf(decision), blockersOf(decision)]).toEqual([
+      [],
+      'False NamespaceTaken stalled',
+      ['NamespaceTaken'],
+    ])
+    expect(decision.status).not.toHaveProperty('limits')
+    expect(decision.status).not.toHaveProperty('namespace')
+    expect(decision.requeueAfterMs).toBe(30_000)
+    expect(findCondition(decision.status?.conditions, 'Ready')?.message).toMatch(/^Label namespace "acme" with /)
+    const before = decideTenant(worldOf()).status ?? {}
+    const tenant = tenantOf({ metadata: HELD, status: before })
+    expect(decideTenant(worldOf({ ...taken, tenant })).status?.limits, 'what ran goes on').toEqual(before.limits)
+  })
+
   test('TN4 the last known limits hold while the plan is gone', () => {
     const { status } = decideTenant(worldOf())
     const tenant = tenantOf({ metadata: HELD, status: status ?? {} })
@@ -376,6 +393,7 @@ describe('any tenant', () => {
       holders: slots,
       queue: slots,
       hasNamespace: fc.boolean(),
+      isNamespaceTaken: fc.boolean(),
       anthropicKeyFault: fc.constantFrom(undefined, 'SecretMissing' as const, 'KeyUnusable' as const),
       isHeld: fc.boolean(),
     })

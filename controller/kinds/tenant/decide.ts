@@ -12,6 +12,7 @@ import { ledgerAway, ledgerConditions } from './ledger-away.ts'
 import { limitsInForce, type EffectiveLimits } from './limits.ts'
 import { frozenText, placeConditions, placeProblems, type PlaceProblem } from './place-conditions.ts'
 import type { TenantStatus } from './schema.ts'
+import { NAMESPACE_LOOK_MS, namespaceProblems } from './namespace-taken.ts'
 import { decideTeardown } from './teardown.ts'
 import { nextLook, runningText, tokensText, usageOf, type Usage } from './usage.ts'
 import type { TenantDecision, TenantWorld } from './world.ts'
@@ -22,12 +23,13 @@ export function decideTenant(world: TenantWorld): TenantDecision {
   if (!world.tenant.metadata.finalizers?.includes(TENANT_FINALIZER)) {
     return { actions: [{ do: 'holdFinalizer' }], isUsageFresh: false }
   }
-  const limits = limitsInForce(world.tenant, world.plan)
+  // Who has a namespace of that name has not asked for machines: nothing new is allowed there.
+  const limits = limitsInForce(world.tenant, world.isNamespaceTaken === true ? undefined : world.plan)
   const view = usageOf(world, limits?.monthlyTokens ?? null)
   return {
     actions: [
-      ...(world.hasNamespace ? [] : [{ do: 'ensureNamespace' } as const]),
-      ...(world.app?.isDue === true && world.frozenBy === undefined ? [{ do: 'ensureApp' } as const] : []),
+      ...(world.hasNamespace || world.isNamespaceTaken === true ? [] : [{ do: 'ensureNamespace' } as const]),
+      ...(isAppDue(world) ? [{ do: 'ensureApp' } as const] : []),
     ],
     status: statusOf(world, limits, view.usage),
     isUsageFresh: view.isFresh,
@@ -35,8 +37,13 @@ export function decideTenant(world: TenantWorld): TenantDecision {
   }
 }
 
-/** A failed app is tried again when its time has come. */
-function soonest(look: ReturnType<typeof nextLook>, { app }: TenantWorld): ReturnType<typeof nextLook> {
+const isAppDue = ({ app, frozenBy, isNamespaceTaken }: TenantWorld): boolean =>
+  app?.isDue === true && frozenBy === undefined && isNamespaceTaken !== true
+
+/** A failed app is tried again when its time has come; nothing tells that somebody gave his namespace away. */
+function soonest(look: ReturnType<typeof nextLook>, world: TenantWorld): ReturnType<typeof nextLook> {
+  const { app } = world
+  if (world.isNamespaceTaken === true) return { requeueAfterMs: NAMESPACE_LOOK_MS, requeueReason: 'namespace' }
   const retryInMs = app?.retryInMs ?? Infinity
   return retryInMs < look.requeueAfterMs ? { requeueAfterMs: retryInMs, requeueReason: 'app' } : look
 }
@@ -51,7 +58,7 @@ function statusOf(world: TenantWorld, limits: EffectiveLimits | undefined, usage
   const blockers = [...[...problems, ...away].map((problem) => problem.blocker), ...queueBlocker(world, limits)]
   return {
     observedGeneration: generation,
-    namespace: tenant.metadata.name,
+    ...(world.isNamespaceTaken === true ? {} : { namespace: tenant.metadata.name }),
     ...(limits === undefined ? {} : { limits }),
     usage,
     // Recorded for the ledger, by whoever reserves (assembly/recount.ts): only passed on here.
@@ -74,6 +81,7 @@ type Problem = PlaceProblem
 function problemsOf(world: TenantWorld, limits: EffectiveLimits | undefined, usage: Usage): readonly Problem[] {
   return [
     ...planIsMissing(world),
+    ...namespaceProblems(world),
     ...placeProblems(world),
     ...[budgetProblem(usage, limits?.monthlyTokens ?? null)].filter((found) => found !== undefined),
     ...anthropicKeyIsMissing(world),

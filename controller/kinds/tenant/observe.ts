@@ -21,8 +21,12 @@ export type Namespaces = {
   ensure(name: string, tenantUid: string): Promise<void>
   /** Removes it and what is left in it; one that is not there is fine. */
   remove(name: string): Promise<void>
-  exists(name: string): Promise<boolean>
+  /** Whether it is there, and whether it is the tenant's or somebody else's, which nobody here touches. */
+  standing(name: string): Promise<NamespaceStanding>
 }
+
+/** How the namespace of a tenant's name stands. */
+export type NamespaceStanding = 'Absent' | 'Own' | 'Taken'
 
 /** What the Tenant's controller needs of the process. */
 export type TenantPorts = KindPorts & {
@@ -61,10 +65,10 @@ export async function observeTenant(
   const month = periodOf(nowMs)
   const publishedAtMs = options.usagePublishedAtMs
   const ref = tenant.spec.config.anthropicKeySecretRef
-  const [balance, spawned, hasNamespace, leftovers, anthropicKeyFault] = await Promise.all([
+  const [balance, spawned, namespace, leftovers, anthropicKeyFault] = await Promise.all([
     balanceOf(ports, tenant, month),
     ports.spawnCount(key.name, month),
-    ports.namespaces.exists(key.name),
+    ports.namespaces.standing(key.name),
     isDeleting(tenant) ? leftoversOf(ports, key.name, options.signal) : [],
     ref === undefined ? undefined : ports.lookForAnthropicKey(key.name, ref),
   ])
@@ -81,7 +85,8 @@ export async function observeTenant(
     isAtWork: cache.list(workKind, key.name).some((work) => isInHands(work.status?.phase)),
     slots: cache.get(slotLedgerKind, { namespace: key.name, name: SLOT_LEDGER_NAME })?.status ?? {},
     spritesDeclared: cache.list(spriteKind, key.name).length,
-    hasNamespace,
+    hasNamespace: namespace === 'Own',
+    isNamespaceTaken: namespace === 'Taken',
     anthropicKeyFault,
     app: options.apps?.look(key.name),
     standing: ports.provider.standing?.(key.name),

@@ -182,6 +182,7 @@ export const tenantKind = defineKind({
     Active: 'The tenant can run sprites.',
     Suspended: 'spec.suspend is true: machines are stopped and no work starts.',
     PlanNotFound: 'The plan it names does not exist.',
+    NamespaceTaken: 'The cluster has a namespace of its name that is not given to it.',
     LimitAbovePlan: 'Its config asks for more than the plan sells; the plan’s limit holds.',
     BudgetExhausted: 'The month’s tokens are used up.',
     BudgetTooSmall: 'The monthly token budget is less than the smallest call to the model takes: none is made.',

@@ -34,7 +34,10 @@ export type TenantWorld = {
   readonly isAtWork: boolean
   readonly slots: Pick<SlotLedgerStatus, 'holders' | 'queue'>
   readonly spritesDeclared: number
+  /** Whether the namespace of its name is there and its own. */
   readonly hasNamespace: boolean
+  /** Whether a namespace of its name is there that is somebody else's. */
+  readonly isNamespaceTaken?: boolean
   /** Why its own Anthropic key cannot be had; undefined when it can, or when it brings none. */
   readonly anthropicKeyFault: AnthropicKeyFault | undefined
   /** How it stands with its app; undefined where the provider makes none. */
