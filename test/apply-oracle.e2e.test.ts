@@ -1,10 +1,9 @@
 /** Random writes by several managers to our server and to a genuine Kubernetes one: what a client sees must be the same. */
-import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { makeNamespace, literalServer, type TestServer } from '../controller/server/testing.ts'
+import { expect, it } from 'vitest'
+import { describeBesideOracle } from './differential/beside-oracle.ts'
 import { runApplies } from './differential/apply-run.ts'
 import { ours, theirs } from './differential/servers.ts'
 import { ALL_SUBJECTS } from './differential/subjects.ts'
-import { installKinds, oracleAbsence, startOracle, type Oracle } from './oracle.ts'
 
 /** Steps in all; APPLY_STEPS asks for more. */
 const STEPS = Number(process.env['APPLY_STEPS'] ?? 3_000)
@@ -14,47 +13,25 @@ const DIFFERENCES_MAX = Number(process.env['APPLY_DIFFERENCES'] ?? 3)
 /** Between two steps, so that entries of owners have different times. */
 const STEP_MS = 400
 
-const absence = oracleAbsence()
-
-describe.skipIf(absence !== undefined)(
-  `apply and the oracle${absence === undefined ? '' : ` (skipped: ${absence})`}`,
-  () => {
-    let oracle: Oracle
-    let server: TestServer
-
-    beforeAll(async () => {
-      oracle = await startOracle()
-      server = literalServer()
-      await makeNamespace(server)
-      await installKinds(
-        oracle,
-        ALL_SUBJECTS.map(({ kind }) => kind),
-      )
-    })
-
-    afterAll(async () => {
-      await oracle?.stop()
-    })
-
-    it.each(ALL_SUBJECTS.map((subject, index) => [subject.kind.kind, subject, index] as const))(
-      'AP20 DF1 agrees on random writes of %s: objects, managedFields, codes, reasons, causes, resourceVersion',
-      { timeout: 3_000_000 },
-      async (kind, subject, index) => {
-        const { differences, codes } = await runApplies({
-          subject,
-          ours: ours(server),
-          theirs: theirs(),
-          seed: SEED + index,
-          steps: Math.ceil(STEPS / ALL_SUBJECTS.length),
-          differencesMax: DIFFERENCES_MAX,
-          between: () => server.clock.advance(STEP_MS),
-        })
-        if (process.env['APPLY_STEPS'] !== undefined) console.log(kind, Object.fromEntries(codes))
-        expect(differences.map((difference) => JSON.stringify(difference)).join('\n')).toBe('')
-        // A run of refusals alone would compare little.
-        const applied = (codes.get('PATCH apply-patch+yaml 200') ?? 0) + (codes.get('PATCH apply-patch+yaml 201') ?? 0)
-        expect(applied).toBeGreaterThan(STEPS / ALL_SUBJECTS.length / 10)
-      },
-    )
-  },
-)
+describeBesideOracle('apply and the oracle', (server) => {
+  it.each(ALL_SUBJECTS.map((subject, index) => [subject.kind.kind, subject, index] as const))(
+    'AP20 DF1 agrees on random writes of %s: objects, managedFields, codes, reasons, causes, resourceVersion',
+    { timeout: 3_000_000 },
+    async (kind, subject, index) => {
+      const { differences, codes } = await runApplies({
+        subject,
+        ours: ours(server()),
+        theirs: theirs(),
+        seed: SEED + index,
+        steps: Math.ceil(STEPS / ALL_SUBJECTS.length),
+        differencesMax: DIFFERENCES_MAX,
+        between: () => server().clock.advance(STEP_MS),
+      })
+      if (process.env['APPLY_STEPS'] !== undefined) console.log(kind, Object.fromEntries(codes))
+      expect(differences.map((difference) => JSON.stringify(difference)).join('\n')).toBe('')
+      // A run of refusals alone would compare little.
+      const applied = (codes.get('PATCH apply-patch+yaml 200') ?? 0) + (codes.get('PATCH apply-patch+yaml 201') ?? 0)
+      expect(applied).toBeGreaterThan(STEPS / ALL_SUBJECTS.length / 10)
+    },
+  )
+})

@@ -71,7 +71,14 @@ export async function startOracle(): Promise<Oracle> {
   const endTurn = await turn()
   try {
     const oracle = await start()
-    return { ...oracle, stop: () => oracle.stop().finally(endTurn) }
+    const stop = async (): Promise<void> => {
+      try {
+        await oracle.stop()
+      } finally {
+        await endTurn()
+      }
+    }
+    return { ...oracle, stop }
   } catch (error) {
     await endTurn()
     throw error

@@ -1,18 +1,16 @@
 /** The kube client keeps the Client contract over a genuine Kubernetes server, as far as our own kinds go. */
-import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest'
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { realClock } from '../../system/clock.ts'
 import { seededEntropy } from '../../system/entropy.ts'
-import { crdOf, resourceOf } from '../api/resource-of.ts'
 import { planKind } from '../kinds/plan/schema.ts'
 import { reviewKind } from '../kinds/review/schema.ts'
 import { userKind } from '../kinds/user/schema.ts'
-import { ORACLE_URL, oracleAbsence, startOracle, type Oracle } from '../../test/oracle.ts'
+import { installKinds, ORACLE_URL, oracleAbsence, startOracle, type Oracle } from '../../test/oracle.ts'
 import { clientContract } from './contract.ts'
 import { createKubeClient } from './kube.ts'
 import { openRelay } from './test-relay.ts'
 
 const KINDS = [userKind, reviewKind, planKind]
-const CRDS = '/apis/apiextensions.k8s.io/v1/customresourcedefinitions'
 const absence = oracleAbsence()
 const started = { count: 0 }
 
@@ -21,11 +19,7 @@ describe.skipIf(absence !== undefined)(`the oracle${absence === undefined ? '' :
 
   beforeAll(async () => {
     oracle = await startOracle()
-    for (const kind of KINDS) {
-      expect((await oracle.send('POST', CRDS, crdOf(resourceOf(kind), kind.reasons))).code).toBe(201)
-      const collection = `/apis/${kind.apiVersion}/${kind.plural}`
-      await vi.waitFor(async () => expect((await oracle.send('GET', collection)).code).toBe(200), { timeout: 20_000 })
-    }
+    await installKinds(oracle, KINDS)
   })
 
   afterAll(async () => {
