@@ -63,20 +63,20 @@ export const heartbeatMessage = z.object({
 })
 
 /** A work was handed on: that a step of it became an object, or that its sprite asked for it. */
-export const handOffMessage = z.union([
+const handOffMessage = z.union([
   z.object({ from: objectName, step: z.string().max(253) }),
   z.object({ work: objectName, phase: z.string().max(63).optional() }),
 ])
 /** A work asks for reviews, or belongs to a project that has news. */
-export const workNewsMessage = z.object({ work: objectName, phase: z.string().max(63).optional() })
+const workNewsMessage = z.object({ work: objectName, phase: z.string().max(63).optional() })
 /** To all sprites of a tenant: what is said here may only make them look for work, since a sibling could forge it. */
 export const broadcastMessage = z.discriminatedUnion('type', [
   z.object({ type: z.literal('work_available') }),
   z.object({ type: z.literal('notice'), text: z.string().max(1_000) }),
 ])
 
+/** What a sprite says of itself, parsed. */
 export type HeartbeatMessage = z.infer<typeof heartbeatMessage>
-export type BroadcastMessage = z.infer<typeof broadcastMessage>
 
 const MESSAGES = {
   inbox: inboxMessage,

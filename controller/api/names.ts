@@ -63,9 +63,6 @@ export function qualifiedNameFaults(text: string): readonly string[] {
 /** Whether a text is an RFC 1123 label of at most 63 characters. */
 export const isDnsLabel = (text: string): boolean => text.length <= 63 && LABEL.test(text)
 
-/** Whether a text is an RFC 1123 subdomain of at most 253 characters: the name of an object. */
-export const isDnsSubdomain = (text: string): boolean => text.length <= 253 && SUBDOMAIN.test(text)
-
 /** Why a text may not be the name of an object; a namespace's name is an RFC 1123 label. */
 export function nameCauses(name: string, kind: string): readonly Cause[] {
   if (name === '')

@@ -77,12 +77,6 @@ export const keyOf = (object: { readonly metadata: Pick<ObjectMeta, 'name' | 'na
 /** `namespace/name`, or `name` alone for cluster-scoped kinds: as logs and queues print a key. */
 export const formatKey = (key: Key): string => (key.namespace === '' ? key.name : `${key.namespace}/${key.name}`)
 
-/** The inverse of formatKey; names hold no slash. */
-export function parseKey(text: string): Key {
-  const slash = text.indexOf('/')
-  return slash < 0 ? { namespace: '', name: text } : { namespace: text.slice(0, slash), name: text.slice(slash + 1) }
-}
-
 /** Whether deletion has begun: finalizers are being worked off. */
 export const isDeleting = (object: { readonly metadata: Pick<ObjectMeta, 'deletionTimestamp'> }): boolean =>
   object.metadata.deletionTimestamp !== undefined

@@ -1,6 +1,6 @@
 /** Finds and reads the manifest files that a person names: a file, a folder with all below it, or `-`. */
 import { readdir, readFile, stat } from 'node:fs/promises'
-import { join, relative } from 'node:path'
+import { join } from 'node:path'
 import { CliFailure } from './failure.ts'
 
 /** A text with the name that problems carry. */
@@ -71,10 +71,4 @@ async function filesBelow(folder: string, isWanted: (name: string) => boolean, d
     if (files.length > FILES_MAX) throw new CliFailure('BadInput', `Too many files below "${folder}"`)
   }
   return files
-}
-
-/** A path as a person wants to read it. */
-export const shortPath = (path: string): string => {
-  const short = relative('', path)
-  return short === '' || short.startsWith('..') ? path : short
 }

@@ -27,7 +27,7 @@
  *      tells of them when they come six times in a row.
  */
 import type { KindDefinition, ObjectOf } from '../api/define-kind.ts'
-import type { Key, KubeObject, NewObject } from '../api/object.ts'
+import type { Key, NewObject } from '../api/object.ts'
 
 /** What of a kind is listed or watched. */
 export type ListQuery = {
@@ -105,6 +105,3 @@ export interface Writer {
 
 /** The port that every reconciler uses; its rules stand above. */
 export interface Client extends Reader, Writer {}
-
-/** An object of a kind that is not known by type. */
-export type AnyObject = KubeObject<unknown, unknown>

@@ -1,12 +1,16 @@
 /** Tests of the work queue: what it promises one by one, and properties over random runs. */
 import * as fc from 'fast-check'
 import { expect, test } from 'vitest'
-import { formatKey, parseKey, type Key } from '../api/object.ts'
+import { formatKey, type Key } from '../api/object.ts'
 import { TestClock } from '../../system/test-clock.ts'
 import { WorkQueue, type WorkQueueOptions } from './queue.ts'
 import { PRIORITY, type Priority } from './types.ts'
 
-const keyNamed = (text: string): Key => parseKey(text)
+/** The inverse of formatKey; names hold no slash. */
+function keyNamed(text: string): Key {
+  const slash = text.indexOf('/')
+  return slash < 0 ? { namespace: '', name: text } : { namespace: text.slice(0, slash), name: text.slice(slash + 1) }
+}
 
 function setUp(options: Partial<WorkQueueOptions> = {}) {
   const clock = new TestClock()

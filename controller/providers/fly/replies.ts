@@ -66,8 +66,6 @@ export const appSchema = z.object({
   network: z.string().nullish(),
   organization: z.object({ slug: z.string().nullish() }).nullish(),
 })
-/** An app as the API tells it. */
-export type FlyApp = z.infer<typeof appSchema>
 
 /** The answer to a start, which may say `status: "error"` with a 200. */
 export const startSchema = z.object({ status: z.string().nullish(), message: z.string().nullish() })
