@@ -117,8 +117,9 @@ describe.skipIf(absence !== undefined)(
       const { apiVersion, kind } = tenantKind
       await oracle.send('POST', TENANT_PATH, { apiVersion, kind, metadata: { name: 'monitoring' }, spec })
       await until(async () => {
-        const { metadata } = await fleet.plane.client.get(tenantKind, key)
+        const { metadata, status } = await fleet.plane.client.get(tenantKind, key)
         expect(metadata.finalizers).toHaveLength(1)
+        expect(status?.conditions?.find(({ type }) => type === 'Ready')).toMatchObject({ reason: 'NamespaceTaken' })
       }, 10_000)
       await oracle.send('DELETE', `${TENANT_PATH}/${key.name}`)
       await until(async () => {

@@ -16,6 +16,7 @@ import { CORE_RESOURCES } from '../registry/core.ts'
 import { createRegistry } from '../registry/create-registry.ts'
 import { openDatabase } from '../store/database.ts'
 import { openEmbeddedStore } from '../store/embedded.ts'
+import { createMemoryStore } from '../store/memory.ts'
 import type { Store } from '../store/store.ts'
 import { assert } from '../../system/assert.ts'
 import type { Clock } from '../../system/clock.ts'
@@ -94,9 +95,9 @@ export async function openFoundations(options: FoundationOptions, undo: Undo) {
   }
 }
 
-/** The file of the data folder; undefined where nothing lies in it. */
+/** The file of the data folder; undefined where neither objects nor the ledger lie in it. */
 async function openFile(paths: DataPaths, environment: Environment, undo: Undo): Promise<DatabaseSync | undefined> {
-  if (environment.STORE === 'firestore') return undefined
+  if (environment.STORE !== 'embedded' && environment.REDIS_URL !== undefined) return undefined
   if (environment.STORE === 'embedded') await refuseLostStore(paths)
   const database = openDatabase(paths.store)
   undo.add(() => database.close())
@@ -105,6 +106,8 @@ async function openFile(paths: DataPaths, environment: Environment, undo: Undo):
 
 async function openStore(ports: BackendPorts, database: DatabaseSync | undefined, undo: Undo): Promise<Store> {
   if (ports.environment.STORE === 'firestore') return await openFirestore(ports, undo)
+  // The cluster has the objects: what is built over a store here is asked for nothing.
+  if (ports.environment.STORE === 'cluster') return createMemoryStore({ log: ports.log })
   return openEmbeddedStore({ database: needed(database), log: ports.log })
 }
 
