@@ -7,7 +7,7 @@ import type { Clock } from '../../system/clock.ts'
 import type { Entropy } from '../../system/entropy.ts'
 import type { Log } from '../../system/log.ts'
 import type { Metrics } from '../../system/metrics.ts'
-import { Informer } from './informer.ts'
+import { Informer, type ChangeHandler } from './informer.ts'
 import { Loop, type LoopStats } from './loop.ts'
 import { soleOwner, type Ownership, type OwnershipChange } from './ownership.ts'
 import { tenantOfKey } from './queue.ts'
@@ -46,6 +46,8 @@ export type Manager = {
   readonly isSynced: boolean
   /** Adds a controller; only before `start`. */
   add(options: ControllerOptions): void
+  /** Tells of what the caches take in, whoever wrote it; only before `start`. */
+  onChange(kind: KindDefinition, handler: ChangeHandler): void
   /** Wakes a key because of an outside signal, such as a heartbeat; default priority `change`. */
   trigger(controllerName: string, key: Key, priority?: Priority): void
   /** Resolves when all caches are synced and workers run; rejects with the signal's reason when aborted before. */
@@ -114,6 +116,10 @@ class ControllerManager implements Manager {
       })
     }
     this.#controllers.set(options.name, { options, loop, informer })
+  }
+
+  onChange(kind: KindDefinition, handler: ChangeHandler): void {
+    this.#informerOf(kind).onChange(handler)
   }
 
   trigger(controllerName: string, key: Key, priority: Priority = PRIORITY.change): void {

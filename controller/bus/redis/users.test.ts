@@ -91,6 +91,12 @@ describe('users of sprites', () => {
     expect(JSON.stringify(access)).not.toContain('plane')
   })
 
+  it('RB11 nor in its address: neither a password among its options, nor a database that no sprite may select', async () => {
+    const url = 'rediss://plane:hunter2@redis.test:6380/3?password=hunter2&db=3#hunter2'
+    const access = await usersOver(fakeServer().send, { url }).users.grant(ED)
+    expect(access).toMatchObject({ url: 'rediss://redis.test:6380' })
+  })
+
   it('RB9 a grant removes the users of earlier incarnations, a revocation its own', async () => {
     const server = fakeServer()
     const { users } = usersOver(server.send)

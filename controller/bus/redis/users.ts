@@ -6,8 +6,8 @@
  *      channel (where a server cannot tell the two apart, both on all three); no other channel, command or key.
  *  RB8 A user's password follows from the master key and the incarnation: every process gives the same access, and
  *      gives it again after Redis lost everything. Nothing is stored.
- *  RB9 A grant ends the access of earlier incarnations, and a sweep that of sprites that are gone; DELUSER closes their
- *      open connections.
+ *  RB9 A grant ends the access of earlier incarnations; the end of an incarnation or of its sprite ends its access as soon
+ *      as a Coordinator hears of it, and a sweep what that missed. DELUSER closes their open connections.
  *  RB10 Names are checked before a channel or rule is built from them; what is not a DNS-1123 name gets no access.
  *  RB11 A server that has no users for us is told of once; its sprites keep the Coordinator's stream, and the control
  *      plane's own password is never handed out.
@@ -85,7 +85,7 @@ export function createSpriteUsers(options: SpriteUsersOptions): SpriteUsers {
 export function createSpriteUsersOver(options: Omit<SpriteUsersOptions, 'times'>, send: SendCommand): SpriteUsers {
   const { clock, log, prefix = '' } = options
   if (!isPrefix(prefix)) throw new RangeError(`Choose another prefix of channels than "${prefix}": a word and a colon`)
-  const url = options.spriteUrl ?? withoutUser(options.url)
+  const url = options.spriteUrl ?? addressOf(options.url)
   const setUser = createSetUser({ ...options, prefix }, send)
   const remove = async (names: readonly string[]): Promise<void> => {
     for (let at = 0; at < names.length; at += REMOVE_BATCH)
@@ -219,9 +219,8 @@ function earlierOf(who: SpriteOnBus): readonly SpriteOnBus[] {
   return Array.from({ length: who.incarnation - first }, (_, index) => ({ ...who, incarnation: first + index }))
 }
 
-function withoutUser(text: string): string {
-  const url = new URL(text)
-  url.username = ''
-  url.password = ''
-  return url.toString()
+/** The server's address alone: ioredis takes a password, and a database that no sprite may select, from the rest too. */
+function addressOf(text: string): string {
+  const { protocol, host } = new URL(text)
+  return `${protocol}//${host}`
 }
