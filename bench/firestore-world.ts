@@ -22,6 +22,7 @@ import { createGarbageCollector } from '../controller/registry/collector.ts'
 import { CORE_RESOURCES } from '../controller/registry/core.ts'
 import { createRegistry } from '../controller/registry/create-registry.ts'
 import { createEventExpiry } from '../controller/registry/expiry.ts'
+import { storedJudge } from '../controller/registry/stored.ts'
 import { openFirestoreStore } from '../controller/store/firestore/firestore.ts'
 import { seededEntropy, type Entropy } from '../system/entropy.ts'
 import { silentLog, type Log } from '../system/log.ts'
@@ -52,15 +53,15 @@ async function settled<T>(clock: TestClock, promise: Promise<T>): Promise<T> {
 type Ports = { readonly clock: TestClock; readonly entropy: Entropy; readonly log: Log }
 
 /** The registry and the client of the controllers, over a store on Firestore in memory. */
-async function openObjects(ports: Ports) {
+async function openObjects(ports: Ports, firestore: FirestoreInMemory) {
   const { clock } = ports
-  const firestore = new FirestoreInMemory(clock)
   const resources = [...CORE_RESOURCES, ...RESOURCES]
   const opening = openFirestoreStore({
     ...ports,
     project: 'bench',
     database: '(default)',
     collections: resources.map(resourceName),
+    judge: storedJudge(resources),
     settings: { connect: () => Promise.resolve(firestore.connect()) },
   })
   const store = await settled(clock, opening)
@@ -73,16 +74,15 @@ async function openObjects(ports: Ports) {
   })
   const client = createLocalClient(registry, { actor: CONTROLLER_ACTOR, fieldManager: 'bench' })
   const namespaces = createNamespaces(registry)
-  return { firestore, store, registry, client, namespaces }
+  return { store, registry, client, namespaces }
 }
 
 type Objects = Awaited<ReturnType<typeof openObjects>>
 
 /** All controllers and what keeps the store in order, not started, over machines in memory. */
-function wireControllers(ports: Ports, objects: Objects, presence: ReadonlyMap<string, PresenceRecord>) {
-  const { clock, entropy } = ports
+function wireControllers(ports: Ports, objects: Objects, { presence, provider }: Outside) {
+  const { clock } = ports
   const { registry, store, client } = objects
-  const provider = createFakeMachines({ clock, entropy, controlPlaneId: CONTROL_PLANE, steps: { min: 0, max: 4 } })
   const events = createRegistryEventSink(registry)
   const manager = createManager({ ...ports, client, metrics: createMetrics(), events, kinds: KINDS })
   const feed = createMachineFeed({
@@ -116,14 +116,34 @@ function wireControllers(ports: Ports, objects: Objects, presence: ReadonlyMap<s
     lookForAnthropicKey: () => Promise.resolve(undefined),
   })
   const collector = createGarbageCollector({ ...ports, registry, store })
-  return { provider, manager, feed, collector, expiry: createEventExpiry({ ...ports, registry }) }
+  return { manager, feed, collector, expiry: createEventExpiry({ ...ports, registry }) }
 }
 
 type Wired = ReturnType<typeof wireControllers>
 
+/** What outlives a control plane: Firestore, the machines, and who was heard of. */
+type Outside = {
+  readonly clock: TestClock
+  readonly firestore: FirestoreInMemory
+  readonly provider: ReturnType<typeof createFakeMachines>
+  readonly presence: Map<string, PresenceRecord>
+}
+
+/** An outside with nothing in it yet. */
+export function emptyOutside(): Outside {
+  const clock = new TestClock()
+  const steps = { min: 0, max: 4 }
+  return {
+    clock,
+    firestore: new FirestoreInMemory(clock),
+    provider: createFakeMachines({ clock, entropy: seededEntropy(6), controlPlaneId: CONTROL_PLANE, steps }),
+    presence: new Map(),
+  }
+}
+
 /** What machines, sprites' processes and the Coordinator do in a step; the returned function lets one pass. */
-function play({ clock }: Ports, world: Objects & Wired, presence: Map<string, PresenceRecord>) {
-  const { client, manager, provider } = world
+function play(world: Objects & Wired, { clock, provider, presence }: Outside) {
+  const { client, manager } = world
   const beat = ({ tenant, sprite, spriteUid: uid, incarnation }: OwnerStamp): void => {
     const id = `${tenant}/${sprite}`
     const before = presence.get(id)
@@ -168,12 +188,11 @@ function endOf(work: Work, now: string): object {
 }
 
 /** Starts it. `run` lets seconds pass; `billed` counts what Firestore would bill for one process. */
-export async function openFirestoreWorld() {
-  const clock = new TestClock()
+export async function openFirestoreWorld(outside: Outside = emptyOutside()) {
+  const { clock, firestore } = outside
   const ports: Ports = { clock, entropy: seededEntropy(5), log: silentLog }
-  const presence = new Map<string, PresenceRecord>()
-  const objects = await openObjects(ports)
-  const wired = wireControllers(ports, objects, presence)
+  const objects = await openObjects(ports, firestore)
+  const wired = wireControllers(ports, objects, outside)
   const { manager, collector, expiry, feed } = wired
   const begin = async (): Promise<void> => {
     await objects.namespaces.ensure('default')
@@ -184,12 +203,14 @@ export async function openFirestoreWorld() {
   await settled(clock, begin())
   expiry.start()
   feed.start()
-  const step = play(ports, { ...objects, ...wired }, presence)
+  const step = play({ ...objects, ...wired }, outside)
   return {
     client: objects.client,
+    registry: objects.registry,
+    store: objects.store,
     clock,
     manager,
-    billed: objects.firestore.billed,
+    billed: firestore.billed,
     run: async (seconds: number): Promise<void> => {
       for (let passed = 0; passed < seconds; passed += STEP_SECONDS) await step()
     },

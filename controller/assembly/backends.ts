@@ -8,6 +8,7 @@ import { RESOURCES } from '../kinds/index.ts'
 import type { Ledger } from '../ledger/ledger.ts'
 import type { Recount } from '../ledger/redis/record.ts'
 import { CORE_RESOURCES } from '../registry/core.ts'
+import { storedJudge } from '../registry/stored.ts'
 import type { FirestoreStore } from '../store/firestore/firestore.ts'
 import type { Clock } from '../../system/clock.ts'
 import type { Entropy } from '../../system/entropy.ts'
@@ -27,6 +28,7 @@ export type BackendPorts = {
 
 /** Collections of every kind that the API stores. */
 export const STORED_COLLECTIONS: readonly string[] = [...CORE_RESOURCES, ...RESOURCES].map(resourceName)
+const judge = storedJudge(RESOURCES)
 
 /** The store on Firestore. Rejects with ConfigError when no project is named, StoreError when it cannot be opened. */
 export async function openFirestore({ environment, ...ports }: BackendPorts, undo: Undo): Promise<FirestoreStore> {
@@ -39,7 +41,8 @@ export async function openFirestore({ environment, ...ports }: BackendPorts, und
     throw new ConfigError('Set FIRESTORE_PROJECT to the Google Cloud project that has the database')
   const { openFirestoreStore } = await import('../store/firestore/firestore.ts')
   const settings = emulatorHost === undefined ? {} : { emulatorHost }
-  const store = await openFirestoreStore({ ...ports, project, database, collections: STORED_COLLECTIONS, settings })
+  const collections = STORED_COLLECTIONS
+  const store = await openFirestoreStore({ ...ports, project, database, collections, judge, settings })
   undo.add(() => store.close())
   return store
 }

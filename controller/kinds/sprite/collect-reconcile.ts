@@ -1,16 +1,19 @@
 /** The shell of the machine collector: once a minute per tenant it looks for machines that belong to nobody. */
+import { hasReason } from '../../api/errors.ts'
+import type { Client } from '../../client/client.ts'
 import { DONE, type Cache, type ControllerOptions, type Outcome, type Recorder } from '../../engine/types.ts'
 import type { Machine, MachineProvider } from '../../providers/machines.ts'
 import type { Clock } from '../../../system/clock.ts'
 import type { Log } from '../../../system/log.ts'
 import { tenantKind } from '../tenant/schema.ts'
 import type { DestroyBrake } from './brake.ts'
-import { decideCollect } from './collect.ts'
+import { decideCollect, isOwnedBy } from './collect.ts'
 import type { MachineFeed } from './observe.ts'
 import { spriteKind } from './schema.ts'
 
 /** What the machine collector needs of the process. */
 export type CollectorPorts = {
+  readonly client: Pick<Client, 'get'>
   readonly cache: Cache
   readonly clock: Clock
   readonly provider: MachineProvider
@@ -75,10 +78,25 @@ async function collect(
 
 type Orphan = { readonly tenant: string; readonly machine: Machine; readonly signal: AbortSignal }
 
+/** Whether a sprite is stored that may own it: a gap in our picture, or one that nobody can read, destroys nothing (S4). */
+async function mayHaveOwner({ client, log }: CollectorPorts, { tenant, machine, signal }: Orphan): Promise<boolean> {
+  const name = machine.owner?.sprite ?? ''
+  try {
+    const sprite = await client.get(spriteKind, { namespace: tenant, name }, signal)
+    return isOwnedBy(machine, sprite)
+  } catch (error) {
+    if (hasReason(error, 'NotFound')) return false
+    if (signal.aborted) throw error
+    log.warn({ tenant, machine: machine.id, sprite: name, err: error }, 'kept a machine whose sprite cannot be read')
+    return true
+  }
+}
+
 /** A GET by id must show the same stamp before it goes; the brake bounds how many go in a minute. */
 async function destroyOrphan(ports: CollectorPorts, { tenant, machine, signal }: Orphan): Promise<void> {
   const now = await ports.provider.get({ tenant, id: machine.id }, signal)
   if (now === undefined || now.owner?.spriteUid !== machine.owner?.spriteUid) return
+  if (await mayHaveOwner(ports, { tenant, machine: now, signal })) return
   const owner = ports.cache.get(tenantKind, { namespace: '', name: tenant })
   const fields = { tenant, machine: machine.id, name: machine.name }
   if (ports.isDryRun === true) {

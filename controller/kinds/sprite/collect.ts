@@ -48,10 +48,15 @@ const isOurs = (world: CollectWorld, machine: Machine): boolean =>
   machine.owner?.controlPlane === world.controlPlaneId && machine.owner.tenant === world.tenant
 
 /** Named by its sprite's status, or newer than it: an intent is stored before the machine is made. */
-function isOwned(machine: Machine, byUid: ReadonlyMap<string, Sprite>): boolean {
+const isOwned = (machine: Machine, byUid: ReadonlyMap<string, Sprite>): boolean => {
   const sprite = byUid.get(machine.owner?.spriteUid ?? '')
-  if (sprite === undefined) return false
+  return sprite !== undefined && isOwnedBy(machine, sprite)
+}
+
+/** Whether the sprite owns the machine, or may soon. */
+export function isOwnedBy(machine: Machine, sprite: Sprite): boolean {
+  if (sprite.metadata.uid !== machine.owner?.spriteUid) return false
   const current = sprite.status?.machine
   if (current !== undefined && (current.id === machine.id || current.name === machine.name)) return true
-  return (machine.owner?.incarnation ?? 0) > (sprite.status?.incarnation ?? 0)
+  return machine.owner.incarnation > (sprite.status?.incarnation ?? 0)
 }

@@ -34,6 +34,7 @@ export function decideSprite(seen: SpriteWorld): SpriteDecision {
   if (isHandsOff(sprite, { tenant: world.tenant, isLimitLowered })) return paused(world)
   if (world.frozenBy !== undefined) return frozen(world, world.frozenBy)
   if (!isDeleting(sprite) && !isHeld(world)) return holdFinalizer(world)
+  if (machine !== undefined && machine.intent !== 'Destroy' && isTenantLost(world)) return tenantLost(world)
   const want = wantsMachine({ ...world, isRevoked: isRevoked(world) })
   if (machine === undefined) return withoutMachine(world, want)
   if (machine.id === undefined) return unanswered(world, want, machine)
@@ -50,22 +51,33 @@ function withWakeServed(world: SpriteWorld): SpriteWorld {
 
 function paused(world: SpriteWorld): SpriteDecision {
   const waits = isDeleting(world.sprite) ? 'its deletion waits until it is removed' : 'remove it to go on'
-  return asItIs(world, 'Paused', `Paused by the annotation ${PAUSED_ANNOTATION}: ${waits}`)
+  return asItIs(world, ready('Paused', `Paused by the annotation ${PAUSED_ANNOTATION}: ${waits}`))
 }
 
 /** What runs runs on and what does not does not; it is only said that nothing will be done about it. */
 function frozen(world: SpriteWorld, by: string): SpriteDecision {
   const waits = isDeleting(world.sprite) ? '; its deletion waits for the thaw' : ''
-  return asItIs(world, 'Frozen', `No machine is created, started, stopped or destroyed: frozen by ${by}${waits}`)
+  const message = `No machine is created, started, stopped or destroyed: frozen by ${by}${waits}`
+  return asItIs(world, ready('Frozen', message))
 }
 
-function asItIs(world: SpriteWorld, reason: string, message: string): SpriteDecision {
+/** A tenant that is deleted takes its sprites with it: one that is merely not there, or empty, is missing data (S4). */
+const isTenantLost = ({ sprite, tenant }: SpriteWorld): boolean =>
+  !isDeleting(sprite) && (tenant === undefined || (tenant.status?.limits === undefined && !isDeleting(tenant)))
+
+function tenantLost(world: SpriteWorld): SpriteDecision {
+  const tenant = world.sprite.metadata.namespace ?? ''
+  const message = `Nothing is done about its machine until Tenant "${tenant}" can be read and has limits`
+  return asItIs(world, unknown('TenantNotReady', message))
+}
+
+function asItIs(world: SpriteWorld, conditions: SpriteDecision['conditions']): SpriteDecision {
   const { status } = world.sprite
   return {
     actions: [],
     phase: status?.phase ?? 'Pending',
     machine: status?.machine,
-    conditions: ready(reason, message),
+    conditions,
     ...(status?.retryTime === undefined ? {} : { retryTime: status.retryTime }),
   }
 }

@@ -127,9 +127,9 @@ describe('a machine that should not run', () => {
       { ...deleting(), observation: seen('created') },
       'destroy | Draining | Destroy | False Deleting',
     ],
-    'SPR21 whose limits are not known any more is destroyed once it has stopped': [
+    'SPR49 whose tenant is not there any more stays as it is': [
       { ...of(stopping(10_000), 'Draining'), tenant: undefined, config: undefined, observation: seen('stopped') },
-      'destroy | Draining | Destroy | False Stopping',
+      '- | Draining | Stop | Unknown TenantNotReady',
     ],
   })
 })

@@ -9,11 +9,13 @@
  *  FDC4 A document that is no object of ours decodes to a fault that says where and what would do. Nothing throws, and
  *      no more is read than DEPTH_MAX levels and TEXT_CHARS_MAX characters.
  *  FDC5 Top-level fields that begin with `_`, and `expireAt`, are the adapter's: they are no part of the object.
+ *  FDC6 What has the shape of an object is held against its kind, where somebody can judge that: a document that is not of
+ *      the kind is a fault too, and one that a person wrote without the kind's defaults is read with them.
  */
 import type { Json, JsonObject } from '../../api/object.ts'
 import { isDeeperThan, isList, isObject, own } from '../../api/schema/json.ts'
 import { isFieldName, PATH_BYTES_MAX, pathBytes } from './limits.ts'
-import { hasObjectsOnly, shapeFault, shown, type Expected } from './shape.ts'
+import { hasObjectsOnly, REMEDY, shapeFault, shown, type Expected } from './shape.ts'
 
 /** What a document decodes to: the JSON text, or what is wrong with it. */
 export type Decoded = { readonly ok: true; readonly value: string } | { readonly ok: false; readonly fault: string }
@@ -135,7 +137,14 @@ function decodedObject(fields: Readonly<Record<string, unknown>>, { revision, ex
   )
   const fault = shapeFault(object, expected)
   if (fault !== undefined) throw new Malformed(fault)
-  return versionedText(object, revision, reading.hasOdd)
+  return versionedText(judged(object, expected), revision, reading.hasOdd)
+}
+
+function judged(object: JsonObject, { collection, judge }: Partial<Expected> = {}): JsonObject {
+  if (judge === undefined || collection === undefined) return object
+  const judgement = judge(collection, object)
+  if (!judgement.ok) throw new Malformed(`${judgement.fault}; ${REMEDY}`)
+  return judgement.object
 }
 
 function decodedText(fields: Readonly<Record<string, unknown>>, { revision, expected }: Decoding): string {
@@ -145,13 +154,14 @@ function decodedText(fields: Readonly<Record<string, unknown>>, { revision, expe
   const text = revive(fields[TEXT_MARK], { reading, path: [TEXT_MARK] })
   if (typeof text !== 'string') throw new Malformed(`"${TEXT_MARK}" must be a text, not ${foreign(text)}`)
   const object = text.startsWith('{') ? parsed(text) : undefined
-  if (expected?.collection !== undefined && hasObjectsOnly(expected.collection)) {
+  const isObjectExpected = expected?.collection !== undefined && hasObjectsOnly(expected.collection)
+  if (isObjectExpected) {
     const fault = isObject(object) ? shapeFault(object, expected) : 'it is no JSON object; delete the document'
     if (fault !== undefined) throw new Malformed(`in "${TEXT_MARK}", ${fault}`)
   }
   if (!isObject(object) || !isObject(own(object, 'metadata'))) return text
   if (isDeeperThan(object, DEPTH_MAX)) throw new Malformed(`"${TEXT_MARK}" nests deeper than ${DEPTH_MAX} levels`)
-  return versionedText(object, revision, true)
+  return versionedText(isObjectExpected ? judged(object, expected) : object, revision, true)
 }
 
 /** The object's text in the order in which the API prints objects; Firestore keeps none. */

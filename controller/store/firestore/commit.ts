@@ -129,7 +129,7 @@ async function entriesNow(
     return new Map(
       planned.flatMap(({ path, mirror }) => {
         const document = documents.get(path)
-        return document === undefined ? [] : [[path, entryOf(document, mirror.collection, mirror.group)] as const]
+        return document === undefined ? [] : [[path, entryOf(document, mirror)] as const]
       }),
     )
   } catch (error) {

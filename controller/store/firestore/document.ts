@@ -3,6 +3,7 @@ import type { StoreKey, StoreRecord } from '../store.ts'
 import type { RawDocument } from './calls.ts'
 import { decodeDocument, encodeDocument, EXPIRE_FIELD } from './codec.ts'
 import { keyOfPath } from './paths.ts'
+import type { Judge } from './shape.ts'
 import { revisionOf, timeOf, type RawTime } from './time.ts'
 
 /** The field in which the adapter keeps what it must know of a write. */
@@ -30,9 +31,20 @@ export type Entry = { readonly path: string; readonly updateTime: RawTime; reado
     }
   /** `record` has the last value, and is missing where that cannot be read. */
   | { readonly type: 'Tombstone'; readonly record: StoreRecord | undefined }
-  | { readonly type: 'Malformed'; readonly fault: string }
+  /** `last` is what it was while it was right, as far as this process knows. */
+  | { readonly type: 'Malformed'; readonly fault: string; readonly last?: LiveEntry }
   | { readonly type: 'Canary' }
 )
+
+/** An object. */
+export type LiveEntry = Entry & { readonly type: 'Live' }
+
+/** A collection: which documents are its own, and of what kind they are. */
+export type Place = {
+  readonly collection: string
+  readonly group: string
+  readonly judge?: Judge | undefined
+}
 
 /** Where a collection group's canary lies. */
 export const canaryPath = (group: string): string => `${group}/${CANARY_NAME}`
@@ -58,7 +70,7 @@ export const tombstoneFields = (
 })
 
 /** What the document is to a collection. */
-export function entryOf(document: RawDocument, collection: string, group: string): Entry {
+export function entryOf(document: RawDocument, { collection, group, judge }: Place): Entry {
   const { path, fields, updateTime } = document
   const mark = markOf(fields)
   const at = { path, updateTime, writeId: mark.id }
@@ -66,7 +78,7 @@ export function entryOf(document: RawDocument, collection: string, group: string
   const key = keyOfPath(path)
   if (key === undefined || key.collection !== collection)
     return { ...at, type: 'Malformed', fault: 'no object lies at this path; delete the document or move it' }
-  const decoded = decodeDocument(fields, revisionOf(updateTime), key)
+  const decoded = decodeDocument(fields, revisionOf(updateTime), judge === undefined ? key : { ...key, judge })
   const record = decoded.ok ? recordOf(key, document, { value: decoded.value, draft: mark.draft }) : undefined
   if (mark.isDeleted) return { ...at, type: 'Tombstone', record }
   if (record === undefined) return { ...at, type: 'Malformed', fault: decoded.ok ? '' : decoded.fault }

@@ -9,7 +9,7 @@ import type { Change, Mutation, StoreKey, StoreRecord } from '../store.ts'
 import { CODE } from './calls.ts'
 import { canaryPath, liveFields } from './document.ts'
 import { FakeFirestore } from './fake/fake-firestore.ts'
-import { openFirestoreStore, type FirestoreStore } from './firestore.ts'
+import { openFirestoreStore, type FirestoreStore, type Judge } from './firestore.ts'
 
 const COLLECTION = `sprites.${GROUP}`
 const PATH = 'tenants/acme/sprites/a'
@@ -47,14 +47,16 @@ const fieldsOf = (name: string, uid: string, replaced?: number): Readonly<Record
 type Room = {
   readonly fake: FakeFirestore
   readonly clock: TestClock
-  readonly open: (seed?: number) => Promise<FirestoreStore>
+  readonly open: (seed?: number, judge?: Judge) => Promise<FirestoreStore>
 }
+
+const BAD: ReturnType<Judge> = { ok: false, fault: 'it is bad' }
 
 async function inRoom(run: (room: Room) => Promise<void>): Promise<void> {
   const clock = new TestClock()
   const fake = new FakeFirestore(clock.now())
   const stores: FirestoreStore[] = []
-  const open = async (seed = 1): Promise<FirestoreStore> => {
+  const open = async (seed = 1, judge?: Judge): Promise<FirestoreStore> => {
     const store = await openFirestoreStore({
       project: 'p',
       database: '(default)',
@@ -62,6 +64,7 @@ async function inRoom(run: (room: Room) => Promise<void>): Promise<void> {
       clock,
       entropy: seededEntropy(seed),
       log: silentLog,
+      ...(judge === undefined ? {} : { judge }),
       settings: { connect: async () => fake.connect() },
     })
     stores.push(store)
@@ -370,13 +373,72 @@ describe('malformed documents', () => {
       expect(store.malformed().map(({ path }) => path)).toEqual(['elsewhere/x/sprites/y'])
       fake.put('tenants/acme/sprites/good', { junk: true })
       await settle()
-      expect((await store.list(COLLECTION)).records.map(({ name }) => name)).toEqual(['a'])
+      expect((await store.list(COLLECTION)).records).toEqual([await store.read(key()), record])
       expect(heard).toHaveLength(2)
       const bad = (await store.read(key('good')).catch((error: unknown) => error)) as { revision: number }
       expect(bad.revision).toBeGreaterThan(record.revision)
       await first(store, del(key('good'), bad.revision))
       expect(await store.read(key('good'))).toBeUndefined()
       expect(fake.documents.has(canaryPath('sprites'))).toBe(true)
+    }))
+  test('FDS9 one that was right stays as it last was, until it is right again, removed, or deleted', () =>
+    inRoom(async ({ fake, clock, open }) => {
+      const store = await open()
+      const { record } = await first(store, put(key()))
+      const kept = await first(store, put(key('kept')))
+      const replay = new Map<string, string>()
+      const heard: string[] = []
+      store.subscribe((changes) =>
+        heard.push(
+          ...changes.map(({ type, record: { name, revision }, previous }) => {
+            expect(previous?.revision.toString()).toBe(replay.get(name))
+            replay.set(name, revision.toString())
+            return `${type} ${name}`
+          }),
+        ),
+      )
+      for (const change of [record, kept.record]) replay.set(change.name, change.revision.toString())
+      const names = async (): Promise<string> =>
+        (await store.list(COLLECTION, { mayLag: true })).records.map(({ name }) => name).join()
+      fake.put(PATH, { junk: 1 })
+      await settle()
+      // Junk over junk, and a listener that begins anew and is told all.
+      fake.put(PATH, { junk: 2 })
+      fake.failListeners(CODE.Unavailable)
+      await clock.advance(60_000)
+      expect([await names(), heard]).toEqual(['a,kept', []])
+      expect((await store.list(COLLECTION)).records[0]).toEqual(record)
+      await expect(first(store, put(key(), record.revision))).rejects.toMatchObject({ reason: 'Conflict' })
+      fake.put(PATH, fieldsOf('a', 'u1'))
+      await settle()
+      expect(heard).toEqual(['Modified a'])
+      fake.put(PATH, { junk: 3 })
+      await settle()
+      fake.remove(PATH)
+      await settle()
+      expect([await names(), heard]).toEqual(['kept', ['Modified a', 'Deleted a']])
+      fake.put('tenants/acme/sprites/kept', { junk: 4 })
+      await settle()
+      const bad = (await store.read(key('kept')).catch((error: unknown) => error)) as { revision: number }
+      await first(store, del(key('kept'), bad.revision))
+      expect([await names(), heard.at(-1), store.malformed()]).toEqual(['', 'Deleted kept', []])
+    }))
+  test('FDC6 what is not of its kind is malformed, and what lacks defaults has them', () =>
+    inRoom(async ({ fake, open }) => {
+      const store = await open(1, (_collection, object) => {
+        const { spec } = object as { spec: { value: string } }
+        return spec.value === 'theirs' ? { ok: true, object: { ...object, spec: { value: 'judged' } } } : BAD
+      })
+      fake.put(PATH, fieldsOf('a', 'u1'))
+      fake.put('tenants/acme/sprites/text', { _text: text(key('text'), 'theirs')(1) })
+      const { record } = await first(store, put(key('b'), 0, 'theirs'))
+      expect([record, await store.read(key()), await store.read(key('text'))].map(valueOf)).toEqual(
+        Array(3).fill('judged'),
+      )
+      fake.put('tenants/acme/sprites/b', { ...fieldsOf('b', 'u2'), spec: { value: 'other' } })
+      await expect(store.read(key('b'))).rejects.toMatchObject({ reason: 'Unreadable' })
+      await settle()
+      expect(store.malformed()).toMatchObject([{ fault: expect.stringMatching(/^it is bad; delete/) as string }])
     }))
   test('FDS3 a store that may not write does not open', () =>
     inRoom(async ({ fake, clock, open }) => {

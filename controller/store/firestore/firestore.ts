@@ -20,8 +20,9 @@
  *  FDS8 A listener that is silent for 15 s is shown a canary; one that has not told of it, nor of anything newer, within
  *      30 s is made anew, and so is one that failed. It goes on where it was: nothing is missed or told twice. A
  *      snapshot that is older than what is known is not believed.
- *  FDS9 A malformed document is left out of lists and changes, logged once and named by `malformed`; `read` says
- *      Unreadable with its revision, so that it can be deleted. Once it is right again it is told as Added.
+ *  FDS9 A malformed document is logged once and named by `malformed`; `read` says Unreadable with its revision, so that it
+ *      can be deleted. Lists and changes leave it out; but what was right when this process saw it last stays in lists as
+ *      it was then: missing data destroys nothing. Once it is right again it is told as Added, or as Modified.
  *  FDS10 Nothing serialises commits; no document is written by all of them.
  */
 import type { Clock } from '../../../system/clock.ts'
@@ -48,10 +49,13 @@ import { CollectionMirror, type Applied } from './mirror.ts'
 import { collectionGroupOf } from './paths.ts'
 import { readRecord, serverRevision } from './reads.ts'
 import { connectFirestore } from './sdk.ts'
+import type { Judge } from './shape.ts'
 import { sweepTombstones, SWEEP_MS } from './sweep.ts'
 
 /** A document that is no object of ours, and why. */
 export type MalformedDocument = { readonly path: string; readonly fault: string }
+
+export type { Judge } from './shape.ts'
 
 /** Documents read, written and removed by this process since it began: what Firestore bills. */
 export type FirestoreStats = { readonly read: number; readonly written: number; readonly deleted: number }
@@ -75,6 +79,8 @@ export type FirestoreStoreOptions = {
   readonly metrics?: Metrics
   /** The window of changes of each collection. */
   readonly window?: WindowLimits
+  /** Holds objects against their kinds, so that no reader meets one of another form. Pure. */
+  readonly judge?: Judge
   readonly settings?: {
     /** `host:port` of an emulator. */
     readonly emulatorHost?: string
@@ -274,15 +280,18 @@ class OpenStore {
         `Cannot use the collection ${JSON.stringify(name.slice(0, 80))}: it has no right name`,
       )
     const { clock, entropy, log, window = DEFAULT_WINDOW } = this.#options
-    const collection = new ListenedCollection(new CollectionMirror(name, group, window), {
-      connections: this.#connections,
-      clock,
-      entropy,
-      log,
-      timings: this.#timings,
-      onApplied: (applied) => this.#tell(applied, name),
-      onCall: (kind, documents) => this.#counted(kind, documents),
-    })
+    const collection = new ListenedCollection(
+      new CollectionMirror({ collection: name, group, judge: this.#options.judge }, window),
+      {
+        connections: this.#connections,
+        clock,
+        entropy,
+        log,
+        timings: this.#timings,
+        onApplied: (applied) => this.#tell(applied, name),
+        onCall: (kind, documents) => this.#counted(kind, documents),
+      },
+    )
     this.#collections.set(name, collection)
     collection.start()
     return collection

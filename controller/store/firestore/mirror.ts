@@ -4,7 +4,7 @@ import type { Change, ListOptions, ListPage, StoreKey, StoreRecord } from '../st
 import { withRevision } from '../with-revision.ts'
 import type { WindowLimits } from '../window.ts'
 import type { RawDocument, RawSnapshot } from './calls.ts'
-import { entryOf, type Entry } from './document.ts'
+import { entryOf, type Entry, type LiveEntry, type Place } from './document.ts'
 import { isSameTime, revisionOf } from './time.ts'
 
 /** What a snapshot came to. */
@@ -15,21 +15,21 @@ export type Applied = {
   readonly entries: readonly Entry[]
 }
 
-type LiveEntry = Entry & { readonly type: 'Live' }
-
 /** The mirror of one collection; empty until its first snapshot. */
 export class CollectionMirror {
   readonly collection: string
   readonly group: string
+  readonly judge: Place['judge']
   readonly #limits: WindowLimits
   readonly #documents = new Map<string, Entry>()
   readonly #tombstones = new Map<string, Entry>()
   readonly #malformed = new Map<string, string>()
   #state: StoreState | undefined
 
-  constructor(collection: string, group: string, limits: WindowLimits) {
+  constructor({ collection, group, judge }: Place, limits: WindowLimits) {
     this.collection = collection
     this.group = group
+    this.judge = judge
     this.#limits = limits
   }
 
@@ -108,7 +108,7 @@ export class CollectionMirror {
     return documents.flatMap((document) => {
       const known = this.#documents.get(document.path)
       if (known !== undefined && isSameTime(known.updateTime, document.updateTime)) return []
-      return [entryOf(document, this.collection, this.group)]
+      return [entryOf(document, this)]
     })
   }
 
@@ -120,14 +120,10 @@ export class CollectionMirror {
   }
 
   #changesOf(entry: Entry): readonly Change[] {
-    const before = this.#documents.get(entry.path)
-    const previous = before?.type === 'Live' ? before : undefined
+    const previous = lastOf(this.#documents.get(entry.path))
     if (entry.type === 'Tombstone') return previous === undefined ? [] : [deletion(previous, entry)]
-    if (entry.type !== 'Live') {
-      // Nobody is told that it is gone, for it is not; lists leave it out.
-      if (previous !== undefined) this.#state?.restore({ type: 'Deleted', record: previous.record })
-      return []
-    }
+    // What cannot be read is not gone: it stays as it last was, or somebody would clear up after it.
+    if (entry.type !== 'Live') return []
     const { record } = entry
     if (previous === undefined) return [{ type: 'Added', record }]
     if (!isOther(entry, previous)) return [{ type: 'Modified', record, previous: previous.record }]
@@ -143,14 +139,15 @@ export class CollectionMirror {
   }
 
   #removalOf(path: string, revision: number): readonly Change[] {
-    const before = this.#documents.get(path)
-    if (before?.type !== 'Live') return []
+    const before = lastOf(this.#documents.get(path))
+    if (before === undefined) return []
     return [{ type: 'Deleted', record: goneAt(before.record, revision), previous: before.record }]
   }
 
   #take(entry: Entry): void {
+    const last = lastOf(this.#documents.get(entry.path))
     this.#forget(entry.path)
-    this.#documents.set(entry.path, entry)
+    this.#documents.set(entry.path, entry.type === 'Malformed' && last !== undefined ? { ...entry, last } : entry)
     if (entry.type === 'Tombstone') this.#tombstones.set(entry.path, entry)
     if (entry.type === 'Malformed') this.#malformed.set(entry.path, entry.fault)
   }
@@ -170,6 +167,10 @@ export class CollectionMirror {
     this.#state = state
   }
 }
+
+/** The object that a document is, or was when it was last right. */
+const lastOf = (entry: Entry | undefined): LiveEntry | undefined =>
+  entry?.type === 'Live' ? entry : entry?.type === 'Malformed' ? entry.last : undefined
 
 const isOther = (entry: LiveEntry, previous: LiveEntry): boolean =>
   entry.uid !== previous.uid || (entry.replaced ?? 0) > previous.record.revision

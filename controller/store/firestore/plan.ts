@@ -90,7 +90,7 @@ export function changeOf(planned: PlannedWrite, updateTime: RawTime): Change {
   const told = mirror.changeOf(mutation.key, revisionOf(updateTime))
   if (told !== undefined) return told
   const fields = write.type === 'Set' ? write.fields : {}
-  const entry = entryOf({ path, fields, updateTime }, mirror.collection, mirror.group)
+  const entry = entryOf({ path, fields, updateTime }, mirror)
   const record = 'record' in entry && entry.record !== undefined ? entry.record : bare(planned, updateTime)
   const isKnown = current?.type === 'Live' && current.record.revision === mutation.expectedRevision
   const type = mutation.type === 'Delete' ? 'Deleted' : mutation.expectedRevision === 0 ? 'Added' : 'Modified'

@@ -39,7 +39,7 @@ export async function readRecord(
   const known = mirror.documents.get(found.path)
   // The very record that the mirror has: whoever parsed it need not do so again.
   if (known?.type === 'Live' && isSameTime(known.updateTime, document.updateTime)) return known.record
-  const entry = entryOf(document, mirror.collection, mirror.group)
+  const entry = entryOf(document, mirror)
   if (entry.type === 'Live') return entry.record
   if (entry.type === 'Malformed')
     throw new StoreError('Unreadable', `Cannot read ${say(key)}: ${entry.fault}`, key, {

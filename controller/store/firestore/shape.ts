@@ -11,12 +11,21 @@ export type Expected = {
   readonly name: string
   /** The collection of the store, `plural.group`; absent where it is not known. */
   readonly collection?: string
+  /** Holds the object against its kind. */
+  readonly judge?: Judge
 }
+
+/** The object as it is to be read, with its kind's defaults say; or what keeps it from being one of the collection's kind. */
+export type Judge = (
+  collection: string,
+  object: JsonObject,
+) => { readonly ok: true; readonly object: JsonObject } | { readonly ok: false; readonly fault: string }
 
 const GROUP_VERSION = /^([a-z0-9][-a-z0-9.]{0,252}\/)?v[a-z0-9]{1,31}$/
 const KIND = /^[A-Z][A-Za-z0-9]{0,62}$/
 const SHOWN_CHARS_MAX = 80
-const REMEDY = 'delete the document, or put back what the API wrote'
+/** What would do about a document that is no object. */
+export const REMEDY = 'delete the document, or put back what the API wrote'
 
 type Check = readonly [path: string, isRight: boolean, must: string]
 
