@@ -8,11 +8,8 @@ import { createKubeRegistry } from '../client/kube-registry.ts'
 import { createKubeWire, type KubeWire } from '../client/kube-wire.ts'
 import { ConfigError, rolesOf, type Environment } from '../config.ts'
 import { createElector, type Elector } from '../engine/lease.ts'
-import { createManager, type Manager } from '../engine/manager.ts'
-import { soleOwner } from '../engine/ownership.ts'
-import { createRegistryEventSink, createRegistryLeasePort } from '../engine/registry-ports.ts'
+import { createRegistryLeasePort } from '../engine/registry-ports.ts'
 import { RESOURCES } from '../kinds/index.ts'
-import { KINDS } from '../kinds/kinds.ts'
 import { ensureBuiltinPlans } from '../kinds/plan/builtin.ts'
 import { tenantKind } from '../kinds/tenant/schema.ts'
 import type { MachineFeed } from '../providers/machine-feed.ts'
@@ -33,7 +30,8 @@ import { openFoundations, type FoundationOptions, type Foundations, type Objects
 import { openFreeze, type Freeze } from './freeze.ts'
 import { openMachines } from './machines.ts'
 import { logPreflight } from './preflight.ts'
-import { openShare } from './shards.ts'
+import { openControllers, runControllers } from './run-controllers.ts'
+import { openShare, wholeShare } from './shards.ts'
 import { openSpriteUsers } from './sprite-users.ts'
 import { whileLeading } from './standby.ts'
 import { createUndo, type Undo } from './undo.ts'
@@ -69,27 +67,15 @@ export async function startClusterControllers(options: ClusterOptions): Promise<
 }
 
 /** The objects of a control plane whose store is a cluster; nothing runs yet. */
-export function openClusterObjects(base: Foundations, wire: KubeWire): Objects {
-  const { clock, entropy, log, metrics } = base
+function openClusterObjects(base: Foundations, wire: KubeWire): Objects {
+  const { clock, entropy } = base
   const resources = [...CORE_RESOURCES, ...RESOURCES]
   const registry = createKubeRegistry({ wire, resources, fieldManager: FIELD_MANAGER, clock, entropy })
   const client = kubeClientOver(wire, { fieldManager: FIELD_MANAGER, clock, entropy })
   base.recount.use(client)
   // Over a ledger of its own one process leads, and has all tenants; over a common one processes share them.
-  const share = isSharing(base.environment)
-    ? openShare({ ...base, registry })
-    : { ...soleOwner(), start: () => {}, stop: () => Promise.resolve() }
-  const manager: Manager = createManager({
-    client,
-    clock,
-    entropy,
-    log,
-    metrics,
-    events: createRegistryEventSink(registry),
-    kinds: KINDS,
-    shards: share,
-    weightOf: (tenant) => manager.cache.get(tenantKind, { namespace: '', name: tenant })?.status?.limits?.priority ?? 1,
-  })
+  const share = isSharing(base.environment) ? openShare({ ...base, registry }) : wholeShare()
+  const manager = openControllers({ ...base, client, registry, share })
   return { registry, client, namespaces: createClusterNamespaces(registry), manager, share }
 }
 
@@ -206,18 +192,9 @@ type Beginning = ClusterParts & { readonly coordinatorUrl: () => string }
 
 /** Starts what runs by itself, in the order in which each needs the others. Garbage and old events are the cluster's to remove. */
 async function begin(parts: Beginning, undo: Undo): Promise<void> {
-  const { client, manager, machines, share } = parts
   const feed = rolesOf(parts.environment).has('controller') ? await openFeed(parts, undo) : undefined
-  if (feed !== undefined) await ensureBuiltinPlans(client)
-  // Sprites go while the Coordinator still answers: they give their work back. Controllers stop before that.
-  undo.add(() => machines.close())
-  // Shards are given back when nothing acts for them any more.
-  undo.add(() => share.stop())
-  undo.add(() => manager.stop())
-  await manager.start()
-  feed?.start()
-  undo.add(async () => feed?.stop())
-  share.start()
+  if (feed !== undefined) await ensureBuiltinPlans(parts.client)
+  await runControllers({ ...parts, feed }, undo)
 }
 
 /** Adds the controllers, with the freeze and the keys that they look at. */

@@ -20,6 +20,7 @@ import { openFrontProxy } from './front-proxy.ts'
 import { openFoundations, openObjects, type FoundationOptions } from './foundations.ts'
 import { openMachines } from './machines.ts'
 import { logPreflight } from './preflight.ts'
+import { runControllers } from './run-controllers.ts'
 import { startResealing } from './secrets-at-rest.ts'
 import { whileOurs, type Ending } from './shards.ts'
 import { createUndo, type Undo } from './undo.ts'
@@ -104,7 +105,7 @@ async function begin(
   parts: ApiParts & { readonly feed: MachineFeed | undefined; readonly freeze: Freeze },
   undo: Undo,
 ): Promise<void> {
-  const { client, namespaces, manager, machines, feed, share } = parts
+  const { client, namespaces, manager, feed, share } = parts
   // Events of cluster-scoped objects lie there, as in every cluster.
   await namespaces.ensure(DEFAULT_NAMESPACE)
   // Tokens of platform admins lie there.
@@ -115,15 +116,7 @@ async function begin(
     undo.add(watchAnthropicKeys(parts.store, manager))
     whileOurs(share, () => beginUpkeep(parts), parts, undo)
   }
-  // Sprites go while the Coordinator still answers: they give their work back. Controllers stop before that.
-  undo.add(() => machines.close())
-  // Shards are given back when nothing acts for them any more.
-  undo.add(() => share.stop())
-  undo.add(() => manager.stop())
-  await manager.start()
-  feed?.start()
-  undo.add(async () => feed?.stop())
-  share.start()
+  await runControllers({ ...parts, feed }, undo)
 }
 
 /** Starts what keeps the store in order, besides the controllers; gives what ends it. */

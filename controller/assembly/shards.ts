@@ -14,6 +14,9 @@ import type { Undo } from './undo.ts'
 /** A share of the tenants; `start` joins, `stop` gives everything back. */
 export type Share = Ownership & Pick<Shards, 'start' | 'stop'>
 
+/** All tenants, where no other process works on them. */
+export const wholeShare = (): Share => ({ ...soleOwner(), start: () => {}, stop: () => Promise.resolve() })
+
 /** The share of this process; nothing is claimed before `start`. */
 export function openShare(ports: {
   readonly environment: Environment
@@ -23,8 +26,7 @@ export function openShare(ports: {
   readonly log: Log
 }): Share {
   const { environment, registry, clock, entropy } = ports
-  if (!isShared(environment) || !rolesOf(environment).has('controller'))
-    return { ...soleOwner(), start: () => {}, stop: () => Promise.resolve() }
+  if (!isShared(environment) || !rolesOf(environment).has('controller')) return wholeShare()
   const log = ports.log.child({ part: 'shards' })
   return createShards({
     port: createRegistryLeasesPort(registry, { clock, log }),
