@@ -63,6 +63,7 @@ async function postWhereThereIsRoom(
       path: `${appPath(app)}/machines`,
       app,
       body: createRequest({ ...spec, regions: regions.slice(tried - 1) }),
+      regions: spec.regions,
       // 403 is a quota of the region, or of the token.
       tolerate: [400, 401, 403, 404, 409, 412, 422, 503],
       claimant: spec.name,

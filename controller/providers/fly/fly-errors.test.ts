@@ -55,7 +55,7 @@ describe('the table of errors', () => {
       requestId: REQUEST_ID,
       message: expect.stringMatching(
         new RegExp(
-          `^(Paused but for probes: )?Cannot create in app "highera-acme": Fly answered ${status} \\(fly-request-id ${REQUEST_ID}\\) `,
+          `^(Paused but for probes: )?Cannot create in app "highera-acme", regions iad: Fly answered ${status} \\(fly-request-id ${REQUEST_ID}\\) `,
         ),
       ) as string,
     })
@@ -184,7 +184,7 @@ describe('regions', () => {
       post(list).reply(422, { error: `no capacity in ${list}` })
     await expect(provider().create({ ...SPEC, regions })).rejects.toMatchObject({
       reason: 'NoCapacity',
-      message: expect.stringContaining('no capacity in syd,nrt') as string,
+      message: expect.stringMatching(/, regions iad, ams, syd, nrt: .*no capacity in syd,nrt/) as string,
     })
   })
 

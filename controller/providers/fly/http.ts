@@ -50,6 +50,8 @@ export type FlyCall = {
   /** What Fly counts it by where that is neither its machine nor its app. */
   readonly countedBy?: string
   readonly body?: unknown
+  /** Regions of a create, in the order of the spec: told with a refusal, since it may be theirs. */
+  readonly regions?: readonly string[]
   /** Statuses besides 2xx that the caller reads itself. */
   readonly tolerate?: readonly number[]
   readonly signal?: AbortSignal | undefined
@@ -149,7 +151,7 @@ async function waitTurn(options: FlyHttpOptions, call: FlyCall, subject: string)
     call.signal?.throwIfAborted()
   } catch (error) {
     if (error instanceof ProviderError) throw error
-    throw new ProviderError('Unavailable', `Gave up ${call.action} of "${subject}" before it was sent`, {
+    throw new ProviderError('Unavailable', `Cannot ${verb(call)}: gave up before its turn came at Fly’s rate`, {
       cause: error,
     })
   }
@@ -303,10 +305,21 @@ const WIDE: Partial<Readonly<Record<FlyAction, string>>> = {
   placements: 'ask for the room of',
 }
 
-const verb = ({ action, app, machine }: FlyCall): string => {
+/** What is asked of an app itself, in words. */
+const OF_APP: Partial<Readonly<Record<FlyAction, string>>> = {
+  getApp: 'look at',
+  createApp: 'create',
+  deleteApp: 'delete',
+  createToken: 'make a token for',
+}
+
+const verb = ({ action, app, machine, regions }: FlyCall): string => {
   const wide = WIDE[action]
   if (wide !== undefined) return `${wide} ${app}`
-  return `${action} ${machine === undefined ? `in app "${app}"` : `machine "${machine}"`}`
+  const ofApp = OF_APP[action]
+  if (ofApp !== undefined) return `${ofApp} app "${app}"`
+  const where = regions === undefined ? '' : `, regions ${regions.join(', ')}`
+  return `${action} ${machine === undefined ? `in app "${app}"${where}` : `machine "${machine}"`}`
 }
 
 const withId = (requestId: string | undefined): { readonly requestId?: string } =>

@@ -105,5 +105,6 @@ describe('how a tenant stands', () => {
     for (let turn = 0; turn < 50 && fly.standing?.('acme').token?.is !== 'Missing'; turn++) await settle()
     const { token } = fly.standing?.('acme') ?? {}
     expect([token?.is, token?.message]).toEqual(['Missing', expect.stringContaining('fly-request-id 01J-ams')])
+    expect(token?.message).toMatch(/^Cannot make a token for app "highera-acme": Fly answered 403/)
   })
 })
