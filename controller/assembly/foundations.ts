@@ -5,11 +5,8 @@ import { createMemoryBus } from '../bus/memory.ts'
 import { createPresence } from '../bus/presence-tracker.ts'
 import { createLocalClient } from '../client/local.ts'
 import type { Environment } from '../config.ts'
-import { createManager, type Manager } from '../engine/manager.ts'
-import { createRegistryEventSink } from '../engine/registry-ports.ts'
-import { KINDS } from '../kinds/kinds.ts'
+import type { Manager } from '../engine/manager.ts'
 import { RESOURCES } from '../kinds/index.ts'
-import { tenantKind } from '../kinds/tenant/schema.ts'
 import { createEmbeddedLedger } from '../ledger/embedded.ts'
 import { loadPersonas } from '../persona-folder.ts'
 import { CORE_RESOURCES } from '../registry/core.ts'
@@ -32,6 +29,7 @@ import { tenantQuota } from './quota.ts'
 import { createForecast, machineDefaults } from './forecast.ts'
 import { createFreezeWord, type FreezeWord } from './freeze.ts'
 import { encryptSecrets } from './secrets-at-rest.ts'
+import { openControllers } from './run-controllers.ts'
 import { openShare } from './shards.ts'
 import type { Undo } from './undo.ts'
 
@@ -146,16 +144,6 @@ export function openObjects(base: Foundations) {
   base.recount.use(client)
   const share = openShare({ ...base, registry })
   const namespaces = createNamespaces(registry)
-  const manager: Manager = createManager({
-    client,
-    clock,
-    entropy,
-    log,
-    metrics,
-    events: createRegistryEventSink(registry),
-    kinds: KINDS,
-    shards: share,
-    weightOf: (tenant) => manager.cache.get(tenantKind, { namespace: '', name: tenant })?.status?.limits?.priority ?? 1,
-  })
+  const manager: Manager = openControllers({ ...base, client, registry, share })
   return { registry, client, namespaces, manager, freezeWord, share }
 }
