@@ -13,6 +13,7 @@ import { planController } from '../controller/kinds/plan/reconcile.ts'
 import { planKind } from '../controller/kinds/plan/schema.ts'
 import { CORE_RESOURCES } from '../controller/registry/core.ts'
 import { createRegistry } from '../controller/registry/create-registry.ts'
+import { storedJudge } from '../controller/registry/stored.ts'
 import { openFirestoreStore, type FirestoreStore } from '../controller/store/firestore/firestore.ts'
 import { realClock } from '../system/clock.ts'
 import { realEntropy } from '../system/entropy.ts'
@@ -23,12 +24,19 @@ import { emulatorAbsence, startFirestoreEmulator, type FirestoreEmulator } from 
 const absence = emulatorAbsence()
 const resources = [...CORE_RESOURCES, ...RESOURCES]
 const metadata = { uid: 'u', creationTimestamp: '2027-01-01T00:00:00Z' }
+const WHOLE = { concurrentSprites: 1, agentTypes: null, monthlyTokens: null, spriteIdleTimeoutSeconds: 60 }
 const plan = (name: string, rest: object = {}): Record<string, unknown> => ({
   apiVersion: API_VERSION,
   kind: 'Plan',
   metadata: { ...metadata, name },
-  spec: {},
+  spec: WHOLE,
   ...rest,
+})
+const work = (name: string, spec: object): Record<string, unknown> => ({
+  apiVersion: API_VERSION,
+  kind: 'Work',
+  metadata: { ...metadata, name, namespace: 'acme' },
+  spec,
 })
 const { kind: _kind, ...kindless } = plan('kindless')
 const deepJson = `${'{"a":'.repeat(500)}1${'}'.repeat(500)}`
@@ -46,7 +54,12 @@ const JUNK: readonly (readonly [path: string, fields: Record<string, unknown>, f
   ['plans/times', plan('times', { spec: { at: new Date(0) } }), /^"spec.at" must have a JSON form/],
   ['plans/bytes', plan('bytes', { spec: { b: Buffer.from('x') } }), /not bytes/],
   ['plans/text', { _text: 'not json' }, /no JSON object/],
-  ['plans/proto-map', plan('proto-map', { spec: { $json: '{"__proto__":{"isAdmin":true}}' } }), /^$/],
+  ['plans/proto-map', plan('proto-map', { spec: { ...WHOLE, x: { $json: '{"__proto__":{"isAdmin":true}}' } } }), /^$/],
+  ['plans/number', plan('number', { spec: { ...WHOLE, concurrentSprites: 'many' } }), /^spec.concurrentSprites: /],
+  ['plans/works', plan('works', { spec: { type: 'a', dependsOn: 5 } }), /^spec\.\w+: Required value/],
+  ['plans/status', plan('status', { status: { conditions: { Ready: true } } }), /^status.conditions: /],
+  ['tenants/acme/work/five', work('five', { type: 'a', description: 'b', dependsOn: 5 }), /^spec.dependsOn: /],
+  ['tenants/acme/work/bare', work('bare', { type: 'a', description: 'b' }), /^$/],
   ['somewhere/else/plans/x', plan('x'), /^no object lies at this path/],
   ['plans/UPPER CASE', plan('UPPER CASE'), /^no object lies at this path/],
 ]
@@ -80,6 +93,7 @@ describe.skipIf(absence !== undefined)(
         project,
         database: '(default)',
         collections: resources.map(resourceName),
+        judge: storedJudge(resources),
         settings: { emulatorHost: emulator.host },
       })
       const registry = createRegistry({ ...ports, store, resources, builtinAgentTypes: new Set() })
@@ -108,9 +122,8 @@ describe.skipIf(absence !== undefined)(
     })
 
     test('FDC4 the others converge, before and after', async () => {
-      const spec = { concurrentSprites: 1, agentTypes: null, monthlyTokens: null, spriteIdleTimeoutSeconds: 60 }
       // The API fills in the rest.
-      await client.create(planKind, { metadata: { name: 'late' }, spec: spec as never })
+      await client.create(planKind, { metadata: { name: 'late' }, spec: WHOLE as never })
       for (const name of ['starter', 'late'])
         await until(`${name} is ready`, async () => {
           const { status } = await client.get(planKind, { namespace: '', name })

@@ -3,6 +3,7 @@ import { expect, test } from 'vitest'
 import { emptyOutside, openFirestoreWorld } from '../bench/firestore-world.ts'
 import { spriteKind } from '../controller/kinds/sprite/schema.ts'
 import { tenantKind } from '../controller/kinds/tenant/schema.ts'
+import { workKind } from '../controller/kinds/work/schema.ts'
 
 const SPRITE = 'tenants/acme/sprites/torn'
 const TENANT = 'tenants/acme'
@@ -113,6 +114,30 @@ test.each([false, true])(
       await state.world.settled(client.delete(spriteKind, { namespace: 'acme', name: 'torn' }))
       await state.world.run(300)
       expect([running(), phases(), store.malformed()]).toEqual([[whole], ['Idle'], []])
+    }),
+  60_000,
+)
+
+test(
+  'FDC6 work that is torn is named, work that a person wrote without defaults is done, and so is the rest',
+  () =>
+    inScene(async ({ state, write }) => {
+      const { world } = state
+      const workAt = (name: string, more: object): Promise<unknown> => {
+        const metadata = { name, namespace: 'acme', uid: name, creationTimestamp: '2026-01-01T00:00:00Z' }
+        const spec = { type: 'write_copy', description: 'Write', agentType: 'copywriter', ...more }
+        return write(`tenants/acme/work/${name}`, { apiVersion: workKind.apiVersion, kind: 'Work', metadata, spec })
+      }
+      await workAt('torn', { dependsOn: 5 })
+      await workAt('written', {})
+      const task = { type: 'write_copy', description: 'Write', agentType: 'copywriter' }
+      const spec = { ...task, priority: 0, maxAttempts: 3, cancelled: false }
+      const metadata = { name: 'asked', namespace: 'acme' }
+      await world.settled(world.client.create(workKind, { metadata, spec }))
+      await world.run(LONG_SECONDS)
+      const phases = world.manager.cache.list(workKind).map((work) => `${work.metadata.name} ${work.status?.phase}`)
+      expect(phases.toSorted()).toEqual(['asked Completed', 'written Completed'])
+      expect(world.store.malformed()).toMatchObject([{ path: 'tenants/acme/work/torn' }])
     }),
   60_000,
 )
