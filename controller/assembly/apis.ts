@@ -17,11 +17,13 @@ import { auditRoutes } from './audit-routes.ts'
 import type { Foundations, Objects } from './foundations.ts'
 import { openAnthropicKeys } from './anthropic-keys.ts'
 import { askFreeze } from './freeze.ts'
+import { openBackupRoute } from './backup-route.ts'
 import { refusedAtDoor } from './front-door.ts'
 import { routeLog } from './log-route.ts'
 import { routeMalformed } from './malformed-route.ts'
 import type { Machines } from './machines.ts'
 import { podLogSubresource } from './pod-log.ts'
+import { refuseSprites } from './no-coordinator.ts'
 import { anyOf, openOidc } from './oidc.ts'
 import { productClient } from './quota.ts'
 import { productSubresources } from './subresources.ts'
@@ -71,7 +73,7 @@ export function openServer(
   },
 ): ApiServer {
   const { client, manager, machines, coordinator, tokens, access, registry, metrics, clock, entropy, log } = parts
-  const { note, audited } = auditRoutes(parts)
+  const { note, noteAdmin, audited } = auditRoutes(parts)
   const oidc = openOidc(parts.environment, { clock, log })
   const authenticate = anyOf(tokens.authenticate, access.authenticate, oidc.authenticate)
   const product = createProductApi({
@@ -84,6 +86,7 @@ export function openServer(
   const { authorizer } = access
   const logPorts = { client, authenticate, authorizer, logPath: machines.logPath }
   const malformedPorts = { authenticate, authorizer, store: parts.storeAtRest }
+  const routeBackup = openBackupRoute({ ...parts, authenticate, authorizer, noteAdmin })
   const closing = new AbortController()
   const hasApi = rolesOf(parts.environment).has('api')
   const server = createApiServer({
@@ -108,11 +111,12 @@ export function openServer(
       ]),
     extraRoutes: audited(
       async (request, response, url) =>
-        (await coordinator?.route(request, response, url)) ||
+        (coordinator === undefined ? refuseSprites(response, url) : await coordinator.route(request, response, url)) ||
         // Sprites prove themselves by their own tokens; people and apps come in as to the API itself.
         (await refusedAtDoor(request, response)) ||
         (hasApi && (await routeLog(logPorts, request, response, { url, closing: closing.signal }))) ||
         (hasApi && (await routeMalformed(malformedPorts, request, response, url))) ||
+        (hasApi && (await routeBackup(request, response, { url, closing: closing.signal }))) ||
         ((hasApi || coordinator !== undefined) && (await product.route(request, response, url))),
     ),
   })
