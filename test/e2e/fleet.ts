@@ -7,19 +7,25 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import type { Transition } from '../../controller/providers/fly-emulator/world.ts'
+import { realClock } from '../../system/clock.ts'
 import { startFirestoreEmulator, type FirestoreEmulator } from './firestore-emulator.ts'
 import { Plane } from './plane.ts'
 import { RedisServer } from './redis-server.ts'
+import { layWire, type Wire } from './wire.ts'
 
 const ROOT = fileURLToPath(new URL('../..', import.meta.url))
 const HOST = '127.0.0.1'
 const IDENTITY = { CONTROL_PLANE_ID: 'cp-0123456789ab', MASTER_KEY: '5a'.repeat(32) }
+
+/** One control plane's own way to each server that all share: so each can be cut off alone, and told from the others. */
+export type Wires = { readonly store: Wire; readonly redis: Wire; readonly fly: Wire }
 
 /** What several control planes share, and the control planes. */
 export class Fleet {
   readonly firestore: FirestoreEmulator
   readonly redis: RedisServer
   readonly planes: Plane[] = []
+  readonly #wires = new Map<Plane, Wires>()
   readonly #fly: FlyProcess
   readonly #door: Door
   readonly #project: string
@@ -43,33 +49,49 @@ export class Fleet {
     return new Fleet({ firestore, redis, fly, door })
   }
 
-  /** The settings that every control plane of the fleet gets. */
-  get environment(): Readonly<Record<string, string>> {
+  /** The settings that a control plane of the fleet gets: the same for all but for the ways to the servers. */
+  #environment({ store, redis, fly }: Wires): Readonly<Record<string, string>> {
     return {
       ...IDENTITY,
       STORE: 'firestore',
       FIRESTORE_PROJECT: this.#project,
-      FIRESTORE_EMULATOR_HOST: this.firestore.host,
+      FIRESTORE_EMULATOR_HOST: `${HOST}:${store.port}`,
       METADATA_SERVER_DETECTION: 'none',
-      REDIS_URL: this.redis.url,
+      REDIS_URL: `redis://${HOST}:${redis.port}`,
       FLY_API_TOKEN: this.#fly.token,
-      FLY_FLAPS_BASE_URL: this.#fly.url,
+      FLY_FLAPS_BASE_URL: `http://${HOST}:${fly.port}`,
       COORDINATOR_URL: `http://${HOST}:${this.#door.port}`,
     }
+  }
+
+  /** The ways of one control plane. */
+  wires(plane: Plane): Wires {
+    const wires = this.#wires.get(plane)
+    if (wires === undefined) throw new Error('This control plane is not one of the fleet')
+    return wires
   }
 
   /** Starts one more control plane and waits until it is ready. */
   async add(args: readonly string[] = []): Promise<Plane> {
     const plane = await Plane.create('serve')
     this.planes.push(plane)
+    const ports = [this.firestore.port, this.redis.port, Number(new URL(this.#fly.url).port)]
+    const [store, redis, fly] = await Promise.all(ports.map(layWire))
+    if (store === undefined || redis === undefined || fly === undefined) throw new Error('Three ports have three wires')
+    this.#wires.set(plane, { store, redis, fly })
     await this.start(plane, args)
     return plane
   }
 
   /** Starts a control plane of the fleet, again. */
   async start(plane: Plane, args: readonly string[] = []): Promise<void> {
-    await plane.start(args, this.environment)
-    this.#door.admit(plane, portIn(plane.output))
+    const said = portsIn(plane.output).length
+    await plane.start(args, this.#environment(this.wires(plane)))
+    // Ready a moment before it says where it listens.
+    await plane.until('the port for sprites', () => Promise.resolve(portsIn(plane.output).length > said))
+    const port = portsIn(plane.output).at(-1) ?? 0
+    if (!args.includes('--roles') || args.some((arg) => arg.split(',').includes('coordinator')))
+      this.#door.admit(plane, port)
   }
 
   /** kill -9 of one; sprites reach the others. */
@@ -78,27 +100,58 @@ export class Fleet {
     await plane.kill()
   }
 
-  /** Every change of every machine so far, in order. */
+  /** SIGTERM of one, while sprites still reach it; how long it took, in ms, and its exit code. */
+  async stop(plane: Plane): Promise<{ readonly tookMs: number; readonly code: number | null }> {
+    const startedMs = realClock.monotonic()
+    const code = await plane.stop()
+    this.#door.dismiss(plane)
+    return { tookMs: realClock.monotonic() - startedMs, code }
+  }
+
+  /** Every change of every machine so far (at most 10,000), in order. */
   async transitions(): Promise<readonly Transition[]> {
-    const response = await fetch(`${this.#fly.url}/_emulator/transitions`, {
+    return (await this.#control<{ transitions: readonly Transition[] }>('GET', 'transitions')).transitions
+  }
+
+  /** Ends the processes of all machines, as an error in their image would. Gives how many. */
+  async crashMachines(): Promise<number> {
+    const { machines } = await this.#control<{ machines: readonly MachineRow[] }>('GET', 'machines')
+    const running = machines.filter((machine) => machine.has_process)
+    for (const { id } of running) await this.#control('POST', `machines/${id}/exit`, { code: 1 }).catch(() => {})
+    return running.length
+  }
+
+  async #control<T>(method: 'GET' | 'POST', path: string, body?: object): Promise<T> {
+    const response = await fetch(`${this.#fly.url}/_emulator/${path}`, {
+      method,
       headers: { authorization: `Bearer ${this.#fly.controlToken}` },
+      ...(body === undefined ? {} : { body: JSON.stringify(body) }),
     })
-    const { transitions } = (await response.json()) as { transitions: readonly Transition[] }
-    return transitions
+    const text = await response.text()
+    if (!response.ok) throw new Error(`${method} ${path}: ${response.status} ${text.slice(0, 300)}`)
+    return (text === '' ? undefined : JSON.parse(text)) as T // the test knows what it asks for
   }
 
   /** Ends all of it; nothing is left running. */
   async destroy(): Promise<void> {
-    await Promise.all(this.planes.map((plane) => plane.destroy()))
+    await Promise.all(
+      this.planes.map(async (plane) => {
+        // One that is stopped would never take a SIGTERM, and one whose servers are gone has nothing to hand over.
+        await plane.kill()
+        await plane.destroy()
+      }),
+    )
+    const wires = [...this.#wires.values()].flatMap(({ store, redis, fly }) => [store, redis, fly])
     await Promise.all([this.#fly.stop(), this.redis.destroy(), this.firestore.stop(), this.#door.close()])
+    await Promise.all(wires.map((wire) => wire.close()))
   }
 }
 
-/** Where the last start of a control plane listens for sprites. */
-function portIn(output: string): number {
-  const urls = [...output.matchAll(/"httpUrl":"http:\/\/[^":]+:(\d+)"/g)]
-  return Number(urls.at(-1)?.[1] ?? 0)
-}
+/** Where the starts of a control plane have listened for sprites, in order. */
+const portsIn = (output: string): readonly number[] =>
+  [...output.matchAll(/"httpUrl":"http:\/\/[^":]+:(\d+)"/g)].map(([, port]) => Number(port))
+
+type MachineRow = { readonly id: string; readonly app: string; readonly name: string; readonly has_process: boolean }
 
 type FlyProcess = {
   readonly url: string
