@@ -24,6 +24,7 @@
  *      can be deleted. Lists and changes leave it out; but what was right when this process saw it last stays in lists as
  *      it was then: missing data destroys nothing. Once it is right again it is told as Added, or as Modified.
  *  FDS10 Nothing serialises commits; no document is written by all of them.
+ *  FDS11 A collection has one stream at most; once the store is closed there is none, and no connection stays.
  */
 import type { Clock } from '../../../system/clock.ts'
 import type { Entropy } from '../../../system/entropy.ts'

@@ -46,6 +46,11 @@ export class FakeFirestore {
     this.#now = startMs * 1000
   }
 
+  /** Streams that were begun and not ended. */
+  get openListens(): number {
+    return this.#listeners.size
+  }
+
   get revision(): number {
     return this.#now
   }
