@@ -36,6 +36,9 @@ const outcome = (over: Partial<CollectWorld>): string => {
 }
 
 describe('the collector', () => {
+  test('SPR50 young is what a create and its record may take, with every retry: two minutes', () => {
+    expect(ORPHAN_AGE_MS).toBe(120_000)
+  })
   const rows: Record<string, readonly [Partial<CollectWorld>, string]> = {
     'SPR50 destroys an old machine of ours that two looks found without an owner': [{}, 'destroy m1 suspect m1'],
     'SPR50 only remembers it after the first look': [{ suspects: new Set() }, 'destroy  suspect m1'],

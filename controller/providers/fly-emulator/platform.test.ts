@@ -106,6 +106,13 @@ describe('rates', () => {
     expect((await house.call('GET', '/apps/a2/machines')).status).toBe(404)
     expect((await house.call('GET', '/apps/a1')).status).toBe(200)
   })
+
+  it('EA41 a refusal does not say when to come again unless that is asked for, since Fly is not known to', async () => {
+    await reopen({ rateLimits: FLY_RATES })
+    const replies = await Promise.all(Array.from({ length: 4 }, () => house.call('GET', '/apps/a1/machines')))
+    const refused = replies.filter(({ status }) => status === 429)
+    expect(refused.map(({ headers }) => headers.get('retry-after'))).toEqual([null])
+  })
 })
 
 describe('the feed', () => {
