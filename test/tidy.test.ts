@@ -327,7 +327,24 @@ describe('tests', () => {
     const doubled = [...seen].filter(([, places]) => new Set(places).size > 1)
     expect(found(doubled.map(([id, places]) => `${id}: ${places.join(', ')}`))).toBe('')
   })
+
+  test('TI20 the prefix of each title is in the table of docs/spec.md', () => {
+    const rows = readFileSync(path.join(ROOT, 'docs/spec.md'), 'utf8').matchAll(/^\| ([A-Z, ]+) \|/gm)
+    const known = new Set([...rows].flatMap(([, prefixes = '']) => prefixes.split(', ')))
+    const findings = files
+      .filter((file) => file.isTestOnly)
+      .flatMap((file) =>
+        [...titlePrefixes(file)].filter((prefix) => !known.has(prefix)).map((prefix) => `${file.path} ${prefix}`),
+      )
+    expect(found(findings)).toBe('')
+  })
 })
+
+/** What comes before the number in the titles of a file: `TI` of this one. */
+function titlePrefixes(file: SourceFile): ReadonlySet<string> {
+  const titles = [...walk(file.program)].flatMap((node) => titleOf(node, file) ?? [])
+  return new Set(titles.flatMap(({ text }) => /^([A-Z]{1,4})\d/.exec(text)?.[1] ?? []))
+}
 
 /** Calls of test and it in a file whose title does not begin with a rule id, nor stands in a describe that does. */
 function untitled(file: SourceFile): string[] {

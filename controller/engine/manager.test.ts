@@ -118,7 +118,7 @@ test('EM3 200 rapid changes of one object make a handful of passes and the last 
 })
 
 test.each([true, false])(
-  'M4 at most 1.5 passes and one write per external change (own writes observed: %s)',
+  'EM4 at most 1.5 passes and one write per external change (own writes observed: %s)',
   async (isObserved) => {
     const world = setUp()
     for (let n = 0; n < 20; n++) world.client.seed(widget(`w${n}`))

@@ -98,13 +98,13 @@ describe('names', () => {
 describe('changes', () => {
   const before = workOf('w', { status: { phase: 'Pending' } })
   const bump = { ...before, metadata: { ...before.metadata, resourceVersion: '2' } }
-  test('CH1 what is new or gone has nothing before it, and wakes; so does the beginning of a deletion', () => {
+  test('NM4 what is new or gone has nothing before it, and wakes; so does the beginning of a deletion', () => {
     expect(moved(before, undefined, () => 0)).toBe(true)
     const going = workOf('w', { metadata: { ...before.metadata, deletionTimestamp: TEST_NOW, finalizers: ['x'] } })
     expect(moved(going, before, () => 0)).toBe(true)
     expect(moved(going, going, () => 0)).toBe(false)
   })
-  test('CH2 only what is looked at wakes', () => {
+  test('NM5 only what is looked at wakes', () => {
     const phase = (work: typeof before) => work.status?.phase
     expect(moved(before, undefined, phase)).toBe(true)
     expect(moved({ ...bump, status: { phase: 'Assigned' } }, before, phase)).toBe(true)
