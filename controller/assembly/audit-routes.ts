@@ -10,6 +10,7 @@ import type { ProductNote } from '../coordinator/product.ts'
 import type { AuditSink } from '../server/audit.ts'
 import { auditEventOf, isAudited, type AuditedRequest } from '../server/audit-event.ts'
 import type { ResourcePath } from '../server/route.ts'
+import { BACKUP_PATH } from './backup-route.ts'
 
 /** What auditing needs of the process. */
 export type AuditRoutePorts = { readonly audit: AuditSink; readonly clock: Clock; readonly entropy: Entropy }
@@ -18,20 +19,27 @@ export type AuditRoutePorts = { readonly audit: AuditSink; readonly clock: Clock
 export type Route = (request: IncomingMessage, response: ServerResponse, url: URL) => Promise<boolean>
 
 /** What is known of requests that are being answered. */
-export type AuditNotes = { readonly note: (request: IncomingMessage, known: ProductNote) => void }
+export type AuditNotes = {
+  readonly note: (request: IncomingMessage, known: ProductNote) => void
+  /** Who was let in to a path for platform admins. */
+  readonly noteAdmin: (request: IncomingMessage, admin: Actor) => void
+}
 
 /** Wraps the routes beside the Kubernetes API, so that each answer to be audited is. */
 export function auditRoutes(ports: AuditRoutePorts): AuditNotes & { readonly audited: (route: Route) => Route } {
   const notes = new WeakMap<IncomingMessage, ProductNote>()
+  const admins = new WeakMap<IncomingMessage, Actor>()
 
   function tell(request: IncomingMessage, response: ServerResponse, of: { url: URL; startedAtMs: number }): void {
     const durationMs = ports.clock.monotonic() - of.startedAtMs
     const base = { auditId: ports.entropy.uuid(), endedAtMs: ports.clock.now(), durationMs, url: of.url }
-    const answered = { ...base, ...answeredOf(request, response, of.url), ...factsOf(notes.get(request), of.url) }
+    const known = { ...factsOf(notes.get(request), of.url), ...adminOf(admins.get(request)) }
+    const answered = { ...base, ...answeredOf(request, response, of.url), ...known }
     if (isToTell(answered)) ports.audit.write(auditEventOf(answered))
   }
 
   return {
+    noteAdmin: (request, admin) => void admins.set(request, admin),
     note: (request, known) => void notes.set(request, { ...notes.get(request), ...known }),
     audited: (route) => async (request, response, url) => {
       const startedAtMs = ports.clock.monotonic()
@@ -66,8 +74,19 @@ const answeredOf = (
   }
 }
 
+const ALL_SECRETS: ResourcePath = {
+  group: '',
+  version: 'v1',
+  plural: 'secrets',
+  namespace: undefined,
+  name: undefined,
+  subresource: undefined,
+}
+
 /** What a path of the product API is about, in the API's words. */
 function productOf(method: string, pathname: string): Pick<AuditedRequest, 'verb' | 'path'> {
+  // A backup holds every Secret.
+  if (pathname === BACKUP_PATH) return { verb: 'list', path: ALL_SECRETS }
   const [, namespace, what, name, subresource] =
     /^\/v1\/tenants\/([^/]+)\/(work|sprites)(?:\/([^/]+)(?:\/(log))?)?$/.exec(pathname) ?? []
   if (namespace === undefined) return {}
@@ -91,6 +110,9 @@ function factsOf(known: ProductNote | undefined, { pathname }: URL): Partial<Aud
     ...(fault === undefined ? {} : { reason: fault.reason, message: fault.message }),
   }
 }
+
+const adminOf = (actor: Actor | undefined): Partial<AuditedRequest> =>
+  actor === undefined ? {} : { actor, allowedBecause: 'platform admin' }
 
 const actorOf = ({ name }: NonNullable<ProductNote['caller']>): Actor => ({ name, groups: [] })
 

@@ -1,5 +1,5 @@
 /** A backup file as a place: a line of JSON for each object, Secrets encrypted, and a last line that proves it whole. */
-import { createHash, type Hash } from 'node:crypto'
+import { createHash } from 'node:crypto'
 import { createReadStream } from 'node:fs'
 import { open, rename, rm, type FileHandle } from 'node:fs/promises'
 import { createInterface } from 'node:readline'
@@ -39,63 +39,121 @@ const endLine = z.object({ end: z.object({ lines: z.number().int(), sha256: z.st
 /** The header of a backup. */
 export type BackupHeader = z.infer<typeof headerLine>
 
-/** The file to be written: at `seal` it takes its name, before that there is none. */
-export function backupTarget(ports: BackupPorts): Target {
-  const { path, clock, entropy, controlPlaneId } = ports
-  const temporary = `${path}.part`
-  const digest = createHash('sha256')
-  let file: FileHandle | undefined
-  let lines = 0
-  // Lines are written one after the other, whoever puts them.
-  let last: Promise<void> = Promise.resolve()
+/** What writing one needs, wherever it goes. */
+export type BackupWriterPorts = Omit<BackupPorts, 'path'>
 
+/** Writes the lines of a backup, one after the other, whoever gives them. */
+export type BackupWriter = {
+  readonly put: (carried: Carried) => Promise<void>
+  readonly setSpent: (spent: Spent) => Promise<void>
+  /** All was given: writes the last line, which proves it whole. */
+  readonly end: () => Promise<void>
+}
+
+/** A writer whose lines `write` takes, each once the one before it was taken. */
+export function backupWriter(ports: BackupWriterPorts, write: (line: string) => Promise<void>): BackupWriter {
+  const { clock, entropy, controlPlaneId } = ports
+  const digest = createHash('sha256')
+  let lines = -1
   const append = (value: object): Promise<void> => {
-    last = last.then(async () => {
-      file ??= await begin(temporary, digest, { format: FORMAT, controlPlaneId, madeAt: timestamp(clock.now()) })
-      const line = `${JSON.stringify(value)}\n`
-      digest.update(line)
-      lines++
-      await file.writeFile(line)
-    })
-    return last
+    const line = `${JSON.stringify(value)}\n`
+    digest.update(line)
+    lines++
+    return write(line)
   }
+  const header: BackupHeader = { format: FORMAT, controlPlaneId, madeAt: timestamp(clock.now()) }
+  let last = Promise.resolve()
+  const inTurn = (run: () => Promise<void>): Promise<void> => (last = last.then(run))
+  const begun = (): Promise<void> => (lines < 0 ? append(header) : Promise.resolve())
+  const put = (value: object): Promise<void> => inTurn(() => begun().then(() => append(value)))
   const sealed = ({ object, ...place }: Carried): object =>
     place.collection === SECRETS
       ? { ...place, sealed: seal(JSON.stringify(object), ports.keys[0], { ...place, revision: 0, entropy }) }
       : { ...place, object }
-
   return {
-    name: `"${path}"`,
-    put: async (carried) => {
-      await append(sealed(carried))
-      return 'Written'
-    },
-    setSpent: append,
-    seal: async () => {
-      await last
-      file ??= await begin(temporary, digest, { format: FORMAT, controlPlaneId, madeAt: timestamp(clock.now()) })
-      await file.writeFile(`${JSON.stringify({ end: { lines, sha256: digest.digest('hex') } })}\n`)
-      await file.sync()
-      await file.close()
-      file = undefined
-      await rename(temporary, path)
-    },
-    objects: () => backupSource(ports).objects(),
-    spent: () => backupSource(ports).spent(),
-    close: async () => {
-      await last.catch(() => {})
-      await file?.close()
-      if (file !== undefined) await rm(temporary, { force: true })
-    },
+    put: (carried) => put(sealed(carried)),
+    setSpent: put,
+    end: () =>
+      inTurn(async () => {
+        await begun()
+        await write(`${JSON.stringify({ end: { lines, sha256: digest.digest('hex') } })}\n`)
+      }),
   }
 }
 
-async function begin(temporary: string, digest: Hash, header: BackupHeader): Promise<FileHandle> {
-  const file = await open(temporary, 'w', MODE)
-  const line = `${JSON.stringify(header)}\n`
-  digest.update(line)
-  await file.writeFile(line)
-  return file
+/** Writes all of a source, in the order in which it comes; the signal ends it. Rejects with TransferError. */
+export async function writeBackup(source: Source, writer: BackupWriter, signal: AbortSignal): Promise<void> {
+  for await (const carried of source.objects()) {
+    signal.throwIfAborted()
+    await writer.put(carried)
+  }
+  for await (const spent of source.spent()) await writer.setSpent(spent)
+  signal.throwIfAborted()
+  await writer.end()
+}
+
+/** The file to be written: at `seal` it takes its name, before that there is none. */
+export function backupTarget(ports: BackupPorts): Target {
+  const file = partialFile(ports.path)
+  const writer = backupWriter(ports, file.write)
+  return {
+    name: `"${ports.path}"`,
+    isNew: true,
+    put: async (carried) => {
+      await writer.put(carried)
+      return 'Written'
+    },
+    setSpent: writer.setSpent,
+    seal: async () => {
+      await writer.end()
+      await file.finish(checkWhole)
+    },
+    objects: () => backupSource(ports).objects(),
+    spent: () => backupSource(ports).spent(),
+    close: file.close,
+  }
+}
+
+/** A file that takes its name when it is finished; closed before that, it leaves nothing. */
+export type PartialFile = {
+  /** Rejects with TransferError. */
+  readonly write: (text: string) => Promise<void>
+  /** Gives it its name, once `check` has looked at what was written. */
+  readonly finish: <T>(check: (path: string) => Promise<T>) => Promise<T>
+  readonly close: () => Promise<void>
+}
+
+/** The file under another name, made at the first write. */
+export function partialFile(path: string): PartialFile {
+  const temporary = `${path}.part`
+  let file: FileHandle | undefined
+  const inWords = (run: () => Promise<void>): Promise<void> =>
+    run().catch((error: unknown) => {
+      if (!(error instanceof Error && 'code' in error)) throw error
+      throw new TransferError(`Cannot write "${path}" (${String(error.code)}): make room, or name another file`, {
+        cause: error,
+      })
+    })
+  return {
+    write: (text) =>
+      inWords(async () => {
+        file ??= await open(temporary, 'w', MODE)
+        await file.writeFile(text)
+      }),
+    finish: async (check) => {
+      await inWords(async () => await file?.sync())
+      const checked = await check(temporary)
+      await inWords(() => rename(temporary, path))
+      await file?.close()
+      file = undefined
+      return checked
+    },
+    close: async () => {
+      if (file === undefined) return
+      await file.close().catch(() => {})
+      await rm(temporary, { force: true })
+    },
+  }
 }
 
 /** A backup to read; each reading checks that it is whole before it gives the first object. */
@@ -153,7 +211,8 @@ function carriedOf(value: unknown, { path, keys }: BackupPorts, at: number): Car
   )
 }
 
-async function checkWhole(path: string): Promise<void> {
+/** Rejects with TransferError when the file is no backup, cut off, or changed. */
+export async function checkWhole(path: string): Promise<{ readonly lines: number }> {
   await backupHeader(path)
   const digest = createHash('sha256')
   let pending: string | undefined
@@ -166,7 +225,7 @@ async function checkWhole(path: string): Promise<void> {
     pending = text
   }
   const end = endLine.safeParse(pending === undefined ? undefined : jsonOf(pending, path, lines + 2))
-  if (end.success && end.data.end.lines === lines && end.data.end.sha256 === digest.digest('hex')) return
+  if (end.success && end.data.end.lines === lines && end.data.end.sha256 === digest.digest('hex')) return { lines }
   throw new TransferError(`Cannot use "${path}": it is cut off or was changed; take another backup`)
 }
 

@@ -74,7 +74,8 @@ export async function openEnds(ports: PlacePorts, from: Address, to: Address): P
   const undo = createUndo()
   try {
     const identity = await identityOf(ports, from, to)
-    const source = await openSource(ports, from, identity)
+    // A file is of one instant; what is moved elsewhere must not change meanwhile.
+    const source = await openSource(ports, from, { identity, isSnapshot: to.at === 'file' })
     undo.add(() => source.close())
     const target = await openTarget(ports, to, identity)
     undo.add(() => target.close())
@@ -98,8 +99,12 @@ async function identityOf({ environment, entropy }: PlacePorts, from: Address, t
   )
 }
 
-async function openSource(ports: PlacePorts, address: Address, identity: Identity): Promise<Source> {
-  if (address.at !== 'file') return await openStorePlace(ports, address, identity)
+async function openSource(
+  ports: PlacePorts,
+  address: Address,
+  { identity, isSnapshot }: { readonly identity: Identity; readonly isSnapshot: boolean },
+): Promise<Source> {
+  if (address.at !== 'file') return await openStorePlace(ports, address, identity, { isSnapshot })
   const header = await backupHeader(address.path)
   if (header.controlPlaneId !== identity.controlPlaneId)
     throw otherControlPlane(address.path, header.controlPlaneId, identity)
@@ -133,10 +138,10 @@ async function openStorePlace(
   ports: PlacePorts,
   address: Exclude<Address, { readonly at: 'file' }>,
   identity: Identity,
-  { mayMake = false }: { readonly mayMake?: boolean } = {},
+  { mayMake = false, isSnapshot = false }: { readonly mayMake?: boolean; readonly isSnapshot?: boolean },
 ): Promise<Target> {
   const undo = createUndo()
-  const parts = { ...ports, ...identity, undo }
+  const parts = { ...ports, ...identity, undo, isSnapshot }
   try {
     if (address.at === 'embedded') return await embeddedPlace(parts, { ...address, identity, mayMake })
     return address.at === 'firestore' ? await firestorePlace(parts) : await clusterPlace(parts)
@@ -146,7 +151,7 @@ async function openStorePlace(
   }
 }
 
-type PlaceParts = PlacePorts & Identity & { readonly undo: Undo }
+type PlaceParts = PlacePorts & Identity & { readonly undo: Undo; readonly isSnapshot: boolean }
 
 async function firestorePlace(parts: PlaceParts): Promise<Target> {
   const { clock, entropy, undo } = parts
@@ -163,7 +168,8 @@ async function firestorePlace(parts: PlaceParts): Promise<Target> {
   })
   recount.use(createLocalClient(registry, { actor: CONTROLLER_ACTOR, fieldManager: 'spritectl-migrate' }))
   const ledger = await openRedisLedger({ ...parts, recount }, undo)
-  return storePlace({ name: 'Firestore', store, storeAtRest, ledger, clock, close: undo.run })
+  const { isSnapshot } = parts
+  return storePlace({ name: 'Firestore', store, storeAtRest, ledger, clock, isSnapshot, close: undo.run })
 }
 
 async function clusterPlace(parts: PlaceParts): Promise<Target> {

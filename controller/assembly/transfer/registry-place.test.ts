@@ -129,6 +129,27 @@ describe('a move into a cluster', () => {
     expect((await get(back, 'Work', 'a-child')).metadata.uid).toBe((await get(to, 'Work', 'a-child')).metadata.uid)
   })
 
+  it('TF7 out of a cluster come no objects of others, and none of them is in the way', async () => {
+    const [cluster, to] = [await filled(), world(4)]
+    await create(cluster, 'Namespace', 'kube-system')
+    await create(cluster, 'Namespace', 'sprites-system')
+    const secret = { type: 'Opaque', data: { a: 'YQ==' } }
+    await create(cluster, 'Secret', 'theirs', secret, 'kube-system')
+    await create(cluster, 'Secret', 'sprites-settings', secret, 'sprites-system')
+    await create(cluster, 'Secret', 'fly-app-acme', secret, 'sprites-system')
+    await create(cluster, 'Secret', 'anthropic', secret)
+    await create(cluster, 'Secret', 'sh.helm.release.v1.x', { ...secret, type: 'helm.sh/release.v1' })
+    await create(cluster, 'ConfigMap', 'kube-root-ca.crt', { data: { 'ca.crt': 'x' } })
+    const { collections } = await run(cluster.place, to.asStore)
+    // With the one that was there before.
+    expect(collections.get('secrets')).toEqual({ written: 3, same: 0 })
+    expect(collections.get('namespaces')).toEqual({ written: 2, same: 0 })
+    expect(collections.has('configmaps')).toBe(false)
+    // And back into a cluster that has all of that.
+    await create(cluster, 'Secret', 'more', secret)
+    expect((await run(to.asStore, cluster.place)).findings).toEqual([])
+  })
+
   it('TF7 a sprite with a machine, and what is being deleted, stop the move', async () => {
     const from = await filled()
     await create(from, 'Sprite', 'c1', { spec: { agentType: 'copywriter' } })

@@ -4,15 +4,16 @@
  */
 import { CONTROLLER_ACTOR } from '../../api/admission.ts'
 import { canonicalJson } from '../../api/digest.ts'
-import { resourceName } from '../../api/define-kind.ts'
+import { GROUP, resourceName } from '../../api/define-kind.ts'
 import { ApiError, hasReason } from '../../api/errors.ts'
+import { DEFAULT_NAMESPACE, SYSTEM_NAMESPACE } from '../../api/namespaces.ts'
 import type { Json, JsonObject, Key, KubeObject } from '../../api/object.ts'
 import type { ResourceDefinition } from '../../api/resource.ts'
 import { slotLedgerKind } from '../../kinds/slotledger/schema.ts'
 import { spriteKind } from '../../kinds/sprite/schema.ts'
 import { tenantKind } from '../../kinds/tenant/schema.ts'
 import { type Ledger } from '../../ledger/ledger.ts'
-import { eventResource, namespaceResource } from '../../registry/core.ts'
+import { CORE_RESOURCES, eventResource, namespaceResource } from '../../registry/core.ts'
 import type { Registry, WriteContext } from '../../registry/registry.ts'
 import type { Clock } from '../../../system/clock.ts'
 import {
@@ -40,6 +41,14 @@ const PAGE_OBJECTS = 500
 const CONTEXT: WriteContext = { actor: CONTROLLER_ACTOR, fieldManager: 'spritectl-migrate', fieldValidation: 'Ignore' }
 /** What a cluster makes by itself, or the controllers make anew of what is there. */
 const NOT_MOVED = new Set([eventResource, slotLedgerKind].map(resourceName))
+/** Others' objects lie there, too. */
+const SHARED = new Set(CORE_RESOURCES.map(resourceName))
+const NAMESPACES = resourceName(namespaceResource)
+const EVENTS = resourceName(eventResource)
+/** What the control plane keeps in its own namespace: tokens of tenants' apps, digests of images. */
+const OWN_NAMES = /^(?:fly-app-.+|sprite-images)$/
+/** The ConfigMap that a cluster puts into every namespace. */
+const CLUSTER_CA = 'kube-root-ca.crt'
 /** Metadata that is the object's own wherever it lies. */
 const OWN_METADATA = ['name', 'namespace', 'labels', 'annotations', 'finalizers'] as const
 
@@ -49,6 +58,8 @@ export function registryPlace(ports: RegistryPlacePorts): Target {
   const served = new Map(registry.resources.map((resource) => [resourceName(resource), resource]))
   /** The uid here of what had another one there. */
   const uids = new Map<string, string>()
+  /** What was put, by its title: it belongs here, whatever it is. */
+  const here = new Map<string, Carried>()
   /** What waits for an owner of a kind that comes later. */
   let waiting: { readonly carried: Carried; readonly mayReplace: boolean }[] = []
 
@@ -81,9 +92,11 @@ export function registryPlace(ports: RegistryPlacePorts): Target {
     name,
     skipped: NOT_MOVED,
     comparable: (object) => comparable(object),
-    objects: () => objectsIn(ports, served),
+    shared: SHARED,
+    objects: () => objectsIn(ports, served, here),
     spent: () => spentOf(ledger, clock, tenantsIn(ports, served)),
     put: (carried, { mayReplace }) => {
+      here.set(titleOf(carried), { ...carried, object: {} })
       if (hasOwners(carried)) return inWords(() => put(carried, mayReplace), carried)
       waiting.push({ carried, mayReplace })
       return Promise.resolve('Written')
@@ -224,29 +237,63 @@ function comparable(object: JsonObject): JsonObject {
 const formHere = (collection: string, object: unknown): string => {
   // Stored and carried objects are JSON.
   const json = object as JsonObject
-  return collection === resourceName(namespaceResource) ? '' : canonicalJson(comparable(json))
+  return collection === NAMESPACES ? '' : canonicalJson(comparable(json))
 }
 
 async function* objectsIn(
-  { registry }: RegistryPlacePorts,
+  ports: RegistryPlacePorts,
   served: ReadonlyMap<string, ResourceDefinition>,
+  put: ReadonlyMap<string, Carried>,
 ): AsyncGenerator<Carried, void, undefined> {
+  const rooms = new Set<string>([DEFAULT_NAMESPACE, SYSTEM_NAMESPACE])
+  for await (const tenant of tenantsIn(ports, served)) rooms.add(tenant)
+  for (const { collection, namespace, name } of put.values()) rooms.add(collection === NAMESPACES ? name : namespace)
+  rooms.delete('')
   for (const collection of MOVED_COLLECTIONS) {
     const resource = served.get(collection)
-    if (resource === undefined) continue
-    for await (const object of pagesOf(registry, resource)) {
+    if (resource === undefined || collection === EVENTS) continue
+    for await (const object of objectsOf(ports.registry, resource, rooms)) {
       const { name, namespace = '' } = object.metadata
       // What an API answers is JSON.
-      yield { collection, namespace, name, object: object as unknown as JsonObject }
+      const carried = { collection, namespace, name, object: object as unknown as JsonObject }
+      if (resource.group === GROUP || isMovable(object) || put.has(titleOf(carried))) yield carried
     }
   }
 }
 
-async function* pagesOf(registry: Registry, resource: ResourceDefinition): AsyncGenerator<KubeObject, void, undefined> {
+/** All of a kind of ours; of the cluster's own kinds what lies in the rooms, and those themselves. */
+async function* objectsOf(
+  registry: Registry,
+  resource: ResourceDefinition,
+  rooms: ReadonlySet<string>,
+): AsyncGenerator<KubeObject, void, undefined> {
+  if (resource.group === GROUP) yield* pagesOf(registry, resource)
+  else if (resource.scope === 'Namespaced') for (const namespace of rooms) yield* pagesOf(registry, resource, namespace)
+  else
+    for (const name of rooms) {
+      const found = await readIfAny(registry, resource, { namespace: '', name })
+      if (found !== undefined) yield found
+    }
+}
+
+/** Not what the cluster, Helm or the chart put there for themselves. */
+function isMovable({ metadata, ...content }: KubeObject): boolean {
+  if (metadata.namespace === DEFAULT_NAMESPACE) return false
+  if (metadata.namespace === SYSTEM_NAMESPACE) return OWN_NAMES.test(metadata.name)
+  const type = 'type' in content ? content.type : undefined
+  return metadata.name !== CLUSTER_CA && (type === undefined || type === 'Opaque')
+}
+
+async function* pagesOf(
+  registry: Registry,
+  resource: ResourceDefinition,
+  namespace?: string,
+): AsyncGenerator<KubeObject, void, undefined> {
   let next: string | undefined
   do {
     const page = await registry.list(resource, {
       limit: PAGE_OBJECTS,
+      ...(namespace === undefined ? {} : { namespace }),
       ...(next === undefined ? {} : { continue: next }),
     })
     yield* page.items

@@ -5,9 +5,18 @@ import { RESOURCES } from '../../kinds/index.ts'
 import { tenantKind } from '../../kinds/tenant/schema.ts'
 import { periodOf, type Ledger } from '../../ledger/ledger.ts'
 import { CORE_RESOURCES, leaseResource, namespaceResource } from '../../registry/core.ts'
-import { StoreError, type ListPage, type Store, type StoreRecord } from '../../store/store.ts'
+import { StoreError, type ListPage, type Store, type StoreKey, type StoreRecord } from '../../store/store.ts'
 import type { Clock } from '../../../system/clock.ts'
-import { formOf, metadataOf, titleOf, TransferError, type Carried, type Spent, type Target } from './carried.ts'
+import {
+  formOf,
+  metadataOf,
+  titleOf,
+  TransferError,
+  type Carried,
+  type PutOutcome,
+  type Spent,
+  type Target,
+} from './carried.ts'
 
 /** What a store's place is made from. */
 export type StorePlacePorts = {
@@ -19,11 +28,15 @@ export type StorePlacePorts = {
   readonly storeAtRest: Store
   readonly ledger: Ledger
   readonly clock: Clock
+  /** All of it is read as it was when reading began, though others write meanwhile. */
+  readonly isSnapshot?: boolean
   readonly close: () => Promise<void>
 }
 
 /** Records that one read asks for. */
 const PAGE_RECORDS = 500
+/** Somebody else wrote what was just read. */
+const OVERTAKEN: ReadonlySet<string> = new Set(['Conflict', 'AlreadyExists', 'NotFound'])
 /** Longer than any call to the model: what is put as spent is settled at once. */
 const EXPIRES_AFTER_MS = 60_000
 
@@ -38,7 +51,11 @@ export const MOVED_COLLECTIONS: readonly string[] = [
 export function storePlace(ports: StorePlacePorts): Target {
   const { name, store, ledger, clock } = ports
 
-  async function put(carried: Carried, { mayReplace }: { readonly mayReplace: boolean }) {
+  let at: Promise<number> | undefined
+  const instant = async (): Promise<number | undefined> =>
+    ports.isSnapshot === true ? await (at ??= store.revision()) : undefined
+
+  async function put(carried: Carried, { mayReplace }: { readonly mayReplace: boolean }): Promise<PutOutcome> {
     const { collection, namespace, object } = carried
     const key = { collection, namespace, name: carried.name }
     const present = await store.read(key)
@@ -49,21 +66,44 @@ export function storePlace(ports: StorePlacePorts): Target {
     return 'Written'
   }
 
+  /** Another move into the same place may have been faster: what it put is looked at once more. */
+  async function putAgainst(others: () => Promise<PutOutcome>): Promise<PutOutcome> {
+    try {
+      return await others()
+    } catch (error) {
+      if (!(error instanceof StoreError) || !OVERTAKEN.has(error.reason)) throw error
+      return await others()
+    }
+  }
+
   return {
     name,
-    objects: () => objectsOf(ports),
+    objects: () => objectsOf(ports, instant),
     spent: () => spentOf(ledger, clock, tenantsIn(store)),
-    put: (carried, options) => inWords(() => put(carried, options), carried),
+    put: (carried, options) => inWords(() => putAgainst(() => put(carried, options)), carried),
+    remove: (key) => inWords(() => remove(store, key), key),
     setSpent: (spent) => setSpentIn(ledger, spent),
     seal: () => Promise.resolve(),
     close: ports.close,
   }
 }
 
-async function* objectsOf(ports: StorePlacePorts): AsyncGenerator<Carried, void, undefined> {
+async function remove(store: Store, { collection, namespace, name }: StoreKey): Promise<void> {
+  const key = { collection, namespace, name }
+  const present = await store.read(key)
+  if (present === undefined) return
+  const value = (revision: number): string => JSON.stringify(atRevision(objectIn(present), revision))
+  await store.commit([{ type: 'Delete', key, expectedRevision: present.revision, value }])
+}
+
+async function* objectsOf(
+  ports: StorePlacePorts,
+  instant: () => Promise<number | undefined>,
+): AsyncGenerator<Carried, void, undefined> {
+  const at = await instant()
   for (const collection of MOVED_COLLECTIONS) {
     const { storeAtRest, store } = ports
-    const [all, readable] = [storeAtRest, store].map((one) => recordsOf(one, collection))
+    const [all, readable] = [storeAtRest, store].map((one) => recordsOf(one, collection, at))
     if (all === undefined || readable === undefined) continue
     for await (const atRest of all) {
       const { done, value: record } = await readable.next()
@@ -77,12 +117,13 @@ async function* objectsOf(ports: StorePlacePorts): AsyncGenerator<Carried, void,
   }
 }
 
-async function* recordsOf(store: Store, collection: string): AsyncGenerator<StoreRecord, void, undefined> {
+async function* recordsOf(store: Store, collection: string, at?: number): AsyncGenerator<StoreRecord, void, undefined> {
   let after: ListPage['next']
   do {
     const page: ListPage = await store.list(collection, {
       limit: PAGE_RECORDS,
       ...(after === undefined ? {} : { after }),
+      ...(at === undefined ? {} : { at }),
     })
     yield* page.records
     after = page.next
@@ -132,7 +173,7 @@ const atRevision = (object: JsonObject, revision: number): JsonObject => ({
   metadata: { ...metadataOf(object), resourceVersion: String(revision) },
 })
 
-async function inWords<T>(run: () => Promise<T>, carried: Carried): Promise<T> {
+async function inWords<T>(run: () => Promise<T>, carried: StoreKey): Promise<T> {
   try {
     return await run()
   } catch (error) {

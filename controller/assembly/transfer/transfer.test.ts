@@ -128,6 +128,56 @@ describe('transfer', () => {
     expect(JSON.parse((await to.store.read(at(SPRITES, 'b')))?.value ?? '{}')).toMatchObject({ status: { n: 1 } })
   })
 
+  it('TF3 nothing is written while something is in the way, be it different or there alone; events never are', async () => {
+    const [from, to] = [await filled(), world('the target')]
+    await put(to.store, at('events', 'old', 'acme'), { kind: 'Event' })
+    await put(to.store, at('events', 'e', 'acme'), { kind: 'Event', count: 2 })
+    await put(to.store, at(SPRITES, 'zombie'), { kind: 'Sprite' })
+    const before = await to.store.revision()
+    await expect(run(from, to)).rejects.toThrow('Cannot begin: sprites acme/zombie is in the target alone')
+    expect(await to.store.revision()).toBe(before)
+    expect((await run(from, to, true)).findings).toEqual([])
+    expect(await to.store.read(at(SPRITES, 'zombie'))).toBeUndefined()
+    expect(await to.store.read(at('events', 'old'))).toBeDefined()
+  })
+
+  it('TF4 what came to the target meanwhile is named', async () => {
+    const [from, to] = [await filled(), world('the target')]
+    const seal = async (): Promise<void> => put(to.store, at(SPRITES, 'new'), { kind: 'Sprite' })
+    const { findings } = await run(from, { place: { ...to.place, seal } })
+    expect(findings).toEqual(['sprites acme/new is in the target alone'])
+  })
+
+  it('TF2 two moves of the same at once end with the same, and spend nothing twice', async () => {
+    const [from, to] = [await filled(), world('the target')]
+    const reports = await Promise.all([run(from, to), run(from, to), run(from, to)])
+    for (const report of reports) expect(report.findings).toEqual([])
+    const period = new Date(clock.now()).toISOString().slice(0, 7)
+    expect(await to.ledger.read('acme', period)).toEqual({ spent: 500, reserved: 0 })
+  })
+
+  it('TF10 a file is of the instant at which reading began', async () => {
+    const from = await filled()
+    const { store, atRest, ledger } = from
+    const ports = { name: 'the source', store, storeAtRest: atRest, ledger, clock, close: async () => {} }
+    const place = storePlace({ ...ports, isSnapshot: true })
+    const target = backupTarget(backup(join(folder, 'fleet.backup')))
+    let puts = 0
+    const busy: Target = {
+      ...target,
+      put: async (...args) => {
+        if (++puts === 1) {
+          await put(from.store, at('events', 'late'), { kind: 'Event' })
+          await put(from.store, at(SPRITES, 'c'), { kind: 'Sprite', status: { n: 2 } })
+        }
+        return await target.put(...args)
+      },
+    }
+    const report = await run({ place }, { place: busy })
+    expect([report.findings, report.compared]).toEqual([[], 7])
+    expect(readFileSync(join(folder, 'fleet.backup'), 'utf8')).not.toContain('late')
+  })
+
   it('TF4 what changed or went missing at the target meanwhile is named', async () => {
     const [from, to] = [await filled(), world('the target')]
     const sabotaged: Target = {

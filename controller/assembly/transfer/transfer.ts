@@ -1,6 +1,8 @@
 /** Moves everything from one place to another and compares both afterwards (rules in carried.ts, TF). */
 import { hash } from 'node:crypto'
-import { differs, formOf, titleOf, type Carried, type Source, type Target } from './carried.ts'
+import { resourceName } from '../../api/define-kind.ts'
+import { eventResource } from '../../registry/core.ts'
+import { differs, formOf, onlyThere, titleOf, type Carried, type Source, type Target } from './carried.ts'
 
 /** How many objects of a collection were moved, by what became of them. */
 export type Moved = { written: number; same: number }
@@ -28,9 +30,12 @@ const FINDINGS_MAX = 100
 /** Objects that are put at once. */
 const BATCH_OBJECTS = 32
 
+/** They come and go by themselves: none of them is in the way of a move. */
+const EVENTS = resourceName(eventResource)
+
 /** Copies, then compares. Rejects with TransferError; what has been written stays, and the next run goes on. */
 export async function transfer(source: Source, target: Target, options: TransferOptions): Promise<TransferReport> {
-  await readable(source, options.signal)
+  await clearWay(source, target, options)
   const collections = await copyObjects(source, target, options)
   let balances = 0
   for await (const spent of source.spent()) {
@@ -42,9 +47,32 @@ export async function transfer(source: Source, target: Target, options: Transfer
   return { collections, balances, ...(await compare(source, target, options.signal)) }
 }
 
-/** Reads all of the source before the first write: what cannot be read must not be found half-way. */
-async function readable(source: Source, signal: AbortSignal): Promise<void> {
-  for await (const _carried of source.objects()) signal.throwIfAborted()
+/** Reads both in full before the first write: what cannot be read, or is in the way, must not be found half-way. */
+async function clearWay(source: Source, target: Target, { mayReplace, signal }: TransferOptions): Promise<void> {
+  const expected = await digestsOf(source, target, signal)
+  if (target.isNew === true) return
+  for await (const carried of target.objects()) {
+    signal.throwIfAborted()
+    if (carried.collection === EVENTS) continue
+    const digest = expected.get(titleOf(carried))
+    if (digest !== undefined && digest !== digestOf(carried, target) && !mayReplace) throw differs(carried, target.name)
+    if (digest !== undefined || !isInTheWay(carried, target)) continue
+    if (!mayReplace) throw onlyThere(carried, target.name)
+    await target.remove?.(carried)
+  }
+}
+
+/** Whether what the target alone has keeps both from being the same. */
+const isInTheWay = ({ collection }: Carried, { skipped, shared }: Target): boolean =>
+  collection !== EVENTS && skipped?.has(collection) !== true && shared?.has(collection) !== true
+
+async function digestsOf(source: Source, target: Target, signal: AbortSignal): Promise<Map<string, string>> {
+  const digests = new Map<string, string>()
+  for await (const carried of moving(source, target)) {
+    signal.throwIfAborted()
+    digests.set(titleOf(carried), digestOf(carried, target))
+  }
+  return digests
 }
 
 async function copyObjects(
@@ -54,7 +82,8 @@ async function copyObjects(
 ): Promise<ReadonlyMap<string, Readonly<Moved>>> {
   const moved = new Map<string, Moved>()
   const put = async (carried: Carried): Promise<void> => {
-    const outcome = await target.put(carried, options)
+    const mayReplace = options.mayReplace || carried.collection === EVENTS
+    const outcome = await target.put(carried, { mayReplace })
     if (outcome === 'Differs') throw differs(carried, target.name)
     const count = moved.get(carried.collection) ?? { written: 0, same: 0 }
     moved.set(carried.collection, count)
@@ -98,17 +127,16 @@ async function compare(
     if (findings.length < FINDINGS_MAX) findings.push(finding)
     else if (findings.length === FINDINGS_MAX) findings.push('and more')
   }
-  const expected = new Map<string, string>()
-  for await (const carried of moving(source, target)) {
-    signal.throwIfAborted()
-    expected.set(titleOf(carried), digestOf(carried, target))
-  }
+  const expected = await digestsOf(source, target, signal)
   const compared = expected.size
   for await (const carried of target.objects()) {
     signal.throwIfAborted()
     const title = titleOf(carried)
     const digest = expected.get(title)
-    if (digest === undefined) continue
+    if (digest === undefined) {
+      if (isInTheWay(carried, target)) find(`${title} is in ${target.name} alone`)
+      continue
+    }
     if (digest !== digestOf(carried, target)) find(`${title} is not the same in ${target.name}`)
     expected.delete(title)
   }

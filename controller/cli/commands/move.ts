@@ -1,7 +1,7 @@
 /** `spritectl migrate`, `backup` and `restore`: everything from one place to another. */
 import { buildCommand } from '@stricli/core'
 import { withContext, type CliContext } from '../context.ts'
-import { dataFlag, jsonFlag, parseText } from '../flags.ts'
+import { connectionFlags, dataFlag, jsonFlag, parseText } from '../flags.ts'
 
 /** The flags of `spritectl migrate`. */
 export type MigrateFlags = {
@@ -11,15 +11,23 @@ export type MigrateFlags = {
   readonly output: 'text' | 'json'
 }
 
-/** The flags of `spritectl backup`; absent `place`: the data folder. */
-export type BackupFlags = { readonly data: string; readonly place?: string; readonly output: 'text' | 'json' }
+/** A place; absent: the data folder. */
+export type PlaceFlags = { readonly data: string; readonly place?: string; readonly output: 'text' | 'json' }
+
+/** The flags of `spritectl backup`. */
+export type BackupFlags = PlaceFlags & {
+  readonly running: boolean
+  readonly kubeconfig?: string
+  readonly server?: string
+  readonly token?: string
+}
 
 /** The flags of `spritectl restore`. */
-export type RestoreFlags = BackupFlags & { readonly replace: boolean }
+export type RestoreFlags = PlaceFlags & { readonly replace: boolean }
 
 const replaceFlag = {
   kind: 'boolean',
-  brief: 'Overwrite what differs at the target',
+  brief: 'Overwrite what differs at the target, and remove what is there alone',
   default: false,
 } as const
 
@@ -31,12 +39,21 @@ const placeFlag = {
   optional: true,
 } as const
 
+const runningFlag = {
+  kind: 'boolean',
+  brief: 'Ask the control plane that runs, of --data, --kubeconfig or --server, instead of its store',
+  default: false,
+} as const
+
 const PLACES = [
   'Places: embedded:FOLDER is the data folder of a control plane that is stopped; firestore is the database of',
   'FIRESTORE_PROJECT with the ledger at REDIS_URL; cluster is that of KUBECONFIG, with crds/ installed and the ledger at',
-  'REDIS_URL; file:PATH is a backup. Stop the control plane at both ends first.',
-  'Everything is copied with its status and identity, then both places are read again in full and compared; exit 1',
-  'when anything differs. A move that broke off is started again: what is there already is left alone.',
+  'REDIS_URL; file:PATH is a backup.',
+]
+const MOVING = [
+  'Stop the control plane at both ends first. Everything is copied with its status and identity, then both places are',
+  'read again in full and compared; exit 1 when anything differs. A move that broke off is started again: what is there',
+  'already is left alone. What is in the way at the target is told before anything is written.',
 ]
 
 /** `spritectl migrate`. */
@@ -55,6 +72,7 @@ export const migrateCommand = buildCommand<MigrateFlags, [], CliContext>({
     brief: 'Move a whole control plane from one store to another, and verify it',
     fullDescription: [
       ...PLACES,
+      ...MOVING,
       '',
       'Examples:',
       '  spritectl migrate --from embedded:data --to firestore',
@@ -67,19 +85,22 @@ export const migrateCommand = buildCommand<MigrateFlags, [], CliContext>({
 export const backupCommand = buildCommand<BackupFlags, [string], CliContext>({
   loader: async () => withContext((await import('./run-move.ts')).runBackup),
   parameters: {
-    flags: { data: dataFlag, place: placeFlag, output: jsonFlag },
+    flags: { ...connectionFlags, place: placeFlag, running: runningFlag, output: jsonFlag },
     aliases: { o: 'output' },
     positional: { kind: 'tuple', parameters: [{ parse: parseText, brief: 'File to write', placeholder: 'FILE' }] },
   },
   docs: {
     brief: 'Write everything that is stored into one file, and verify it',
     fullDescription: [
+      'The control plane of a data folder must be stopped, or asked by --running; those on Firestore may go on. What is',
+      'written is of one instant.',
       'Secrets are encrypted in it as they are in the store: keep identity.json of the data folder (or',
       'CONTROL_PLANE_ID, MASTER_KEY and SECRETS_ENCRYPTION_KEYS) somewhere else, as safe as the secrets themselves.',
       ...PLACES,
       '',
       'Examples:',
-      '  spritectl backup fleet.backup',
+      '  spritectl backup fleet.backup --running',
+      '  spritectl backup fleet.backup --data data',
       '  spritectl backup --place firestore fleet.backup',
     ].join('\n'),
   },
@@ -98,6 +119,7 @@ export const restoreCommand = buildCommand<RestoreFlags, [string], CliContext>({
     fullDescription: [
       'Into a new folder it needs CONTROL_PLANE_ID and MASTER_KEY as they are in the identity.json of the old one.',
       ...PLACES,
+      ...MOVING,
       '',
       'Examples:',
       '  spritectl restore fleet.backup --data data',

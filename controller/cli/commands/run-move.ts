@@ -10,7 +10,8 @@ import type { CliContext } from '../context.ts'
 import { CliFailure } from '../failure.ts'
 import { jsonText } from '../output.ts'
 import { counted, table } from '../text.ts'
-import type { BackupFlags, MigrateFlags, RestoreFlags } from './move.ts'
+import { fetchBackup } from './fetch-backup.ts'
+import type { BackupFlags, MigrateFlags, PlaceFlags, RestoreFlags } from './move.ts'
 
 /** Runs `spritectl migrate`. */
 export const runMigrate = (context: CliContext, flags: MigrateFlags): Promise<void> =>
@@ -18,14 +19,21 @@ export const runMigrate = (context: CliContext, flags: MigrateFlags): Promise<vo
 
 /** Runs `spritectl backup`. */
 export const runBackup = (context: CliContext, flags: BackupFlags, path: string): Promise<void> =>
-  inWords(() => move(context, flags, { from: placeOf(flags), to: { at: 'file', path } }))
+  inWords(() =>
+    flags.running
+      ? fetchBackup(context, flags, path)
+      : move(context, flags, { from: placeOf(flags), to: { at: 'file', path } }),
+  )
 
 /** Runs `spritectl restore`. */
 export const runRestore = (context: CliContext, flags: RestoreFlags, path: string): Promise<void> =>
   inWords(() => move(context, flags, { from: { at: 'file', path }, to: placeOf(flags) }))
 
-const placeOf = (flags: BackupFlags): Address =>
+const placeOf = (flags: PlaceFlags): Address =>
   flags.place === undefined ? { at: 'embedded', folder: flags.data } : addressOf(flags.place)
+
+/** As shells say of a process that Ctrl-C ended. */
+const INTERRUPTED = 130
 
 type Ways = { readonly from: Address; readonly to: Address }
 
@@ -36,7 +44,11 @@ async function move(
 ): Promise<void> {
   const { stdout } = context.process
   const stop = new AbortController()
-  const stopListening = context.onStop(() => stop.abort(new CliFailure('BadInput', 'Stopped: start it again to go on')))
+  const stopListening = context.onStop(() => {
+    // The second one is of somebody who does not want to wait for what is under way.
+    if (stop.signal.aborted) context.exit(INTERRUPTED)
+    stop.abort(new CliFailure('BadInput', 'Stopped: start it again to go on'))
+  })
   const { clock, entropy } = context
   const log = createLog({ level: 'silent' })
   const ends = await openEnds({ environment: readEnvironment(context.process.env), clock, entropy, log }, from, to)
