@@ -1,4 +1,4 @@
-/** The shape of every object of the API: what Kubernetes calls TypeMeta, ObjectMeta and the rest. Pure: types only. */
+/** The shape of every object of the API: what Kubernetes calls TypeMeta, ObjectMeta and the rest. Pure. */
 
 /** A JSON value, as it comes off the wire. */
 export type Json = string | number | boolean | null | readonly Json[] | JsonObject
@@ -58,6 +58,9 @@ export type KubeObject<Spec = unknown, Status = unknown> = {
   readonly spec: Spec
   readonly status?: Status
 }
+
+/** The object as JSON, which it is on the wire and in the store, though its type names no further members. */
+export const asJson = (object: KubeObject): JsonObject => object as unknown as JsonObject
 
 /** What a user or a reconciler sends to create an object: the registry fills the rest. */
 export type NewObject<Spec = unknown> = {

@@ -1,7 +1,7 @@
 /** Applies manifests: all of them are read, checked and admitted first; nothing is written when any is bad. */
 import { resourceOf } from '../api/resource-of.ts'
 import { hasReason } from '../api/errors.ts'
-import type { JsonObject } from '../api/object.ts'
+import { asJson, type JsonObject } from '../api/object.ts'
 import { mergePatch } from '../api/patches.ts'
 import { tenantKind, type Tenant } from '../kinds/tenant/schema.ts'
 import type { Problem } from '../manifest/problem.ts'
@@ -11,7 +11,7 @@ import { namespaceResource } from '../registry/core.ts'
 import type { Clock } from '../../system/clock.ts'
 import { admitBatch, type Candidate } from './admit-batch.ts'
 import type { Connection } from './api/connection.ts'
-import { createObjectClient, jsonOf, type ObjectClient } from './api/objects.ts'
+import { createObjectClient, type ObjectClient } from './api/objects.ts'
 import { applySetLabels, pruneSet } from './apply-set.ts'
 import { batchOf, metadataOf, printedName, type BatchItem } from './batch.ts'
 import { candidateFrom, type PatchCandidate } from './candidate.ts'
@@ -159,7 +159,7 @@ async function writeOne(
 
 /** The whole object, for one that says null: the nulls that a merge patch would take for removals are laid on top. */
 function replacementOf({ item, old, patch }: PatchCandidate): JsonObject {
-  const merged = mergePatch(old === undefined ? {} : jsonOf(old), patch ?? {}) as JsonObject
+  const merged = mergePatch(old === undefined ? {} : asJson(old), patch ?? {}) as JsonObject
   return overlay(merged, item.value)
 }
 

@@ -1,8 +1,7 @@
 /** Decides what a manifest makes of the object that is there. */
-import type { JsonObject, KubeObject } from '../api/object.ts'
+import { asJson, type JsonObject, type KubeObject } from '../api/object.ts'
 import { mergePatch } from '../api/patches.ts'
 import type { Candidate } from './admit-batch.ts'
-import { jsonOf } from './api/objects.ts'
 import { storedForm, type BatchItem } from './batch.ts'
 import { lastAppliedOf, threeWayPatch, withLastApplied } from './three-way.ts'
 
@@ -15,7 +14,7 @@ export type PatchCandidate = Candidate & {
 /** The object as it would be, with the patch that makes it so. */
 export function candidateFrom(item: BatchItem, old: KubeObject | undefined): PatchCandidate {
   if (old === undefined) return { item, old, object: storedForm(item), patch: undefined }
-  const current = jsonOf(old)
+  const current = asJson(old)
   const patch = threeWayPatch(lastAppliedOf(current), current, withLastApplied(item.value))
   // The merged object is an object again.
   const object = storedForm(item, mergePatch(current, patch) as JsonObject)

@@ -1,5 +1,5 @@
 /** Applies configurations (server-side apply): creates the object or merges into it, and keeps who owns what. */
-import type { JsonObject, Key, KubeObject, ManagedFieldsEntry } from '../api/object.ts'
+import { asJson, type JsonObject, type Key, type KubeObject, type ManagedFieldsEntry } from '../api/object.ts'
 import { isJsonObject } from '../api/patches.ts'
 import type { ResourceDefinition } from '../api/resource.ts'
 import { ApiError, hasReason, type Cause } from '../api/errors.ts'
@@ -74,8 +74,7 @@ async function applyOnce(
   if (live === undefined && context.subresource !== undefined) throw notFound(resource, key.name)
   const applied = applyConfig({
     atom: objectAtom(resource.schema ?? resource.shape),
-    // A stored object is JSON.
-    ...(live === undefined ? {} : { live: withoutEntries(live) as unknown as JsonObject }),
+    ...(live === undefined ? {} : { live: asJson(withoutEntries(live)) }),
     config,
     owners: ownersOf(live?.metadata.managedFields),
     writer: writerOf(ports, resource, context),

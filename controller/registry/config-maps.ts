@@ -1,6 +1,6 @@
 /** core/v1 ConfigMap: what it is, how its body is read, and what is wrong with one. Pure. */
 import type { Cause } from '../api/errors.ts'
-import type { JsonObject, KubeObject } from '../api/object.ts'
+import { asJson, type JsonObject, type KubeObject } from '../api/object.ts'
 import { jsonEqual } from '../api/patches.ts'
 import type { ResourceDefinition } from '../api/resource.ts'
 import {
@@ -77,12 +77,12 @@ export function readConfigMap(content: JsonObject, faults: Faults): JsonObject {
 
 /** What is wrong with a config map, or with a change of one. */
 export function configMapCauses(object: KubeObject, live: KubeObject | undefined): readonly Cause[] {
-  const content = contentOf(object)
+  const content = asJson(object)
   const data = storedBag(content['data'])
   const binaryData = storedBag(content['binaryData'])
   const size = bagBytes(data, 'utf8') + bagBytes(binaryData, 'base64')
   return [
-    ...(live === undefined ? [] : changeFaults(contentOf(live), content)),
+    ...(live === undefined ? [] : changeFaults(asJson(live), content)),
     ...keyCauses('data', data),
     ...alsoIn('data', data, ['binaryData', binaryData]),
     ...keyCauses('binaryData', binaryData),
@@ -99,6 +99,3 @@ const alsoIn = (field: string, bag: Bag, [otherField, other]: readonly [string, 
   [...bag.keys()]
     .filter((key) => other.has(key))
     .map((key) => invalidField(`${field}[${key}]`, key, `duplicate of key present in ${otherField}`))
-
-/** The content of an object whose type names none of it; it was read by `readConfigMap`. */
-const contentOf = (object: KubeObject): JsonObject => object as unknown as JsonObject

@@ -3,7 +3,7 @@ import { timestamp } from '../../system/timestamp.ts'
 import { objectAtom } from '../api/apply/atom.ts'
 import { entriesOf, ownersOf, requestedEntries, type Owners } from '../api/apply/managers.ts'
 import { ignoredFields, ownersAfterUpdate, type Writer } from '../api/apply/ownership.ts'
-import type { Json, KubeObject, ManagedFieldsEntry } from '../api/object.ts'
+import { asJson, type KubeObject, type ManagedFieldsEntry } from '../api/object.ts'
 import { isJsonObject, jsonEqual } from '../api/patches.ts'
 import type { ResourceDefinition } from '../api/resource.ts'
 import type { RegistryOptions } from './ports.ts'
@@ -57,9 +57,8 @@ export function ownedObject(
   if (owners.size === 0 && live !== undefined) return withEntries(object, undefined)
   const after = ownersAfterUpdate({
     atom: objectAtom(resource.schema ?? resource.shape),
-    // Stored objects, and those about to be, are JSON.
-    ...(live === undefined ? {} : { live: withoutEntries(live) as unknown as Json }),
-    object: withoutEntries(object) as unknown as Json,
+    ...(live === undefined ? {} : { live: asJson(withoutEntries(live)) }),
+    object: asJson(withoutEntries(object)),
     owners,
     writer: writerOf(ports, resource, context),
     ignored: ignoredFields({ hasStatus: resource.hasStatus, ...context }),

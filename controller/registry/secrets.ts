@@ -1,6 +1,6 @@
 /** core/v1 Secret: what it is, how its body is read, and what is wrong with one. Pure. */
 import type { Cause } from '../api/errors.ts'
-import type { JsonObject, KubeObject } from '../api/object.ts'
+import { asJson, type JsonObject, type KubeObject } from '../api/object.ts'
 import { jsonEqual } from '../api/patches.ts'
 import type { ResourceDefinition } from '../api/resource.ts'
 import {
@@ -88,11 +88,11 @@ export const withSecretType = (object: KubeObject): KubeObject => {
 
 /** What is wrong with a secret, or with a change of one. */
 export function secretCauses(object: KubeObject, live: KubeObject | undefined): readonly Cause[] {
-  const content = contentOf(object)
+  const content = asJson(object)
   const data = storedBag(content['data'])
   const type = typeOf(content)
   return [
-    ...(live === undefined ? [] : changeFaults(contentOf(live), content)),
+    ...(live === undefined ? [] : changeFaults(asJson(live), content)),
     ...keyCauses('data', data),
     ...(bagBytes(data, 'base64') > BAG_BYTES_MAX ? [tooLongField('data')] : []),
     ...missingKeys(type, data),
@@ -157,6 +157,3 @@ const accountFaults = (type: string, object: KubeObject): readonly Cause[] =>
   type === 'kubernetes.io/service-account-token' && (object.metadata.annotations?.[ACCOUNT] ?? '') === ''
     ? [requiredField(`metadata.annotations[${ACCOUNT}]`)]
     : []
-
-/** The content of an object whose type names none of it; it was read by `readSecret`. */
-const contentOf = (object: KubeObject): JsonObject => object as unknown as JsonObject

@@ -3,7 +3,7 @@ import type { Clock } from '../../system/clock.ts'
 import { resourceName, type KindDefinition } from '../api/define-kind.ts'
 import { canonicalJson } from '../api/digest.ts'
 import { ApiError } from '../api/errors.ts'
-import type { Json, Key, KubeObject } from '../api/object.ts'
+import { asJson, type Json, type Key, type KubeObject } from '../api/object.ts'
 import { isJsonObject, jsonEqual, jsonPatch, mergePatch } from '../api/patches.ts'
 import { crdOf, resourceOf } from '../api/resource-of.ts'
 import { alreadyExists, badRequest } from '../registry/refusals.ts'
@@ -43,7 +43,7 @@ export function crdView(kinds: readonly KindDefinition[], clock: Clock): View {
       if (!names.has(key.name)) throw foreign(key.name)
       const served = await fixed.get(key)
       // Checked above: a JSON object.
-      return { object: untaken(served, mergePatch(jsonOf(served), body as Json), context), created: false }
+      return { object: untaken(served, mergePatch(asJson(served), body as Json), context), created: false }
     },
   }
 }
@@ -90,18 +90,15 @@ const ESTABLISHED = {
   message: 'the initial names have been accepted',
 }
 
-/** Objects that a view makes are JSON, though their type does not say so. */
-const jsonOf = (object: KubeObject): Json => object as unknown as Json
-
 function patched(served: KubeObject, patch: { readonly type: PatchType; readonly body: unknown }): Json {
   checkDepth(patch.body)
   if (patch.type === 'json') {
-    const result = jsonPatch(jsonOf(served), patch.body)
+    const result = jsonPatch(asJson(served), patch.body)
     if (!result.ok) throw new ApiError(result.error.reason, result.error.message)
     return result.value
   }
   if (!isJsonObject(patch.body)) throw badRequest('Cannot read the patch: a JSON object is expected')
-  return mergePatch(jsonOf(served), patch.body)
+  return mergePatch(asJson(served), patch.body)
 }
 
 /** Notes of tools, such as what kubectl applied last, say nothing of the definition. */

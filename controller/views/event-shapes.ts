@@ -1,6 +1,6 @@
 /** The two shapes of an Event, core/v1 and events.k8s.io/v1: the resource of the second, and the way between them. Pure. */
 import type { Cause } from '../api/errors.ts'
-import type { JsonObject, KubeObject } from '../api/object.ts'
+import { asJson, type JsonObject, type KubeObject } from '../api/object.ts'
 import type { ResourceDefinition } from '../api/resource.ts'
 import type { StructuralSchema } from '../api/schema/structural.ts'
 
@@ -120,9 +120,10 @@ const renamed = (content: JsonObject, names: ReadonlyMap<string, string>): JsonO
 
 /** A stored Event in the shape of events.k8s.io/v1. */
 export function newStyleOf(core: KubeObject): KubeObject {
-  const { apiVersion: _apiVersion, kind, metadata, ...content } = core
+  const { apiVersion: _apiVersion, kind: _kind, metadata: _metadata, ...content } = asJson(core)
+  const { kind, metadata } = core
   // As in Kubernetes, where the field has no omitempty: null says that a recorder of the old style made it.
-  const members = { eventTime: null, ...renamed(content as unknown as JsonObject, TO_NEW_STYLE) }
+  const members = { eventTime: null, ...renamed(content, TO_NEW_STYLE) }
   // An Event names no spec.
   return { apiVersion: 'events.k8s.io/v1', kind, metadata, ...members } as unknown as KubeObject
 }

@@ -1,6 +1,6 @@
 /** Reads and writes objects of any served kind over HTTP, as kubectl does. */
 import { hasReason } from '../../api/errors.ts'
-import type { Json, JsonObject, Key, KubeObject } from '../../api/object.ts'
+import type { JsonObject, Key, KubeObject } from '../../api/object.ts'
 import { isJsonObject } from '../../api/patches.ts'
 import type { ResourceDefinition } from '../../api/resource.ts'
 import type { Connection } from './connection.ts'
@@ -122,6 +122,3 @@ async function listAll(http: HttpClient, target: Target, options: ListOptions = 
   }
   return found
 }
-
-/** An object of the API as plain JSON. Pure. */
-export const jsonOf = (object: KubeObject): JsonObject => object as unknown as Json as JsonObject
