@@ -2,6 +2,7 @@
 import { expect, test } from 'vitest'
 import { ApiError } from '../api/errors.ts'
 import { formatKey, type KubeObject } from '../api/object.ts'
+import type { Lease } from './lease.ts'
 import type { ResourceDefinition } from '../api/resource.ts'
 import { silentLog } from '../../system/log.ts'
 import { settle, TestClock } from '../../system/test-clock.ts'
@@ -75,6 +76,20 @@ test('EE1 events are created and patched as core/v1 Events, by the control plane
 test('EE6 a registry that serves no events is named as the fault', () => {
   const { registry } = fakeRegistry(() => stored)
   expect(() => createRegistryEventSink({ ...registry, resources: [] })).toThrow('Cannot find "Event"')
+})
+
+test('EL2 a store that does not answer is waited for no longer than the signal allows', async () => {
+  const { registry } = fakeRegistry(() => stored)
+  const silent = (): Promise<never> => new Promise(() => {})
+  const port = createRegistryLeasePort({ ...registry, get: silent, create: silent, update: silent })
+  const timeout = new AbortController()
+  const calls = [
+    port.get('default', 'leader', timeout.signal),
+    port.create('default', 'leader', {}, timeout.signal),
+    port.update(stored as Lease /* it is one */, {}, timeout.signal),
+  ]
+  timeout.abort(new Error('too late'))
+  for (const call of calls) await expect(call).rejects.toThrow('too late')
 })
 
 test('EL2 a lease is read, or absent, and written at the version that was read', async () => {

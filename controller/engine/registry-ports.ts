@@ -57,7 +57,10 @@ export function createRegistryEventSink(registry: RegistryWriter): EventSink {
   }
 }
 
-/** A Lease as an object of a registry; throws ApiError NotFound when it does not serve them. */
+/**
+ * A Lease as an object of a registry; throws ApiError NotFound when it does not serve them. A call is waited for no
+ * longer than its signal allows: what was sent may arrive all the same.
+ */
 export function createRegistryLeasePort(registry: RegistryWriter): LeasePort {
   const resource = resourceOf(registry, { group: LEASE_GROUP, kind: 'Lease' })
   const type = { apiVersion: `${LEASE_GROUP}/v1`, kind: 'Lease' }
@@ -67,24 +70,20 @@ export function createRegistryLeasePort(registry: RegistryWriter): LeasePort {
     get: async (namespace, name, signal) => {
       signal.throwIfAborted()
       try {
-        return asLease(await registry.get(resource, { namespace, name }))
+        return asLease(await untilAborted(registry.get(resource, { namespace, name }), signal))
       } catch (error) {
         if (hasReason(error, 'NotFound')) return undefined
         throw error
       }
     },
-    create: async (namespace, name, spec, signal) =>
-      asLease(
-        await registry.create(
-          resource,
-          namespace,
-          { ...type, metadata: { name, namespace }, spec },
-          { ...context, signal },
-        ),
-      ),
+    create: async (namespace, name, spec, signal) => {
+      const lease = { ...type, metadata: { name, namespace }, spec }
+      return asLease(await untilAborted(registry.create(resource, namespace, lease, { ...context, signal }), signal))
+    },
     update: async (old, spec: LeaseSpec, signal) => {
       const key = { namespace: old.metadata.namespace ?? '', name: old.metadata.name }
-      return asLease(await registry.update(resource, key, { ...old, spec }, { ...context, signal }))
+      const written = registry.update(resource, key, { ...old, spec }, { ...context, signal })
+      return asLease(await untilAborted(written, signal))
     },
   }
 }
