@@ -18,6 +18,9 @@ type Ports = Pick<Foundations, 'clock' | 'entropy' | 'log' | 'metrics'> & {
   readonly share: Share
 }
 
+/** Passes that wait for a store or a Fly that does not answer must not use up the time to stop, in ms, twice. */
+const STOP_GRACE_MS = 3_000
+
 /** The manager of all kinds; a tenant's turns are by the priority that its plan gives. No controller is added yet. */
 export function openControllers({ client, clock, entropy, log, metrics, registry, share }: Ports): Manager {
   const manager: Manager = createManager({
@@ -29,6 +32,7 @@ export function openControllers({ client, clock, entropy, log, metrics, registry
     events: createRegistryEventSink(registry),
     kinds: KINDS,
     shards: share,
+    stopGraceMs: STOP_GRACE_MS,
     weightOf: (tenant) => manager.cache.get(tenantKind, { namespace: '', name: tenant })?.status?.limits?.priority ?? 1,
   })
   return manager

@@ -9,7 +9,11 @@ import type { Registry } from '../registry/registry.ts'
 import type { Clock } from '../../system/clock.ts'
 import type { Entropy } from '../../system/entropy.ts'
 import type { Log } from '../../system/log.ts'
+import type { Metrics } from '../../system/metrics.ts'
 import type { Undo } from './undo.ts'
+
+/** Where the store does not answer, others take the shards when the lease has ended: a stop need not wait for long. In ms. */
+const STOP_MS = 4_000
 
 /** A share of the tenants; `start` joins, `stop` gives everything back. */
 export type Share = Ownership & Pick<Shards, 'start' | 'stop'>
@@ -24,18 +28,24 @@ export function openShare(ports: {
   readonly clock: Clock
   readonly entropy: Entropy
   readonly log: Log
+  readonly metrics: Metrics
 }): Share {
   const { environment, registry, clock, entropy } = ports
   if (!isShared(environment) || !rolesOf(environment).has('controller')) return wholeShare()
   const log = ports.log.child({ part: 'shards' })
-  return createShards({
+  const shards = createShards({
     port: createRegistryLeasesPort(registry, { clock, log }),
     clock,
     entropy,
     log,
     namespace: SYSTEM_NAMESPACE,
     identity: hostname(),
+    stopMs: STOP_MS,
   })
+  const held = ports.metrics.gauge('sprites_shards_held', 'Shards of tenants that this process acts for.')
+  held.set(0)
+  shards.onChange(() => held.set(shards.held.length))
+  return shards
 }
 
 /** Ends what was begun; waits for it. */

@@ -10,6 +10,8 @@ import type { PlaneFlags, ServeFlags, UpFlags } from './up.ts'
 
 /** A signal that follows sooner is the same Ctrl-C: the terminal and the launcher both pass it on. In ms. */
 const SAME_SIGNAL_MS = 500
+/** A service that stops for longer would be killed in the midst of it: what is left then ends with the process. In ms. */
+const SERVICE_STOP_MS = 14_000
 /** As shells say of a process that Ctrl-C ended. */
 const INTERRUPTED = 130
 
@@ -34,9 +36,8 @@ export async function runUpCommand(context: CliContext, flags: UpFlags): Promise
 /** Runs `spritectl serve`. */
 export async function runServeCommand(context: CliContext, flags: ServeFlags): Promise<void> {
   const variables = flags.roles === undefined ? {} : { ROLES: flags.roles }
-  await untilStopped(context, { meanwhile: 'what runs is handed over', storeRefused }, (signal) =>
-    runServe({ ...planeFlags(flags), variables, signal }),
-  )
+  const told = { meanwhile: 'what runs is handed over', storeRefused, withinMs: SERVICE_STOP_MS }
+  await untilStopped(context, told, (signal) => runServe({ ...planeFlags(flags), variables, signal }))
 }
 
 const planeFlags = (flags: PlaneFlags) => ({
@@ -51,17 +52,24 @@ const planeFlags = (flags: PlaneFlags) => ({
 /** Runs a control plane until a signal stops it, and makes what keeps it from starting a line that helps. */
 async function untilStopped(
   context: CliContext,
-  told: { readonly meanwhile: string; readonly storeRefused: (error: StoreError) => Error },
+  told: {
+    readonly meanwhile: string
+    readonly storeRefused: (error: StoreError) => Error
+    /** Then the process ends, whatever has not; absent: a second signal does that. */
+    readonly withinMs?: number
+  },
   run: (signal: AbortSignal) => Promise<number>,
 ): Promise<void> {
   const controller = new AbortController()
   let stoppedAt: number | undefined
+  let cancelEnd = (): void => {}
   const stopListening = context.onStop(() => {
     const now = context.clock.monotonic()
     if (stoppedAt === undefined) {
       stoppedAt = now
       controller.abort()
       context.process.stderr.write(`Stopping: ${told.meanwhile} …\n`)
+      if (told.withinMs !== undefined) cancelEnd = endWithin(context, told.withinMs)
     } else if (now - stoppedAt > SAME_SIGNAL_MS) context.exit(INTERRUPTED)
   })
   try {
@@ -69,15 +77,25 @@ async function untilStopped(
   } catch (error) {
     if (controller.signal.aborted) {
       // Stopped while it started: what broke off because of that is no news.
-      context.process.exitCode = INTERRUPTED
-      return
+      // A backend that does not answer would be waited for still; what was begun is safe to kill.
+      return context.exit(INTERRUPTED)
     }
     if (error instanceof ListenError) throw await portTaken(error)
     if (error instanceof StoreError) throw told.storeRefused(error)
     throw error
   } finally {
+    cancelEnd()
     stopListening()
   }
+}
+
+/** Ends the process when its time to stop is over; the returned function takes that back. */
+function endWithin(context: CliContext, withinMs: number): () => void {
+  return context.clock.after(withinMs, () => {
+    const within = `${withinMs / 1_000} s`
+    context.process.stderr.write(`Stopped at once: what runs did not end within ${within}; others go on with it\n`)
+    context.exit(INTERRUPTED)
+  })
 }
 
 /** The same failure, with the flag that helps: in use by another control plane, damaged, or not ours. */
