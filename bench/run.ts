@@ -2,6 +2,7 @@
 import { benchConverge } from './converge.ts'
 import { benchCreates } from './creates.ts'
 import { benchFirestoreCost } from './firestore-cost.ts'
+import { benchFirestoreStore } from './firestore-store.ts'
 import { benchFleetStart } from './fleet-start.ts'
 import { benchLedger } from './ledger.ts'
 import { benchMemory } from './memory.ts'
@@ -39,6 +40,7 @@ const parts = [
   benchFleetStart,
   benchResync,
   benchFirestoreCost,
+  benchFirestoreStore,
   benchRedisBus,
   benchWire,
   benchCreates,

@@ -241,11 +241,17 @@ function targetMessage(target: NonNullable<ListenReply['targetChange']>): WatchM
   }
 }
 
-const rawDocument = (bound: Bound, { name, fields, updateTime }: WireDocument): RawDocument => ({
-  path: pathOf(bound, name ?? ''),
-  fields: fromWire(fields),
-  updateTime: rawTime(updateTime) ?? EPOCH,
-})
+/** Its fields are read when they are asked for: a listener is often sent again what it knows. */
+function rawDocument(bound: Bound, { name, fields, updateTime }: WireDocument): RawDocument {
+  let plain: RawDocument['fields'] | undefined
+  return {
+    path: pathOf(bound, name ?? ''),
+    get fields() {
+      return (plain ??= fromWire(fields))
+    },
+    updateTime: rawTime(updateTime) ?? EPOCH,
+  }
+}
 
 const rawTime = (time: WireTime | undefined): RawTime | undefined =>
   time === undefined || time === null
