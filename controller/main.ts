@@ -70,7 +70,7 @@ export async function runServe(options: ServeOptions): Promise<number> {
   const log = createLog({ level: options.logLevel })
   const ports = { ...options, environment, clock: realClock, entropy: realEntropy, log }
   if (environment.STORE === 'cluster') return await serveCluster(ports)
-  const plane = await startControlPlane(ports)
+  const plane = await orAborted(startControlPlane(ports), options.signal)
   try {
     await untilAborted(options.signal)
   } finally {
@@ -128,6 +128,10 @@ async function watchProgress(plane: ControlPlane, options: UpOptions): Promise<b
     progress.finish()
   }
 }
+
+/** The same, unless the signal comes first; rejects with its reason then, and who called ends the process. */
+const orAborted = <T>(starting: Promise<T>, signal: AbortSignal): Promise<T> =>
+  Promise.race([starting, untilAborted(signal).then(() => Promise.reject(signal.reason as Error))])
 
 const untilAborted = (signal: AbortSignal): Promise<void> =>
   new Promise((resolve) => {

@@ -10,6 +10,7 @@ import type { Recount } from '../ledger/redis/record.ts'
 import { CORE_RESOURCES } from '../registry/core.ts'
 import { storedJudge } from '../registry/stored.ts'
 import type { FirestoreStore } from '../store/firestore/firestore.ts'
+import { StoreError } from '../store/store.ts'
 import type { Clock } from '../../system/clock.ts'
 import type { Entropy } from '../../system/entropy.ts'
 import type { Log } from '../../system/log.ts'
@@ -30,6 +31,9 @@ export type BackendPorts = {
 export const STORED_COLLECTIONS: readonly string[] = [...CORE_RESOURCES, ...RESOURCES].map(resourceName)
 const judge = storedJudge(RESOURCES)
 
+/** From then on it is said what a start waits for, ms. */
+const SLOW_MS = 5_000
+
 /** The store on Firestore. Rejects with ConfigError when no project is named, StoreError when it cannot be opened. */
 export async function openFirestore({ environment, ...ports }: BackendPorts, undo: Undo): Promise<FirestoreStore> {
   const {
@@ -42,7 +46,21 @@ export async function openFirestore({ environment, ...ports }: BackendPorts, und
   const { openFirestoreStore } = await import('../store/firestore/firestore.ts')
   const settings = emulatorHost === undefined ? {} : { emulatorHost }
   const collections = STORED_COLLECTIONS
-  const store = await openFirestoreStore({ ...ports, project, database, collections, judge, settings })
+  const cancel = ports.clock.after(SLOW_MS, () =>
+    ports.log.warn(
+      { project, database, emulatorHost },
+      'Firestore does not answer yet: it is waited for, a minute at most',
+    ),
+  )
+  const opening = openFirestoreStore({ ...ports, project, database, collections, judge, settings })
+  const store = await opening
+    .catch((error: unknown) => {
+      if (!(error instanceof StoreError)) throw error
+      const where = emulatorHost === undefined ? '' : `, FIRESTORE_EMULATOR_HOST "${emulatorHost}"`
+      const message = `${error.message}; FIRESTORE_PROJECT is "${project}", FIRESTORE_DATABASE "${database}"${where}`
+      throw new StoreError(error.reason, message, undefined, { cause: error })
+    })
+    .finally(cancel)
   undo.add(() => store.close())
   return store
 }

@@ -93,6 +93,8 @@ export type FirestoreStoreOptions = {
 
 /** How long the first snapshots may take, in ms, and how often is looked whether Firestore refuses them. */
 const OPEN_MS = 60_000
+/** The same while listeners are told that nobody answers, rather than of nothing. */
+const OPEN_FAILING_MS = 30_000
 const OPEN_LOOK_MS = 250
 /** Failures of a listener that waiting does not mend. */
 const FATAL: ReadonlySet<number> = new Set([
@@ -162,7 +164,7 @@ class OpenStore {
       await collection.reach(1, OPEN_LOOK_MS)
       this.#checkOpen()
       const { failure } = collection
-      if (failure !== undefined && (FATAL.has(failure.code) || waitedMs >= OPEN_MS))
+      if (failure !== undefined && (FATAL.has(failure.code) || waitedMs >= OPEN_FAILING_MS))
         throw storeErrorOf(failure, `listen to ${name}`)
       if (!collection.isReady && waitedMs >= OPEN_MS)
         throw new StoreError('Unavailable', `Cannot listen to ${name}: Firestore does not answer; try again in 10 s`)
