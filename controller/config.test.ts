@@ -42,8 +42,38 @@ describe('settings of several processes', () => {
     ['MASTER_KEY', 'xyz'],
     ['CONTROL_PLANE_ID', 'mine'],
     ['REDIS_URL', 'http://127.0.0.1'],
+    ['REDIS_URL', 'redis://'],
+    ['REDIS_URL', 'redis://:a%zz@127.0.0.1:6379'],
+    ['FIRESTORE_PROJECT', 'acme/databases/other'],
+    ['FIRESTORE_DATABASE', 'x/../y'],
+    ['FIRESTORE_EMULATOR_HOST', 'nonsense'],
+    ['FIRESTORE_EMULATOR_HOST', 'http://127.0.0.1:8080'],
+    ['COORDINATOR_URL', 'ftp://coordinator.example.com'],
     ['STORE', 'etcd'],
   ])('CF4 refuses %s "%s" and names the variable', (name, value) => {
     expect(() => readEnvironment({ ...SHARED, [name]: value })).toThrow(`environment variable ${name}`)
+  })
+
+  it.each(['MASTER_KEY', 'REDIS_URL', 'SECRETS_ENCRYPTION_KEYS', 'OIDC_ISSUER', 'TENANT_OBJECT_LIMITS'])(
+    'CF5 what is refused of %s is not repeated: it may hold a secret',
+    (name) => {
+      for (const value of ['hunter2', 'http://u:hunter2@h?a', 'redis://u:hunter2%zz@h', 'a:hunter2='])
+        try {
+          readEnvironment({ ...SHARED, [name]: value })
+          expect.unreachable(value)
+        } catch (error) {
+          expect(String(error)).not.toContain('hunter2')
+        }
+    },
+  )
+
+  it('CF6 addresses as they are given by Google, Upstash and Fly are taken', () => {
+    const good = {
+      FIRESTORE_PROJECT: 'example.com:acme-prod-1',
+      FIRESTORE_DATABASE: 'sprites-eu',
+      FIRESTORE_EMULATOR_HOST: '[::1]:8080',
+      REDIS_URL: 'rediss://default:p%40ss@eu1-good-cat-1.upstash.io:6379',
+    }
+    expect(readEnvironment({ ...SHARED, ...good })).toMatchObject(good)
   })
 })

@@ -1,6 +1,8 @@
 /** Reads the control plane's settings from the environment: the only place that looks at process.env. */
 import { z } from 'zod'
 
+const WEB = { protocol: /^https?$/, error: 'give https:// or http:// with a host' }
+
 const environmentSchema = z.object({
   /** Where objects live: one file in the data folder, Firestore, or a Kubernetes cluster that has our CRDs. */
   STORE: z.enum(['embedded', 'firestore', 'cluster']).default('embedded'),
@@ -27,20 +29,35 @@ const environmentSchema = z.object({
   /** Set by Kubernetes in every pod. */
   KUBERNETES_SERVICE_HOST: z.string().min(1).optional(),
   /** Google Cloud project of the Firestore database. */
-  FIRESTORE_PROJECT: z.string().min(1).max(100).optional(),
-  FIRESTORE_DATABASE: z.string().min(1).max(100).default('(default)'),
+  FIRESTORE_PROJECT: z
+    .string()
+    .max(100)
+    .regex(/^[a-z0-9][a-z0-9.:-]*$/, 'give the id of a project, such as acme-prod-1')
+    .optional(),
+  FIRESTORE_DATABASE: z
+    .string()
+    .regex(/^(?:\(default\)|[a-z0-9][a-z0-9-]{0,62})$/, 'give the id of a database, or (default)')
+    .default('(default)'),
   /** `host:port` of a Firestore emulator, as Google's tools set it. */
-  FIRESTORE_EMULATOR_HOST: z.string().min(1).optional(),
+  FIRESTORE_EMULATOR_HOST: z
+    .string()
+    .max(300)
+    .regex(/^(?:[A-Za-z0-9._-]+|\[[0-9A-Fa-f:.]+\]):\d{1,5}$/, 'give host:port, such as 127.0.0.1:8080')
+    .optional(),
   /** Where messages and the token ledger live when several processes share the tenants: redis:// or rediss://. */
-  REDIS_URL: z.url({ protocol: /^rediss?$/ }).optional(),
+  REDIS_URL: z
+    .string()
+    .max(2_048)
+    .refine(isRedisUrl, 'give redis:// or rediss:// with a host, special characters of the password percent-encoded')
+    .optional(),
   /** With it, sprites talk to Claude; without it, the rehearsal model answers. */
   ANTHROPIC_API_KEY: z.string().min(1).optional(),
-  ANTHROPIC_BASE_URL: z.url().default('https://api.anthropic.com'),
+  ANTHROPIC_BASE_URL: z.url(WEB).default('https://api.anthropic.com'),
   /** Claude model for personas that name none. */
   SPRITE_MODEL: z.string().min(1).optional(),
   /** With it, machines run at Fly.io; without it, on the emulator in this process. */
   FLY_API_TOKEN: z.string().min(1).optional(),
-  FLY_FLAPS_BASE_URL: z.url().default('https://api.machines.dev'),
+  FLY_FLAPS_BASE_URL: z.url(WEB).default('https://api.machines.dev'),
   FLY_ORG: z.string().min(1).default('personal'),
   /** `highera-{tenant}` gives each tenant an app and a network of its own; a plain name is one app for all. */
   FLY_APP: z.string().min(1).max(40).default('highera-{tenant}'),
@@ -78,7 +95,7 @@ const environmentSchema = z.object({
   /** "true": authorities and names come from the cluster's ConfigMap kube-system/extension-apiserver-authentication. */
   REQUESTHEADER_FROM_CLUSTER: z.enum(['true', 'false']).default('false'),
   /** Where sprites reach this Coordinator; needed when machines run at Fly.io. */
-  COORDINATOR_URL: z.url().optional(),
+  COORDINATOR_URL: z.url(WEB).optional(),
   /** With it, ID tokens of this OIDC issuer are taken for the API. */
   OIDC_ISSUER: z
     .url()
@@ -117,6 +134,15 @@ const environmentSchema = z.object({
 function areEncryptionKeys(text: string): boolean {
   const ids = text.split(',').map((part) => /^([a-z0-9][a-z0-9-]{0,31}):[A-Za-z0-9+/]{43}=$/.exec(part)?.[1])
   return !ids.includes(undefined) && !ids.includes('derived') && new Set(ids).size === ids.length
+}
+
+/** Without a host the client would take that of its own machine. */
+function isRedisUrl(text: string): boolean {
+  const url = URL.parse(text)
+  const isEncoded = (part: string): boolean => !/%(?![0-9A-Fa-f]{2})/.test(part)
+  return (
+    url !== null && /^rediss?:$/.test(url.protocol) && url.hostname !== '' && isEncoded(url.username + url.password)
+  )
 }
 
 /** What is fetched in the clear could be anybody's. */
