@@ -12,6 +12,8 @@ import type { PlaneFlags, ServeFlags, UpFlags } from './up.ts'
 const SAME_SIGNAL_MS = 500
 /** A service that stops for longer would be killed in the midst of it: what is left then ends with the process. In ms. */
 const SERVICE_STOP_MS = 14_000
+/** When all is closed a process ends by itself, or after so long, in ms. */
+const LINGER_MS = 1_000
 /** As shells say of a process that Ctrl-C ended. */
 const INTERRUPTED = 130
 
@@ -62,18 +64,20 @@ async function untilStopped(
 ): Promise<void> {
   const controller = new AbortController()
   let stoppedAt: number | undefined
-  let cancelEnd = (): void => {}
   const stopListening = context.onStop(() => {
     const now = context.clock.monotonic()
     if (stoppedAt === undefined) {
       stoppedAt = now
       controller.abort()
       context.process.stderr.write(`Stopping: ${told.meanwhile} …\n`)
-      if (told.withinMs !== undefined) cancelEnd = endWithin(context, told.withinMs)
+      if (told.withinMs !== undefined) endWithin(context, told.withinMs)
     } else if (now - stoppedAt > SAME_SIGNAL_MS) context.exit(INTERRUPTED)
   })
   try {
-    context.process.exitCode = await run(controller.signal)
+    const code = await run(controller.signal)
+    context.process.exitCode = code
+    // A call that was sent to a backend that does not answer keeps the process for nothing.
+    if (stoppedAt !== undefined) context.clock.after(LINGER_MS, () => context.exit(code), { background: true })
   } catch (error) {
     if (controller.signal.aborted) {
       // Stopped while it started: what broke off because of that is no news.
@@ -84,18 +88,18 @@ async function untilStopped(
     if (error instanceof StoreError) throw told.storeRefused(error)
     throw error
   } finally {
-    cancelEnd()
     stopListening()
   }
 }
 
-/** Ends the process when its time to stop is over; the returned function takes that back. */
-function endWithin(context: CliContext, withinMs: number): () => void {
-  return context.clock.after(withinMs, () => {
+/** Ends the process when its time to stop is over; one that has nothing left to wait for is gone by then. */
+function endWithin(context: CliContext, withinMs: number): void {
+  const end = (): void => {
     const within = `${withinMs / 1_000} s`
-    context.process.stderr.write(`Stopped at once: what runs did not end within ${within}; others go on with it\n`)
+    context.process.stderr.write(`Stopped at once: not all had ended within ${within}; others go on with it\n`)
     context.exit(INTERRUPTED)
-  })
+  }
+  context.clock.after(withinMs, end, { background: true })
 }
 
 /** The same failure, with the flag that helps: in use by another control plane, damaged, or not ours. */
