@@ -5,7 +5,7 @@ import { join } from 'node:path'
 import type { Clock } from '../../system/clock.ts'
 import type { Entropy } from '../../system/entropy.ts'
 import { randomHex } from '../../system/entropy.ts'
-import { supplyReflectMetadata } from './reflect-metadata.ts'
+import { generateKeys, KEY_ALGORITHM, loadX509, privatePem, SIGNATURE } from './x509.ts'
 import { writeFileAtomically } from './write-file.ts'
 
 /** What a listener and a kubeconfig need, as PEM texts. */
@@ -96,28 +96,6 @@ function covers(leaf: Pair, hosts: readonly string[]): boolean {
 }
 
 const isAddress = (host: string): boolean => /^[\d.]+$/.test(host) || host.includes(':')
-
-const KEY_ALGORITHM = { name: 'ECDSA', namedCurve: 'P-256' } as const
-const SIGNATURE = { name: 'ECDSA', hash: 'SHA-256' } as const
-
-/** Loaded only when something is made: most starts find good certificates. */
-async function loadX509(): Promise<typeof import('@peculiar/x509')> {
-  supplyReflectMetadata()
-  const x509 = await import('@peculiar/x509')
-  // The library's Crypto is the browser's type of the same interface.
-  x509.cryptoProvider.set(webcrypto as never)
-  return x509
-}
-
-const generateKeys = (): Promise<webcrypto.CryptoKeyPair> =>
-  webcrypto.subtle.generateKey(KEY_ALGORITHM, true, ['sign', 'verify'])
-
-async function privatePem(key: webcrypto.CryptoKey): Promise<string> {
-  const der = Buffer.from(await webcrypto.subtle.exportKey('pkcs8', key))
-  return createPrivateKey({ key: der, format: 'der', type: 'pkcs8' })
-    .export({ format: 'pem', type: 'pkcs8' })
-    .toString()
-}
 
 const lifetime = (nowMs: number, days: number): { readonly notBefore: Date; readonly notAfter: Date } => ({
   notBefore: new Date(nowMs - SKEW_MS),

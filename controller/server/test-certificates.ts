@@ -1,6 +1,5 @@
 /** Makes authorities and certificates of every sort for tests of TLS. */
-import { createPrivateKey, webcrypto } from 'node:crypto'
-import { supplyReflectMetadata } from './reflect-metadata.ts'
+import { generateKeys, loadX509, privatePem, SIGNATURE } from './x509.ts'
 
 /** A certificate and its key, as PEM texts. */
 export type TestPair = { readonly cert: string; readonly key: string }
@@ -14,17 +13,12 @@ export type TestAuthority = {
 /** What a certificate is good for; default: a client's, for a day from an hour ago. */
 export type SignOptions = { readonly usage?: 'client' | 'server'; readonly endsAtMs?: number }
 
-const KEY_ALGORITHM = { name: 'ECDSA', namedCurve: 'P-256' } as const
-const SIGNATURE = { name: 'ECDSA', hash: 'SHA-256' } as const
 const HOUR_MS = 3_600_000
 let serial = 1_000
 
 /** Makes an authority; `nowMs` is ms since 1970 by the real clock, as TLS looks at it. */
 export async function testAuthority(name: string, nowMs: number): Promise<TestAuthority> {
-  supplyReflectMetadata()
-  const x509 = await import('@peculiar/x509')
-  // The library's Crypto is the browser's type of the same interface.
-  x509.cryptoProvider.set(webcrypto as never)
+  const x509 = await loadX509()
   const keys = await generateKeys()
   const ca = await x509.X509CertificateGenerator.createSelfSigned({
     serialNumber: nextSerial(),
@@ -64,13 +58,3 @@ export async function testAuthority(name: string, nowMs: number): Promise<TestAu
 }
 
 const nextSerial = (): string => (serial++).toString(16).padStart(8, '1')
-
-const generateKeys = (): Promise<webcrypto.CryptoKeyPair> =>
-  webcrypto.subtle.generateKey(KEY_ALGORITHM, true, ['sign', 'verify'])
-
-async function privatePem(key: webcrypto.CryptoKey): Promise<string> {
-  const der = Buffer.from(await webcrypto.subtle.exportKey('pkcs8', key))
-  return createPrivateKey({ key: der, format: 'der', type: 'pkcs8' })
-    .export({ format: 'pem', type: 'pkcs8' })
-    .toString()
-}

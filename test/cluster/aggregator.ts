@@ -3,6 +3,7 @@ import * as https from 'node:https'
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import type { TestPair } from '../../controller/server/test-certificates.ts'
+import { passOn } from './pass-on.ts'
 
 /** A caller as the cluster knows it. */
 export type ClusterUser = { readonly name: string; readonly groups: readonly string[] }
@@ -30,7 +31,7 @@ export async function openAggregator(options: AggregatorOptions): Promise<Aggreg
     if (user === undefined) {
       response.writeHead(401, { 'content-type': 'application/json' })
       response.end(JSON.stringify({ kind: 'Status', apiVersion: 'v1', status: 'Failure', code: 401 }))
-    } else passOn({ ...options, agent }, { request, response, user })
+    } else passOnAs({ ...options, agent }, { request, response, user })
   })
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
   // A TCP listener's address is always of this form.
@@ -45,7 +46,7 @@ export async function openAggregator(options: AggregatorOptions): Promise<Aggreg
   }
 }
 
-function passOn(
+function passOnAs(
   { agent, apiPort }: Pick<AggregatorOptions, 'apiPort'> & { readonly agent: https.Agent },
   { request, response, user }: { request: IncomingMessage; response: ServerResponse; user: ClusterUser },
 ): void {
@@ -55,13 +56,7 @@ function passOn(
   )
   const headers = { ...Object.fromEntries(kept), 'x-remote-user': user.name, 'x-remote-group': [...user.groups] }
   const { method, url } = request
-  const onward = https.request({ host: '127.0.0.1', port: apiPort, agent, method, path: url, headers }, (answer) => {
-    response.writeHead(answer.statusCode ?? 502, answer.headers)
-    response.flushHeaders()
-    answer.pipe(response)
-    answer.on('error', () => response.destroy())
-  })
-  onward.on('error', () => response.destroy())
-  response.on('close', () => onward.destroy())
-  request.pipe(onward)
+  passOn(request, response, (onAnswer) =>
+    https.request({ host: '127.0.0.1', port: apiPort, agent, method, path: url, headers }, onAnswer),
+  )
 }

@@ -1,5 +1,5 @@
 /** One address for a cluster in two parts: custom resources of the oracle, built-in kinds (which it has not) of our own server. */
-import { createServer, request as httpRequest, type IncomingMessage, type ServerResponse } from 'node:http'
+import { createServer, request as httpRequest } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { createGarbageCollector } from '../../controller/registry/collector.ts'
 import { CORE_RESOURCES } from '../../controller/registry/core.ts'
@@ -12,6 +12,7 @@ import { realClock } from '../../system/clock.ts'
 import { realEntropy } from '../../system/entropy.ts'
 import { silentLog } from '../../system/log.ts'
 import { createMetrics } from '../../system/metrics.ts'
+import { passOn } from './pass-on.ts'
 
 /** The front of a cluster. */
 export type ClusterFront = {
@@ -41,7 +42,11 @@ export async function openClusterFront(oracleUrl: string): Promise<ClusterFront>
   const asked: string[] = []
   const front = createServer((request, response) => {
     if (asked.length < ASKED_MAX) asked.push(`${request.method} ${request.url}`)
-    if (!isBuiltIn(request.url ?? '/')) return passOn(oracleUrl, request, response)
+    const { method, headers, url: path = '/' } = request
+    if (!isBuiltIn(path))
+      return passOn(request, response, (onAnswer) =>
+        httpRequest(new URL(path, oracleUrl), { method, headers }, onAnswer),
+      )
     request.headers.authorization = `Bearer ${token}`
     server.handler(request, response)
   })
@@ -66,7 +71,7 @@ export async function openClusterFront(oracleUrl: string): Promise<ClusterFront>
 const isBuiltIn = (path: string): boolean => path.startsWith('/api/') || path.startsWith('/apis/coordination.k8s.io/')
 
 /** A kubeconfig of a server that asks for no credentials, over plain http. JSON is YAML too. */
-export const plainKubeconfig = (server: string): string =>
+const plainKubeconfig = (server: string): string =>
   JSON.stringify({
     apiVersion: 'v1',
     kind: 'Config',
@@ -75,16 +80,3 @@ export const plainKubeconfig = (server: string): string =>
     users: [{ name: 'c', user: {} }],
     contexts: [{ name: 'c', context: { cluster: 'c', user: 'c' } }],
   })
-
-function passOn(to: string, request: IncomingMessage, response: ServerResponse): void {
-  const { method, headers, url = '/' } = request
-  const onward = httpRequest(new URL(url, to), { method, headers }, (answer) => {
-    response.writeHead(answer.statusCode ?? 502, answer.headers)
-    response.flushHeaders()
-    answer.pipe(response)
-    answer.on('error', () => response.destroy())
-  })
-  onward.on('error', () => response.destroy())
-  response.on('close', () => onward.destroy())
-  request.pipe(onward)
-}

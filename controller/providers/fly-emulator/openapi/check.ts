@@ -1,5 +1,6 @@
 /** Pure: holds requests and answers against an OpenAPI description: what is not as described, less what is known to differ. */
 import { z } from 'zod'
+import type { Exchange } from '../fly-emulator.ts'
 
 const documentSchema = z.object({
   operations: z.record(
@@ -40,22 +41,11 @@ export const deviationsSchema = z.array(
 /** A difference that is known. */
 export type Deviation = z.infer<typeof deviationsSchema>[number]
 
-/** A request and its answer. */
-export type CheckedExchange = {
-  readonly method: string
-  readonly path: string
-  readonly query: URLSearchParams
-  readonly requestText: string
-  readonly status: number
-  readonly responseText: string
-  readonly contentType: string
-}
-
 /** Reads a description. Throws a ZodError for what is none. */
 export const readDocument = (value: unknown): OpenApiDocument => documentSchema.parse(value)
 
 /** What of an exchange is not as described. A refused request may be anything; its refusal may not. */
-export function findingsOf(document: OpenApiDocument, exchange: CheckedExchange): Finding[] {
+export function findingsOf(document: OpenApiDocument, exchange: Exchange): Finding[] {
   const path = exchange.path.replace(/^\/v1/, '')
   const operation = operationOf(document, exchange.method, path)
   const described = operation === undefined ? undefined : document.operations[operation]
@@ -104,7 +94,7 @@ function bodyFindings(document: OpenApiDocument, schema: unknown, text: string):
   return body === NOT_JSON ? [{ path: '', problem: 'not JSON' }] : checked(document, schema, { value: body, path: '' })
 }
 
-function responseFindings(document: OpenApiDocument, schema: unknown, exchange: CheckedExchange): readonly Bare[] {
+function responseFindings(document: OpenApiDocument, schema: unknown, exchange: Exchange): readonly Bare[] {
   const { responseText: text, contentType } = exchange
   if (contentType.startsWith('text/plain')) return checked(document, schema, { value: text, path: '' })
   return bodyFindings(document, schema, text)

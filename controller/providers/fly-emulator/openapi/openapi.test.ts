@@ -2,8 +2,9 @@
 import { describe, expect, it } from 'vitest'
 import { settle } from '../../../../system/test-clock.ts'
 import { EMULATED } from '../answering.ts'
+import type { Exchange } from '../fly-emulator.ts'
 import { createWatch, DESCRIPTION, DEVIATIONS, openHouse, type House, type Shown } from '../testing.ts'
-import { deviationOf, findingsOf, type CheckedExchange, type Deviation, type Finding } from './check.ts'
+import { deviationOf, findingsOf, type Deviation, type Finding } from './check.ts'
 
 const FULL = {
   image: 'registry.fly.io/x:1',
@@ -172,7 +173,7 @@ describe('the official description', () => {
     expect(new Set(DEVIATIONS.map((known) => JSON.stringify({ ...known, reason: '' }))).size).toBe(DEVIATIONS.length)
   })
 
-  const exchange = (change: Partial<CheckedExchange>): CheckedExchange => ({
+  const exchange = (change: Partial<Exchange>): Exchange => ({
     method: 'GET',
     path: '/v1/apps/a/machines/m',
     query: new URLSearchParams(),
@@ -182,7 +183,7 @@ describe('the official description', () => {
     contentType: 'application/json',
     ...change,
   })
-  const problems = (change: Partial<CheckedExchange>): string[] =>
+  const problems = (change: Partial<Exchange>): string[] =>
     findingsOf(DESCRIPTION, exchange(change)).map((one) => `${one.at} ${one.path} ${one.problem}`)
 
   it('EA20 the check sees each sort of fault', () => {
