@@ -6,6 +6,7 @@ import { resourceName } from '../controller/api/define-kind.ts'
 import { createMemoryBus } from '../controller/bus/memory.ts'
 import type { PresenceRecord } from '../controller/bus/presence.ts'
 import { createLocalClient } from '../controller/client/local.ts'
+import { SHARED_PROGRESS_INTERVAL_MS } from '../controller/coordinator/ports.ts'
 import { claimPatch } from '../controller/coordinator/claim-decide.ts'
 import { createManager } from '../controller/engine/manager.ts'
 import { createRegistryEventSink } from '../controller/engine/registry-ports.ts'
@@ -171,12 +172,25 @@ function play(world: Objects & Wired, { clock, provider, presence }: Outside) {
     // A sprite that has ended a task asks for the next one, and the cache knows none.
     if (!isClaim) await client.list(workKind, { namespace: key.namespace })
   }
+  const toldAtMs = new Map<string, number>()
+  /** What a sprite says of its progress, as often as the Coordinator writes it. */
+  const report = async ({ metadata, status }: Work): Promise<void> => {
+    const sinceMs = toldAtMs.get(metadata.uid) ?? Date.parse(status?.startTime ?? '')
+    if (clock.now() - sinceMs < SHARED_PROGRESS_INTERVAL_MS) return
+    toldAtMs.set(metadata.uid, clock.now())
+    const key = { namespace: metadata.namespace ?? '', name: metadata.name }
+    const work = await client.get(workKind, key)
+    const { resourceVersion } = work.metadata
+    await client.patchStatus(workKind, key, { progress: `Writes, ${clock.now()}` }, { resourceVersion })
+  }
   return async (): Promise<void> => {
     await clock.advance(STEP_SECONDS * 1000)
     provider.tick()
     for (const machine of provider.machines())
       if (machine.state === 'started' && machine.owner !== undefined) beat(machine.owner)
-    for (const work of manager.cache.list(workKind)) if (isDue(work)) await settled(clock, advance(work))
+    for (const work of manager.cache.list(workKind))
+      if (isDue(work)) await settled(clock, advance(work))
+      else if (work.status?.phase === 'InProgress') await settled(clock, report(work))
     await clock.advance(0)
   }
 }

@@ -4,14 +4,14 @@ import type { Access } from '../access/access.ts'
 import { createCoordinator, type Coordinator } from '../coordinator/coordinator.ts'
 import { anthropicUpstream } from '../coordinator/gateway/anthropic.ts'
 import { rehearsalUpstream } from '../coordinator/gateway/rehearsal.ts'
-import { DEFAULT_SETTINGS } from '../coordinator/ports.ts'
+import { DEFAULT_SETTINGS, SHARED_PROGRESS_INTERVAL_MS } from '../coordinator/ports.ts'
 import { createProductApi } from '../coordinator/product.ts'
 import { withViews } from '../registry/views.ts'
 import { createFairSeats } from '../server/fair-seats.ts'
 import { podView } from '../views/pods.ts'
 import { createApiServer, type ApiServer } from '../server/server.ts'
 import type { TokenSet } from '../server/tokens.ts'
-import { rolesOf } from '../config.ts'
+import { isShared, rolesOf } from '../config.ts'
 import { appCallers } from './access.ts'
 import { auditRoutes } from './audit-routes.ts'
 import type { Foundations, Objects } from './foundations.ts'
@@ -38,6 +38,7 @@ export function openCoordinator(parts: ApiParts & { readonly spriteUsers?: Sprit
   const apiKey = environment.ANTHROPIC_API_KEY
   const settings = {
     ...DEFAULT_SETTINGS,
+    ...(isShared(environment) ? { progressIntervalMs: SHARED_PROGRESS_INTERVAL_MS } : {}),
     ...(environment.SPRITE_MODEL === undefined ? {} : { defaultModel: environment.SPRITE_MODEL }),
   }
   return createCoordinator({

@@ -25,6 +25,8 @@ export type CoordinatorSettings = {
   /** What sprites are told at announce, in ms. */
   readonly heartbeatIntervalMs: number
   readonly lostAfterMs: number
+  /** What a sprite says of its progress is written at most once in so long, in ms: it is a hint, and writes cost. */
+  readonly progressIntervalMs: number
   /** A call to the model is given up after so long, in ms; its reservation expires a minute later. */
   readonly upstreamTimeoutMs: number
   /** Calls to the model at once: of one sprite, and of all. */
@@ -38,10 +40,14 @@ export const DEFAULT_SETTINGS: CoordinatorSettings = {
   models: ['claude-opus-5-5', 'claude-sonnet-5-5', 'claude-haiku-5-5'],
   heartbeatIntervalMs: 10_000,
   lostAfterMs: 120_000,
+  progressIntervalMs: 2_000,
   upstreamTimeoutMs: 540_000,
   callsPerSpriteMax: 2,
   callsMax: 512,
 }
+
+/** Where each write is billed: a sprite that works all month would write 1,800 times an hour. */
+export const SHARED_PROGRESS_INTERVAL_MS = 15_000
 
 /** What the Coordinator needs of the process. */
 export type CoordinatorPorts = {

@@ -6,18 +6,17 @@ import type { CoordinatorPorts, SpriteRoute } from '../ports.ts'
 import { writeReport } from '../report.ts'
 import { sendNothing } from '../reply.ts'
 
-/** At most one write per attempt in so long, in ms: progress is a hint, and writes cost. */
-const INTERVAL_MS = 2_000
 const REMEMBERED_MAX = 10_000
 
 /** What comes too soon after the last is dropped with 204. */
 export function progressRoute(ports: CoordinatorPorts): SpriteRoute {
+  const { progressIntervalMs: intervalMs } = ports.settings
   const writtenAtMs = new Map<string, number>()
   return async ({ request, response, caller, signal }) => {
     const body = await readJson(request, progressRequest)
     const key = `${caller.identity.tenant}/${body.work}/${body.attempt}`
     const nowMs = ports.clock.monotonic()
-    if (nowMs - (writtenAtMs.get(key) ?? -INTERVAL_MS) >= INTERVAL_MS) {
+    if (nowMs - (writtenAtMs.get(key) ?? -intervalMs) >= intervalMs) {
       await writeReport(
         ports,
         { caller, signal },
