@@ -9,6 +9,10 @@ import type { KubeObject } from '../controller/api/object.ts'
 import { KINDS } from '../controller/kinds/kinds.ts'
 import type { Tenant } from '../controller/kinds/tenant/schema.ts'
 import type { Work } from '../controller/kinds/work/schema.ts'
+import { sealingKeysOf } from '../controller/assembly/secrets-at-rest.ts'
+import { backupTarget } from '../controller/assembly/transfer/backup-file.ts'
+import { realClock } from '../system/clock.ts'
+import { realEntropy } from '../system/entropy.ts'
 import { exampleOf } from './cluster/fleet.ts'
 import { beginSpritectl, spritectl, type Ran } from './e2e/cli-run.ts'
 import { emulatorAbsence, startFirestoreEmulator } from './e2e/firestore-emulator.ts'
@@ -225,4 +229,103 @@ describe.skipIf(absence !== undefined)('moves', { timeout: 280_000 }, () => {
       (await usedBy(first)).every(([tenant, tokens]) => tokens === spent.get(tenant)),
     )
   })
+
+  test('TF2 killed with -9 in the middle, twice at once, then once more: everything is there once', async () => {
+    const it = await Mover.create()
+    const file = join(folder, 'many.backup')
+    await writeMany(file)
+    const restore = ['restore', file, '--place', 'firestore', '-o', 'json']
+    const killed = beginSpritectl(restore, it.shared)
+    await untilSome(it.shared)
+    killed.child.kill('SIGKILL')
+    await killed.ended
+    const both = await Promise.all([spritectl(restore, it.shared), spritectl(restore, it.shared)])
+    for (const ran of both) expectDone(ran)
+    const last = JSON.parse((await spritectl(restore, it.shared)).stdout) as Report
+    expect(last.findings).toEqual([])
+    expect(writtenBy(last)).toBe(0)
+    const first = both.map(({ stdout }) => writtenBy(JSON.parse(stdout) as Report))
+    expect(first[0]).toBeLessThan(last.compared)
+    const again = join(folder, 'again.backup')
+    expectDone(await it.backup(again, '--place', 'firestore'))
+    expect(await linesOf(again)).toEqual(await linesOf(file))
+  })
+
+  test('TF5 TF6 TF9 wrong keys, strangers, a disk that is full and Ctrl-C are told, and leave nothing half', async () => {
+    const it = await Mover.create()
+    const file = join(folder, 'many.backup')
+    await writeMany(file)
+    const plane = await it.start(it.embedded)
+    const secret = { apiVersion: 'v1', kind: 'Secret', metadata: { name: 'note' }, data: { text: 'aGVsbG8=' } }
+    await plane.post('/api/v1/namespaces/default/secrets', secret)
+    const busy = await it.backup(join(folder, 'busy'), '--data', plane.folder)
+    expect([busy.code, busy.stderr]).toEqual([1, expect.stringMatching(/another process uses it.*--running/)])
+    expect(await plane.stop()).toBe(0)
+
+    const full = await it.backup('/dev/full/x', '--data', plane.folder)
+    expect([full.code, full.stderr]).toEqual([1, expect.stringContaining('Cannot write "/dev/full/x" (ENOTDIR)')])
+    const stranger = { ...it.shared, CONTROL_PLANE_ID: 'cp-ffffffffffff' }
+    const strange = await spritectl(['restore', file, '--place', 'firestore'], stranger)
+    expect([strange.code, strange.stderr]).toEqual([1, expect.stringContaining('whose machines would be strangers')])
+    const own = join(folder, 'own.backup')
+    expectDone(await it.backup(own, '--data', plane.folder))
+    const otherKey = { ...it.shared, MASTER_KEY: 'b1'.repeat(32) }
+    const wrong = await spritectl(['restore', own, '--place', 'firestore'], otherKey)
+    expect([wrong.code, wrong.stderr]).toEqual([1, expect.stringContaining('set MASTER_KEY')])
+
+    const stopped = beginSpritectl(['restore', file, '--place', 'firestore'], it.shared)
+    await untilSome(it.shared)
+    stopped.child.kill('SIGINT')
+    const ran = await stopped.ended
+    expect([ran.code, ran.stderr]).toEqual([1, expect.stringContaining('start it again to go on')])
+    const other = await it.migrate(`embedded:${plane.folder}`, 'firestore')
+    expect([other.code, other.stderr]).toEqual([1, expect.stringMatching(/Cannot begin: .* is in Firestore alone/)])
+    expectDone(await spritectl(['restore', file, '--place', 'firestore'], it.shared))
+  })
 })
+
+type Report = {
+  readonly collections: Readonly<Record<string, { readonly written: number }>>
+  readonly findings: readonly string[]
+  readonly compared: number
+}
+
+const writtenBy = ({ collections }: Report): number =>
+  Object.values(collections).reduce((sum, { written }) => sum + written, 0)
+
+const MANY = 120
+
+/** A backup with many objects, as a control plane with the identity of the tests makes it. */
+async function writeMany(path: string): Promise<void> {
+  const ports = {
+    path,
+    keys: sealingKeysOf({}, Buffer.from(IDENTITY.MASTER_KEY, 'hex')),
+    controlPlaneId: IDENTITY.CONTROL_PLANE_ID,
+    clock: realClock,
+    entropy: realEntropy,
+  }
+  const target = backupTarget(ports)
+  for (let n = 0; n < MANY; n++) {
+    const [name, namespace] = [`words-${n}`, 'default']
+    const creationTimestamp = '2026-01-01T00:00:00Z'
+    const metadata = { name, namespace, uid: realEntropy.uuid(), resourceVersion: '7', creationTimestamp }
+    const object = { apiVersion: 'v1', kind: 'ConfigMap', metadata, data: { n: String(n) } }
+    await target.put({ collection: 'configmaps', namespace, name, object }, { mayReplace: false })
+  }
+  await target.seal()
+  await target.close()
+}
+
+/** Waits until some documents are in the database. */
+async function untilSome(shared: Readonly<Record<string, string>>): Promise<void> {
+  const { FIRESTORE_EMULATOR_HOST: host, FIRESTORE_PROJECT: project } = shared
+  const url = `http://${host}/v1/projects/${project}/databases/(default)/documents:runQuery`
+  const structuredQuery = { from: [{ collectionId: 'configmaps', allDescendants: true }], limit: 20 }
+  for (;;) {
+    const headers = { authorization: 'Bearer owner' }
+    const response = await fetch(url, { method: 'POST', headers, body: JSON.stringify({ structuredQuery }) })
+    const found = (await response.json()) as { document?: object }[]
+    if (found.filter(({ document }) => document !== undefined).length >= 20) return
+    await realClock.sleep(20)
+  }
+}

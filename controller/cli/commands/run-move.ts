@@ -22,8 +22,18 @@ export const runBackup = (context: CliContext, flags: BackupFlags, path: string)
   inWords(() =>
     flags.running
       ? fetchBackup(context, flags, path)
-      : move(context, flags, { from: placeOf(flags), to: { at: 'file', path } }),
+      : move(context, flags, { from: placeOf(flags), to: { at: 'file', path } }).catch(hintAtRunning(flags)),
   )
+
+/** A data folder is its control plane's alone, which can be asked. */
+const hintAtRunning =
+  ({ place }: BackupFlags) =>
+  (error: unknown): never => {
+    if (!(error instanceof StoreError) || error.reason !== 'Unavailable' || place === 'firestore') throw error
+    throw new CliFailure('Environment', `Cannot read the store: ${error.message}; or ask what runs, with --running`, {
+      cause: error,
+    })
+  }
 
 /** Runs `spritectl restore`. */
 export const runRestore = (context: CliContext, flags: RestoreFlags, path: string): Promise<void> =>
