@@ -301,6 +301,23 @@ test('EM9 an outside signal wakes its key', async () => {
   expect(() => world.manager.trigger('none', { namespace: '', name: 'a' })).toThrow('No controller "none"')
 })
 
+test('EM15 at a start, what is behind goes before what is as it should be', async () => {
+  const world = setUp()
+  for (const name of ['a', 'b', 'c', 'd', 'e'])
+    world.client.seed({ ...widget(name), status: { observedGeneration: name === 'd' ? 0 : 1 } })
+  const order: string[] = []
+  world.add(
+    (key) => {
+      order.push(key.name)
+      return Promise.resolve(DONE)
+    },
+    { concurrency: 1 },
+  )
+  await world.manager.start()
+  await world.idle()
+  expect(order.join('')).toBe('dabce')
+})
+
 test('EM10 start rejects when its signal aborts before the caches are synced', async () => {
   const world = setUp()
   world.client.failNext('list', new ApiError('ServiceUnavailable', 'down'), { times: 1_000 })

@@ -1,6 +1,6 @@
 /** Wires controllers to shared informers and runs them: the engine's front door (docs/spec/engine.md, EM). */
 import { resourceName, type KindDefinition } from '../api/define-kind.ts'
-import { keyOf, type Key } from '../api/object.ts'
+import { keyOf, type Key, type KubeObject } from '../api/object.ts'
 import type { Reader } from '../client/client.ts'
 import { assert } from '../../system/assert.ts'
 import type { Clock } from '../../system/clock.ts'
@@ -14,7 +14,7 @@ import { tenantOfKey } from './queue.ts'
 import { createRecorder, NO_EVENTS, type EventRecorder, type EventSink } from './recorder.ts'
 import { startResync } from './resync.ts'
 import { PRIORITY, type Cache, type ControllerOptions, type Priority, type Recorder } from './types.ts'
-import { wakesOwnKey } from './wakes.ts'
+import { isBehind, wakesOwnKey } from './wakes.ts'
 
 /** What a manager needs of the process. */
 export type ManagerOptions = {
@@ -198,7 +198,8 @@ class ControllerManager implements Manager {
     if (type === 'leaving') await Promise.all(controllers.map(({ loop }) => loop.whenEnded(has)))
     if (type !== 'gained') return
     for (const { loop, informer } of controllers)
-      for (const key of informer.list().map(keyOf)) if (has(tenantOfKey(key))) loop.add(key, PRIORITY.startup)
+      for (const object of informer.list())
+        if (has(tenantOfKey(keyOf(object)))) loop.add(keyOf(object), firstPriority(object))
   }
 
   #run({ options, loop, informer }: Controller): void {
@@ -240,9 +241,13 @@ function wakeOnOwnChanges(informer: Informer, controller: ControllerOptions, loo
   const wakes = controller.wakes ?? wakesOwnKey
   informer.onChange((object, previous, { type, isInitial }) => {
     const key = keyOf(object)
-    if (type === 'DELETED' || wakes(object, previous)) loop.add(key, isInitial ? PRIORITY.startup : PRIORITY.change)
+    if (type === 'DELETED' || wakes(object, previous))
+      loop.add(key, isInitial ? firstPriority(object) : PRIORITY.change)
   })
 }
+
+/** Of thousands that are as they should be, nobody waits for a pass. */
+const firstPriority = (object: KubeObject): Priority => (isBehind(object) ? PRIORITY.change : PRIORITY.startup)
 
 function cacheOver(informers: ReadonlyMap<string, Informer>): Cache {
   const informerOf = (kind: KindDefinition): Informer => {

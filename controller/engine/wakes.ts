@@ -19,6 +19,15 @@ export function wakesOwnKey(object: KubeObject, previous: KubeObject | undefined
   )
 }
 
+/** Whether something is yet to be done about it, as far as it says itself: at a start such objects go first. */
+export function isBehind({ metadata, status }: KubeObject): boolean {
+  if (metadata.deletionTimestamp !== undefined) return true
+  const observed = typeof status === 'object' && status !== null ? observedOf(status) : undefined
+  return metadata.generation !== undefined && observed !== metadata.generation
+}
+
+const observedOf = (status: object): unknown => ('observedGeneration' in status ? status.observedGeneration : undefined)
+
 type StringRecord = Readonly<Record<string, string>> | readonly string[] | undefined
 
 function recordsDiffer(a: StringRecord = {}, b: StringRecord = {}): boolean {
