@@ -6,7 +6,7 @@ import { tmpdir } from 'node:os'
 import path from 'node:path'
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest'
 import { realClock } from '../system/clock.ts'
-import { startCutProxy } from './e2e/cut-proxy.ts'
+import { layWire } from './e2e/wire.ts'
 import { emulatorAbsence, startFirestoreEmulator, type FirestoreEmulator } from './e2e/firestore-emulator.ts'
 
 const absence = emulatorAbsence()
@@ -164,13 +164,13 @@ describe.skipIf(absence !== undefined)('several processes share the tenants', { 
   })
 
   test('EO4 S10 one of two is cut off from the store: it begins nothing after 10 s, the other takes over', async () => {
-    const proxy = await startCutProxy(emulator.port)
+    const proxy = await layWire(emulator.port)
     try {
       await run('a', `127.0.0.1:${proxy.port}`)
       await run('b')
       await realClock.sleep(4_000)
       const cutMs = realClock.now()
-      proxy.cutReply = () => true
+      proxy.tearReply = () => true
       const servedMs = await untilServed(['b'], 30_000)
       const lateMs = Math.max(
         0,

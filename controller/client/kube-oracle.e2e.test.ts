@@ -8,7 +8,7 @@ import { userKind } from '../kinds/user/schema.ts'
 import { installKinds, ORACLE_URL, oracleAbsence, startOracle, type Oracle } from '../../test/oracle.ts'
 import { clientContract } from './contract.ts'
 import { createKubeClient } from './kube.ts'
-import { openRelay } from './test-relay.ts'
+import { layWire } from '../../test/e2e/wire.ts'
 
 const KINDS = [userKind, reviewKind, planKind]
 const absence = oracleAbsence()
@@ -31,8 +31,8 @@ describe.skipIf(absence !== undefined)(`the oracle${absence === undefined ? '' :
   })
 
   clientContract('kube over the oracle', async () => {
-    const relay = await openRelay(Number(new URL(ORACLE_URL).port))
-    const cluster = { server: `http://127.0.0.1:${relay.port}`, 'insecure-skip-tls-verify': true }
+    const wire = await layWire(Number(new URL(ORACLE_URL).port))
+    const cluster = { server: `http://127.0.0.1:${wire.port}`, 'insecure-skip-tls-verify': true }
     const text = JSON.stringify({
       'current-context': 'o',
       clusters: [{ name: 'o', cluster }],
@@ -50,10 +50,10 @@ describe.skipIf(absence !== undefined)(`the oracle${absence === undefined ? '' :
       client,
       // The oracle has no namespaces of its own: any name will do.
       namespace: `contract-${started.count}`,
-      interrupt: relay.cut,
+      interrupt: wire.cut,
       dispose: async () => {
         await client.close()
-        await relay.close()
+        await wire.close()
       },
     }
   })

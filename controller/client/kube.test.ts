@@ -31,7 +31,7 @@ clientContract('kube over our own server', async () => {
   return {
     client,
     namespace: 'acme',
-    interrupt: server.relay.cut,
+    interrupt: server.wire.cut,
     forget: server.forget,
     dispose: async () => {
       await client.close()
@@ -104,7 +104,7 @@ test('CL16 requests share connections', async () => {
   const { server, client } = await setUp()
   for (let count = 0; count < 20; count += 1) await client.create(userKind, user(`u${count}`))
   await client.list(userKind)
-  expect(server.relay.opened()).toBeLessThanOrEqual(2)
+  expect(server.wire.opened).toBeLessThanOrEqual(2)
 })
 
 test('CL16 a read outlives a restart of the server', async () => {

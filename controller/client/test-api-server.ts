@@ -1,4 +1,4 @@
-/** Our own API server on https with the local CA, behind a relay, for tests of clients that come over the network. */
+/** Our own API server on https with the local CA, behind a wire, for tests of clients that come over the network. */
 import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -8,7 +8,7 @@ import { TestClock } from '../../system/test-clock.ts'
 import { ensureCertificates, type ServerCertificates } from '../server/certificates.ts'
 import { makeNamespace, memoryRegistry, testServer, type TestServer } from '../server/testing.ts'
 import { createMemoryStore } from '../store/memory.ts'
-import { openRelay, type Relay } from './test-relay.ts'
+import { layWire, type Wire } from '../../test/e2e/wire.ts'
 
 /** Certificates are dear to make: one set a file of tests. */
 export async function testCertificates(): Promise<ServerCertificates> {
@@ -22,8 +22,8 @@ export async function testCertificates(): Promise<ServerCertificates> {
 
 /** A running server. */
 export type NetworkServer = TestServer & {
-  readonly relay: Relay
-  /** A kubeconfig of the relay's address, as text. */
+  readonly wire: Wire
+  /** A kubeconfig of the wire's address, as text. */
   readonly kubeconfig: string
   /** Stops the server and starts another over the same objects, at the same address. */
   readonly restart: () => Promise<void>
@@ -46,16 +46,16 @@ export async function startNetworkServer({ cert, key, caCert }: ServerCertificat
     const { httpsPort } = await current.server.listen({ https: { host: '127.0.0.1', port: 0, cert, key } })
     return httpsPort ?? 0
   }
-  const relay = await openRelay(await listen())
+  const wire = await layWire(await listen())
   return {
     ...current,
-    relay,
-    kubeconfig: kubeconfigOf({ port: relay.port, caCert, token: current.token }),
+    wire,
+    kubeconfig: kubeconfigOf({ port: wire.port, caCert, token: current.token }),
     restart: async () => {
       await current.server.close({ graceMs: 0 })
-      await relay.cut()
+      await wire.cut()
       current = testServer({ registry, clock })
-      relay.aim(await listen())
+      wire.aim(await listen())
     },
     forget: async () => {
       for (let count = 0; count <= WINDOW_CHANGES; count += 1)
@@ -65,7 +65,7 @@ export async function startNetworkServer({ cert, key, caCert }: ServerCertificat
         })
     },
     stop: async () => {
-      await relay.close()
+      await wire.close()
       await current.server.close({ graceMs: 0 })
       await store.close()
     },

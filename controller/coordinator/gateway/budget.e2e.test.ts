@@ -3,7 +3,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { SPRITE_API, WORK_HEADER } from '../../../protocol/coordinator.ts'
 import { realClock } from '../../../system/clock.ts'
 import { silentLog } from '../../../system/log.ts'
-import { startCutProxy, type CutProxy } from '../../../test/e2e/cut-proxy.ts'
+import { layWire, type Wire } from '../../../test/e2e/wire.ts'
 import { hasRedisServer, RedisServer } from '../../../test/e2e/redis-server.ts'
 import { createFakeRecount } from '../../ledger/redis/fake-recount.ts'
 import { createRedisLedger } from '../../ledger/redis/ledger.ts'
@@ -19,10 +19,10 @@ const NOW_MS = Date.UTC(2026, 0, 15, 12)
 
 describe.skipIf(!hasRedisServer)('gateway over a Redis that loses replies', () => {
   let server: RedisServer
-  let proxy: CutProxy
+  let proxy: Wire
   beforeAll(async () => {
     server = await RedisServer.start()
-    proxy = await startCutProxy(server.port)
+    proxy = await layWire(server.port)
   })
   afterAll(async () => {
     await proxy.close()
@@ -48,7 +48,7 @@ describe.skipIf(!hasRedisServer)('gateway over a Redis that loses replies', () =
       h.seedWork('w1', { status: IN_PROGRESS })
       const ask = () => h.send(`${SPRITE_API.gateway}/v1/messages`, BODY, { headers: { [WORK_HEADER]: 'w1/1' } })
       let replies = 0
-      proxy.cutReply = () => replies++ % 6 === 0
+      proxy.tearReply = () => replies++ % 6 === 0
       const asked = Promise.all(Array.from({ length: 50 }, ask))
       await between()
       const statuses = new Set((await asked).map((reply) => reply.status))
@@ -56,8 +56,8 @@ describe.skipIf(!hasRedisServer)('gateway over a Redis that loses replies', () =
         await between()
         await ask()
       }
-      proxy.cutReply = undefined
-      expect(proxy.cuts).toBeGreaterThan(0)
+      proxy.tearReply = undefined
+      expect(proxy.torn).toBeGreaterThan(0)
       expect([...statuses].filter((status) => ![200, 403, 503].includes(status))).toEqual([])
       expect(countedByModel).toBeGreaterThan(0)
       expect(countedByModel).toBeLessThanOrEqual(LIMIT)

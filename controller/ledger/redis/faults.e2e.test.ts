@@ -2,7 +2,7 @@
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest'
 import { realClock } from '../../../system/clock.ts'
 import { silentLog } from '../../../system/log.ts'
-import { startCutProxy } from '../../../test/e2e/cut-proxy.ts'
+import { layWire } from '../../../test/e2e/wire.ts'
 import { hasRedisServer, RedisServer } from '../../../test/e2e/redis-server.ts'
 import { periodOf, type Ledger, type Reservation } from '../ledger.ts'
 import { createFakeRecount, type FakeRecount } from './fake-recount.ts'
@@ -259,13 +259,13 @@ describe.skipIf(!hasRedisServer)('redis ledger under faults', () => {
   })
 
   it('RL2 fifty calls at once against a nearly empty budget, with replies cut: not one token too many', async () => {
-    const proxy = await startCutProxy(server.port)
+    const proxy = await layWire(server.port)
     const url = `redis://127.0.0.1:${proxy.port}`
     try {
       const ledgers = [await process({ url, deadlineMs: 3_000 }), await process({ url, deadlineMs: 3_000 })]
       await ledgers[0]?.reserve(call('most', { tokens: 1_180 }))
       let replies = 0
-      proxy.cutReply = () => replies++ % 7 === 0
+      proxy.tearReply = () => replies++ % 7 === 0
       const requests = Array.from({ length: 50 }, (_, at) => call(`c${at}`))
       const outcomes = await Promise.all(
         requests.map(async (request, at) => {
@@ -276,9 +276,9 @@ describe.skipIf(!hasRedisServer)('redis ledger under faults', () => {
           }
         }),
       )
-      proxy.cutReply = undefined
+      proxy.tearReply = undefined
       const granted = outcomes.filter((outcome) => outcome?.granted === true).length
-      expect(proxy.cuts).toBeGreaterThan(0)
+      expect(proxy.torn).toBeGreaterThan(0)
       expect(granted).toBeLessThanOrEqual(10)
       expect(granted).toBeGreaterThan(0)
       const ledger = await process()
