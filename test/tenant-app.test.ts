@@ -69,7 +69,11 @@ async function given(appTemplate: string, spoil: (emulator: FlyEmulator) => void
   await fleet.client.create(planKind, planOf('growth'))
   await fleet.client.create(tenantKind, tenantOf())
   await rest(3)
-  return { fleet, apps, conditions, rest, tokens }
+  const emulated = async (method: string, path: string, body?: object): Promise<number> => {
+    const init = { method, headers: { authorization: 'Bearer t' }, ...(body && { body: JSON.stringify(body) }) }
+    return (await emulator?.request(new Request(`http://emulator${path}`, init)))?.status ?? 0
+  }
+  return { fleet, apps, conditions, rest, tokens, emulated }
 }
 
 describe('a tenant’s app at Fly', () => {
@@ -89,6 +93,21 @@ describe('a tenant’s app at Fly', () => {
     )
     await rest(10)
     expect([await apps(), conditions()[1]]).toEqual([['highera-acme on highera-acme'], 'AppMade'])
+  })
+
+  it('TN22 stays with a machine that was made by hand, and the tenant does not go without a word', async () => {
+    const { fleet, apps, rest, emulated } = await given('highera-{tenant}')
+    const made = await emulated('POST', '/v1/apps/highera-acme/machines', { name: 'mine', config: { image: 'x' } })
+    expect(made).toBe(200)
+    await fleet.client.delete(tenantKind, KEY, {})
+    await rest(10)
+    expect([await apps(), fleet.manager.cache.get(tenantKind, KEY)]).toEqual([
+      ['highera-acme on highera-acme'],
+      undefined,
+    ])
+    expect(fleet.outside.warnings).toEqual([
+      expect.stringMatching(/^App "highera-acme" stays\. Run fly machine destroy ID -a highera-acme, .*: [0-9a-f]+$/),
+    ])
   })
 
   it('TN50 that all share is neither made nor deleted', async () => {

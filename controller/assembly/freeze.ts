@@ -139,7 +139,7 @@ export function freezing(provider: MachineProvider, frozenBy: Freeze['frozenBy']
     },
     removeTenant: async (tenant, signal) => {
       assertThawed(tenant)
-      await provider.removeTenant(tenant, signal)
+      return await provider.removeTenant(tenant, signal)
     },
     ...placeOf(provider, assertThawed),
   }

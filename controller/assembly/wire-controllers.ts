@@ -25,6 +25,8 @@ export function wireControllers(
     onChange: (tenant, machine, previous) => {
       const sprite = (machine ?? previous)?.owner?.sprite
       if (sprite !== undefined) manager.trigger('sprite', { namespace: tenant, name: sprite })
+      // Not ours, or ours no more: the tenant says so.
+      else manager.trigger('tenant', { namespace: '', name: tenant })
       if (machine === undefined) manager.trigger('slots', { namespace: '', name: tenant })
     },
   })

@@ -63,7 +63,7 @@ async function startServer() {
           () => 'Absent' as const,
         ),
     },
-    provider: { removeTenant: () => Promise.resolve() },
+    provider: { removeTenant: () => Promise.resolve(undefined) },
   }
   for (const controller of [planController(ports), tenantController(ports), projectController(ports)]) {
     manager.add(controller)

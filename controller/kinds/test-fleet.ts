@@ -12,6 +12,7 @@ import { personaController } from './persona/reconcile.ts'
 import { planController } from './plan/reconcile.ts'
 import { projectController } from './project/reconcile.ts'
 import { reviewController } from './review/reconcile.ts'
+import type { MachinePicture } from '../providers/machine-pictures.ts'
 import type { MachineProvider } from '../providers/machines.ts'
 import type { AnthropicKeyFault } from './tenant/anthropic-key.ts'
 import { tenantController } from './tenant/reconcile.ts'
@@ -36,14 +37,19 @@ export function createFleet(startMs?: number, place: (clock: TestClock) => Place
     removedAtProvider: [] as string[],
     providerError: undefined as Error | undefined,
     events: [] as string[],
+    /** Messages of the events that warn. */
+    warnings: [] as string[],
+    picture: undefined as MachinePicture | undefined,
   }
   const ports = {
     client,
     clock,
     cache: manager.cache,
     recorder: {
-      event: (object: KubeObject, type: string, reason: string) =>
-        outside.events.push(`${type} ${object.kind} ${reason}`),
+      event: (object: KubeObject, type: string, reason: string, message: string) => {
+        outside.events.push(`${type} ${object.kind} ${reason}`)
+        if (type === 'Warning') outside.warnings.push(message)
+      },
     },
     builtinAgentTypes: TEST_AGENT_TYPES,
     ledger: { read: () => Promise.resolve(outside.balance) },
@@ -57,10 +63,12 @@ export function createFleet(startMs?: number, place: (clock: TestClock) => Place
         outside.takenNamespaces.has(name) ? 'Taken' : outside.namespaces.has(name) ? 'Own' : 'Absent',
     },
     frozenBy: () => outside.frozenBy,
+    feed: { read: () => outside.picture },
     provider: {
       removeTenant: async (tenant: string) => {
         if (outside.providerError !== undefined) throw outside.providerError
         outside.removedAtProvider.push(tenant)
+        return undefined
       },
       ...place(clock),
     },

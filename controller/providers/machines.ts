@@ -193,6 +193,9 @@ export type TenantStanding = {
   readonly paused: readonly ProviderError[]
 }
 
+/** What stays of a tenant at the provider: an app, and the ids of machines in it that are not ours; none where the app is not. */
+export type TenantRemains = { readonly app: string; readonly machines: readonly string[] }
+
 /** The port to a machine API; its rules stand above. */
 export interface MachineProvider {
   list(tenant: string, signal?: AbortSignal, options?: CallOptions): Promise<MachineList>
@@ -204,8 +207,8 @@ export interface MachineProvider {
   stop(ref: MachineRef, signal?: AbortSignal, options?: CallOptions): Promise<void>
   /** Removes the machine, running or not. Resolves when the provider has accepted; absence is seen by get. */
   destroy(ref: MachineRef, signal?: AbortSignal, options?: CallOptions): Promise<void>
-  /** Removes what the tenant has at the provider besides machines (its app); an app with machines of ours is left. */
-  removeTenant(tenant: string, signal?: AbortSignal): Promise<void>
+  /** Removes what the tenant has at the provider besides machines (its app); an app with machines of ours is left. Gives what stays because it is not ours. */
+  removeTenant(tenant: string, signal?: AbortSignal): Promise<TenantRemains | undefined>
   ensureTenant?(tenant: string, signal?: AbortSignal, options?: CallOptions): Promise<void>
   standing?(tenant: string): TenantStanding
   onStanding?(listener: (app: string) => void): void

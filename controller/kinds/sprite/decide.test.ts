@@ -609,6 +609,8 @@ describe('a machine that is not there', () => {
 })
 
 describe('a machine that cannot be seen', () => {
+  const idle = withMachine()
+  const going = { ...idle, metadata: { ...idle.metadata, deletionTimestamp: TEST_NOW } }
   check({
     'SPR13 leads to no conclusion': [
       { sprite: withMachine(), observation: { seen: 'unknown', reason: 'Unavailable', message: 'No answer' } },
@@ -617,6 +619,22 @@ describe('a machine that cannot be seen', () => {
     'SPR13 on a host out of reach still counts': [
       { sprite: withMachine(), slot: HELD, observation: seen('started', { hostReachable: false }), assignedWork: 1 },
       '- | Idle | Run | Unknown HostUnreachable',
+    ],
+    'SPR13 does not read Idle when its sprite is to go': [
+      { sprite: going, observation: { seen: 'unknown', reason: 'CredentialsInvalid', message: 'Fly answered 401' } },
+      '- | Draining | Run | Unknown CredentialsInvalid',
+    ],
+    'SPR13 does not read Idle on a host out of reach when its sprite is to go': [
+      { sprite: going, slot: HELD, observation: seen('started', { hostReachable: false }) },
+      '- | Draining | Run | Unknown HostUnreachable',
+    ],
+    'SPR13 of a sprite that is to go drains its task when it is seen again': [
+      {
+        sprite: going,
+        currentWork: { name: 'w', project: undefined },
+        observation: { seen: 'unknown', reason: 'Unavailable', message: 'No answer' },
+      },
+      '- | Idle | Run | Unknown ProviderUnavailable',
     ],
     'SPR13 that was not looked at stays as it is': [{ sprite: withMachine() }, '- | Idle | Run | True Running'],
   })

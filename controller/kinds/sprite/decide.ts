@@ -102,7 +102,7 @@ function withMachine(world: SpriteWorld, want: Want, machine: KnownMachine): Spr
     case 'unknown':
       return {
         actions: [],
-        phase: world.sprite.status?.phase ?? 'Pending',
+        phase: unseenPhase(world),
         machine,
         conditions: unknown(
           // Somebody has to act on this one; all else passes.
@@ -116,6 +116,10 @@ function withMachine(world: SpriteWorld, want: Want, machine: KnownMachine): Spr
       return { ...asBefore(world, machine), requeueAfterMs: world.deadlines.confirmMs, requeueReason: 'unobserved' }
   }
 }
+
+/** One that is to go and has no task is on its way, though nothing can be seen of it; with a task it drains when it is. */
+const unseenPhase = ({ sprite, currentWork }: SpriteWorld): SpriteDecision['phase'] =>
+  isDeleting(sprite) && currentWork === undefined ? 'Draining' : (sprite.status?.phase ?? 'Pending')
 
 const seenOf = (machine: { readonly state: string; readonly region: string; readonly app: string }) => ({
   state: machine.state,
@@ -139,6 +143,7 @@ function present(world: SpriteWorld, want: Want, seen: KnownMachine): SpriteDeci
 function unreachable(world: SpriteWorld, machine: KnownMachine): SpriteDecision {
   return {
     ...asBefore(world, machine),
+    phase: unseenPhase(world),
     conditions: unknown('HostUnreachable', `The host of machine ${machine.name} cannot be reached; it still counts`),
     requeueAfterMs: world.deadlines.confirmMs * 6,
     requeueReason: 'host-unreachable',

@@ -13,6 +13,7 @@ import { limitsInForce, type EffectiveLimits } from './limits.ts'
 import { frozenText, placeConditions, placeProblems, type PlaceProblem } from './place-conditions.ts'
 import type { TenantStatus } from './schema.ts'
 import { NAMESPACE_LOOK_MS, namespaceProblems } from './namespace-taken.ts'
+import { areStrangersUnsure, STRANGERS_LOOK_MS, strangersCondition } from './strangers.ts'
 import { decideTeardown } from './teardown.ts'
 import { nextLook, runningText, tokensText, usageOf, type Usage } from './usage.ts'
 import type { TenantDecision, TenantWorld } from './world.ts'
@@ -45,6 +46,8 @@ function soonest(look: ReturnType<typeof nextLook>, world: TenantWorld): ReturnT
   const { app } = world
   if (world.isNamespaceTaken === true) return { requeueAfterMs: NAMESPACE_LOOK_MS, requeueReason: 'namespace' }
   const retryInMs = app?.retryInMs ?? Infinity
+  if (areStrangersUnsure(world) && STRANGERS_LOOK_MS < Math.min(retryInMs, look.requeueAfterMs))
+    return { requeueAfterMs: STRANGERS_LOOK_MS, requeueReason: 'strangers' }
   return retryInMs < look.requeueAfterMs ? { requeueAfterMs: retryInMs, requeueReason: 'app' } : look
 }
 
@@ -144,7 +147,13 @@ function conditionsOf(
       ? []
       : [{ type: BUDGET_CONDITION, status: 'True', reason: budget.blocker.reason, message: budget.message }]
   const gravest = withStandingRequestId(world.tenant.status?.conditions, summaryOf(world, limits, problems[0]))
-  return [...gravest, ...own, ...ledgerConditions(ledgerAway(world)), ...placeConditions(world)]
+  return [
+    ...gravest,
+    ...own,
+    ...ledgerConditions(ledgerAway(world)),
+    ...placeConditions(world),
+    ...strangersCondition(world),
+  ]
 }
 
 function summaryOf(

@@ -7,12 +7,15 @@ import { KINDS } from '../kinds.ts'
 import { planKind } from '../plan/schema.ts'
 import type { KindPorts } from '../publish.ts'
 import type { MachineProvider } from '../../providers/machines.ts'
+import type { MachineFeed } from '../sprite/observe.ts'
 import { SLOT_LEDGER_NAME, slotLedgerKind } from '../slotledger/schema.ts'
 import { spriteKind } from '../sprite/schema.ts'
 import { workKind, type WorkPhase } from '../work/schema.ts'
 import type { LookForAnthropicKey } from './anthropic-key.ts'
 import type { AppKeeper } from './app-keeper.ts'
+import { holdUpOf } from './hold-up.ts'
 import { tenantKind, type Tenant } from './schema.ts'
+import { strangersOf } from './strangers.ts'
 import type { Leftover, TenantWorld } from './world.ts'
 
 /** The core Namespace of a tenant; the composition root implements it over the registry or the cluster. */
@@ -34,6 +37,8 @@ export type TenantPorts = KindPorts & {
   readonly namespaces: Namespaces
   /** What the provider keeps for a tenant besides machines. */
   readonly provider: Pick<MachineProvider, 'removeTenant' | 'ensureTenant' | 'standing'>
+  /** The last picture of a tenant's machines. */
+  readonly feed?: Pick<MachineFeed, 'read'>
   /** Who has frozen the tenant's machines, in words; undefined when nobody has. */
   readonly frozenBy?: (tenant: string) => string | undefined
   /** Has the tenant looked at again soon. */
@@ -64,6 +69,7 @@ export async function observeTenant(
   const nowMs = ports.clock.now()
   const month = periodOf(nowMs)
   const publishedAtMs = options.usagePublishedAtMs
+  const sprites = cache.list(spriteKind, key.name)
   const ref = tenant.spec.config.anthropicKeySecretRef
   const [balance, spawned, namespace, leftovers, anthropicKeyFault] = await Promise.all([
     balanceOf(ports, tenant, month),
@@ -84,12 +90,14 @@ export async function observeTenant(
     usageAgeMs: publishedAtMs === undefined ? undefined : Math.max(0, ports.clock.monotonic() - publishedAtMs),
     isAtWork: cache.list(workKind, key.name).some((work) => isInHands(work.status?.phase)),
     slots: cache.get(slotLedgerKind, { namespace: key.name, name: SLOT_LEDGER_NAME })?.status ?? {},
-    spritesDeclared: cache.list(spriteKind, key.name).length,
+    spritesDeclared: sprites.length,
     hasNamespace: namespace === 'Own',
     isNamespaceTaken: namespace === 'Taken',
     anthropicKeyFault,
     app: options.apps?.look(key.name),
     standing: ports.provider.standing?.(key.name),
+    ...(ports.feed === undefined ? {} : { strangers: strangersOf(ports.feed.read(key.name), sprites) }),
+    holdUp: isDeleting(tenant) ? holdUpOf(sprites) : undefined,
     frozenBy: ports.frozenBy?.(key.name),
     leftovers,
   }

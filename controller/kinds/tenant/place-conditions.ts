@@ -86,7 +86,8 @@ const PAUSES: Readonly<Record<string, { readonly type: string; readonly fix: str
   QuotaExceeded: { type: 'OrganizationLimitReached', fix: 'Ask Fly for a higher limit, or let fewer machines run' },
 }
 
-function pausedConditions({ paused }: TenantStanding): readonly ConditionPatch[] {
+/** What is held back of its calls, but for probes. */
+export function pausedConditions({ paused }: Pick<TenantStanding, 'paused'>): readonly ConditionPatch[] {
   return paused.flatMap((error) => {
     const pause = PAUSES[error.reason]
     if (pause === undefined) return []
@@ -95,6 +96,10 @@ function pausedConditions({ paused }: TenantStanding): readonly ConditionPatch[]
     ]
   })
 }
+
+/** What would do about calls that are held back for this reason; undefined where they are not. */
+export const pauseFix = (reason: string): string | undefined =>
+  Object.hasOwn(PAUSES, reason) ? PAUSES[reason]?.fix : undefined
 
 /** What a person has to mend at the provider before the tenant can go on, the gravest first. */
 export function placeProblems(world: PlaceWorld): readonly PlaceProblem[] {

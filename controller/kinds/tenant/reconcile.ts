@@ -6,6 +6,7 @@ import { moved } from '../changes.ts'
 import { kindNamed } from '../kinds.ts'
 import { TENANT_FINALIZER } from '../marks.ts'
 import { planKind } from '../plan/schema.ts'
+import { ProviderError } from '../../providers/machines.ts'
 import { outcomeOf, publishStatus } from '../publish.ts'
 import { slotLedgerKind } from '../slotledger/schema.ts'
 import { spriteKind } from '../sprite/schema.ts'
@@ -14,6 +15,7 @@ import { createAppKeeper, type AppKeeper } from './app-keeper.ts'
 import { decideTenant } from './decide.ts'
 import { isInHands, observeTenant, type TenantPorts } from './observe.ts'
 import { tenantKind, type Tenant } from './schema.ts'
+import { remainsText } from './strangers.ts'
 import type { TenantAction, TenantDecision } from './world.ts'
 
 export type { Namespaces, TenantPorts } from './observe.ts'
@@ -90,7 +92,10 @@ async function reconcileTenant(ports: TenantPorts, pass: Pass): Promise<Outcome>
     for (const action of decision.actions) await act(ports, world.tenant, { action, apps, signal })
   } catch (error) {
     // What a deletion waits for is said even when the step has just failed; the failure itself goes to the engine.
-    if (isDeleting(world.tenant)) await publish(ports, world.tenant, { decision, pass })
+    if (isDeleting(world.tenant)) {
+      const told = error instanceof ProviderError ? decideTenant({ ...world, refused: error }) : decision
+      await publish(ports, world.tenant, { decision: told, pass })
+    }
     throw error
   }
   if (decision.actions.some((action) => action.do === 'releaseFinalizer')) return DONE
@@ -128,10 +133,16 @@ async function act(ports: TenantPorts, tenant: Tenant, { action, apps, signal }:
     case 'removeAtProvider':
       // What is under way would make the app anew behind its removal.
       await apps?.end(name)
-      return await ports.provider.removeTenant(name, signal)
+      return await removeAtProvider(ports, tenant, signal)
     case 'delete':
       return await deleteOne(ports, { namespace: name, name: action.name }, { kind: action.kind, signal })
   }
+}
+
+/** What stays because it is not ours is told where the tenant's events outlive it. */
+async function removeAtProvider(ports: TenantPorts, tenant: Tenant, signal: AbortSignal): Promise<void> {
+  const remains = await ports.provider.removeTenant(tenant.metadata.name, signal)
+  if (remains !== undefined) ports.recorder?.event(tenant, 'Warning', 'AppKept', remainsText(remains))
 }
 
 async function writeFinalizers(

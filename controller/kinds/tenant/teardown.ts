@@ -1,9 +1,12 @@
 /** Decides the next step of a tenant's deletion: sprites first, all else, the ledger, the namespace, the provider. Pure. */
-import { mergeConditions, reconciling } from '../../api/conditions.ts'
+import { mergeConditions, reconciling, stalled } from '../../api/conditions.ts'
 import { isDeleting } from '../../api/object.ts'
 import { TENANT_FINALIZER } from '../marks.ts'
 import { nameList } from '../names.ts'
-import { frozenCondition } from './place-conditions.ts'
+import { withStandingRequestId } from '../sprite/provider-reasons.ts'
+import { holdUpIn } from './hold-up.ts'
+import { frozenCondition, pausedConditions, pauseFix } from './place-conditions.ts'
+import { strangersCondition } from './strangers.ts'
 import type { Leftover, TenantAction, TenantDecision, TenantWorld } from './world.ts'
 
 /** How many objects one pass deletes at most; the rest follows in the next. */
@@ -24,9 +27,9 @@ export function decideTeardown(world: TenantWorld): TenantDecision {
   for (const kinds of STEPS) {
     const left = world.leftovers.filter((object) => kinds.has(object.kind))
     const awaited = left.filter((object) => object.kind !== 'Project')
-    if (left.length > 0) return step(world, deletions(left), messageFor(awaited.length > 0 ? awaited : left))
+    if (left.length > 0) return step(world, deletions(left), messageFor(world, awaited.length > 0 ? awaited : left))
   }
-  if (world.leftovers.length > 0) return step(world, deletions(world.leftovers), messageFor(world.leftovers))
+  if (world.leftovers.length > 0) return step(world, deletions(world.leftovers), messageFor(world, world.leftovers))
   if (world.hasNamespace) {
     return step(world, [{ do: 'removeNamespace' }], `Waits until namespace ${world.tenant.metadata.name} is removed`)
   }
@@ -46,9 +49,11 @@ const deletions = (left: readonly Leftover[]): readonly TenantAction[] =>
     .slice(0, DELETES_PER_PASS_MAX)
     .map((object) => ({ do: 'delete', kind: object.kind, name: object.metadata.name }))
 
-function messageFor(left: readonly Leftover[]): string {
+function messageFor(world: TenantWorld, left: readonly Leftover[]): string {
   const names = nameList(left.map((object) => `${object.kind} ${object.metadata.name}`))
-  const machines = left.some((object) => object.kind === 'Sprite') ? ': their machines are being removed' : ''
+  const held = holdUpIn(world)
+  const how = held === undefined ? 'are being removed' : `cannot be removed now (${held.reason})`
+  const machines = left.some((object) => object.kind === 'Sprite') ? `: their machines ${how}` : ''
   const count = left.length === 1 ? '1 object' : `${left.length} objects`
   return `Waits for ${count} to go, ${names}${machines}`
 }
@@ -57,12 +62,28 @@ function step(world: TenantWorld, actions: readonly TenantAction[], message: str
   const { tenant, now } = world
   const { generation } = tenant.metadata
   const terminating = { type: 'Terminating', status: 'True', reason: 'Terminating', message } as const
-  const patches = [...reconciling('Terminating', message), terminating, ...frozenCondition(world)]
+  const held = holdUpIn(world)
+  const fix = held === undefined ? undefined : pauseFix(held.reason)
+  const summary =
+    held === undefined
+      ? reconciling('Terminating', message)
+      : fix === undefined
+        ? reconciling(held.reason, held.message)
+        : stalled(held.reason, held.message)
+  const said = [
+    ...summary,
+    terminating,
+    ...frozenCondition(world),
+    ...pausedConditions(world.standing ?? { paused: [] }),
+    ...strangersCondition(world),
+  ]
+  const patches = withStandingRequestId(tenant.status?.conditions, said)
   const { blockers: _gone, ...rest } = tenant.status ?? {}
   return {
     actions,
     status: {
       ...rest,
+      ...(held === undefined || fix === undefined ? {} : { blockers: [{ reason: held.reason, fix }] }),
       observedGeneration: generation,
       conditions: mergeConditions(tenant.status?.conditions, patches, { generation, now }),
     },

@@ -3,13 +3,17 @@ import type { KubeObject } from '../../api/object.ts'
 import type { Balance } from '../../ledger/ledger.ts'
 import type { Plan } from '../plan/schema.ts'
 import type { SlotLedgerStatus } from '../slotledger/schema.ts'
-import type { TenantStanding } from '../../providers/machines.ts'
+import type { ProviderError, TenantStanding } from '../../providers/machines.ts'
 import type { AnthropicKeyFault } from './anthropic-key.ts'
 import type { AppLook } from './app-keeper.ts'
 import type { Tenant, TenantStatus } from './schema.ts'
+import type { StrangersLook } from './strangers.ts'
 
 /** An object that is still there in a namespace that is to be emptied. */
 export type Leftover = Pick<KubeObject, 'kind' | 'metadata'>
+
+/** A reason and its message, as of a condition. */
+export type HoldUp = { readonly reason: string; readonly message: string }
 
 /** What one decision about a tenant looks at. */
 export type TenantWorld = {
@@ -44,6 +48,12 @@ export type TenantWorld = {
   readonly app: AppLook | undefined
   /** What the provider knows of its place; undefined where it tells nothing. */
   readonly standing: TenantStanding | undefined
+  /** Machines in its app that are not ours; absent where nobody looks. */
+  readonly strangers?: StrangersLook
+  /** What the provider answers to its sprites that are to go, where it holds them up; only while it is being deleted. */
+  readonly holdUp?: HoldUp | undefined
+  /** What the provider answered in this pass when it was to remove what it keeps. */
+  readonly refused?: ProviderError
   /** Who has frozen its machines, in words; undefined when nobody has. */
   readonly frozenBy: string | undefined
   /** Everything that is left in the namespace, by a read that no cache answers; only while it is being deleted. */

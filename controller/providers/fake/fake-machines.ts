@@ -101,8 +101,8 @@ export class FakeMachines implements MachineProvider {
     return this.#run('destroy', { tenant: ref.tenant, machine: ref.id, signal, effect })
   }
 
-  removeTenant(tenant: string, signal?: AbortSignal): Promise<void> {
-    return this.#run('removeTenant', { tenant, signal, effect: () => {} })
+  removeTenant(tenant: string, signal?: AbortSignal): Promise<undefined> {
+    return this.#run('removeTenant', { tenant, signal, effect: () => undefined })
   }
 
   /** So many steps: machines in transition come nearer to where they go, late effects happen. */

@@ -133,7 +133,7 @@ describe('changes on the wire', () => {
     await fly.destroy(REF)
   })
 
-  it('FW12 removeTenant deletes an empty app, and keeps one with machines in it', async () => {
+  it('FW12 removeTenant deletes an empty app, keeps one with machines in it, and tells what stays because it is not ours', async () => {
     api().get(MACHINES).reply(200, [])
     api().get('/v1/apps/highera-acme').reply(200, APP)
     api().delete('/v1/apps/highera-acme').reply(202)
@@ -143,14 +143,14 @@ describe('changes on the wire', () => {
     api()
       .get('/v1/apps/highera-acme')
       .reply(200, { ...APP, network: 'default' })
-    await provider().removeTenant('acme')
+    expect(await provider().removeTenant('acme')).toEqual({ app: 'highera-acme', machines: [] })
     api().get(MACHINES).reply(200, [flyMachine()])
     await expect(provider().removeTenant('acme')).rejects.toMatchObject({ reason: 'NotReady' })
     api()
       .get(MACHINES)
       .reply(200, [flyMachine({ config: { image: 'x' } })])
-    await provider().removeTenant('acme')
-    await provider({ appTemplate: 'one-app' }).removeTenant('acme')
+    expect(await provider().removeTenant('acme')).toEqual({ app: 'highera-acme', machines: [ID] })
+    expect(await provider({ appTemplate: 'one-app' }).removeTenant('acme')).toBeUndefined()
   })
 
   it.each([

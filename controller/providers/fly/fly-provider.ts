@@ -5,6 +5,7 @@ import {
   type CallOptions,
   type MachineProvider,
   type MachineRef,
+  type TenantRemains,
   type TenantStanding,
 } from '../machines.ts'
 import { createAppTokens, noAppTokens, type AppTokens } from './app-tokens.ts'
@@ -182,8 +183,8 @@ async function destroy(room: Room, ref: MachineRef, bounds: Bounds): Promise<voi
   isAbsent(call, await room.http(call))
 }
 
-async function removeTenant(room: Room, tenant: string, bounds: Bounds): Promise<void> {
-  if (isSharedApp(room.options.appTemplate)) return
+async function removeTenant(room: Room, tenant: string, bounds: Bounds): Promise<TenantRemains | undefined> {
+  if (isSharedApp(room.options.appTemplate)) return undefined
   const app = appName(room.options.appTemplate, tenant)
   const left = await listMachines(room, tenant, bounds)
   const ours = left.machines.filter((machine) => machine.owner)
@@ -191,13 +192,15 @@ async function removeTenant(room: Room, tenant: string, bounds: Bounds): Promise
     throw new ProviderError('NotReady', `Kept app "${app}": ${ours.length} machines of ours are in it`)
   if (left.machines.length > 0) {
     room.log.warn({ tenant, app, machines: left.machines.length }, 'app kept: machines that are not ours are in it')
-    return
+    return { app, machines: left.machines.map(({ id }) => id) }
   }
   try {
     await room.apps.remove(app, bounds)
+    return undefined
   } catch (error) {
     if (!(error instanceof ProviderError) || error.reason !== 'NameConflict') throw error
     room.log.warn({ tenant, app, error: error.message }, 'app kept: it is not ours')
+    return { app, machines: [] }
   }
 }
 
