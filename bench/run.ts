@@ -6,6 +6,7 @@ import { benchFirestoreStore } from './firestore-store.ts'
 import { benchFleetStart } from './fleet-start.ts'
 import { benchLedger } from './ledger.ts'
 import { benchMemory } from './memory.ts'
+import { benchRecovery } from './recovery.ts'
 import { benchRedisBus } from './redis-bus.ts'
 import { benchResync } from './resync.ts'
 import { measureSpriteStart } from './sprite-start.ts'
@@ -39,6 +40,7 @@ const parts = [
   benchConverge,
   benchFleetStart,
   benchResync,
+  benchRecovery,
   benchFirestoreCost,
   benchFirestoreStore,
   benchRedisBus,
