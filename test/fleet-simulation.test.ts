@@ -156,7 +156,7 @@ describe('what people ask for', () => {
     stopTimeoutSeconds: 5,
   })
 
-  test('FL23 in a frozen tenant nothing is created, started, stopped or destroyed, and it is said; a thaw makes up for it', async () => {
+  test('FL23 SPR86 in a frozen tenant nothing is created, started, stopped or destroyed, and it is said; a thaw makes up for it', async () => {
     const it = await fleetOf({ seed: 23, limit: 5, tenants: ['acme', 'other'] })
     for (const name of ['stays', 'goes']) await it.addSprite('acme', name, { runPolicy: 'Always' })
     await it.run(30)
@@ -179,7 +179,7 @@ describe('what people ask for', () => {
     expect(it.machines.machines().some(({ id }) => id === stray.id)).toBe(false)
   })
 
-  test('FL24 a collector that only tells destroys no stray machine, and says which', async () => {
+  test('FL24 SPR86 a collector that only tells destroys no stray machine, and says which', async () => {
     const it = new Fleet({ seed: 24, limit: 2, tenants: ['acme'] })
     fleet = it
     it.isDryRun = true

@@ -289,7 +289,7 @@ describe('FC14 what sets off nothing', () => {
     expect(forecastIn(world, created({ ...web1, kind: 'ConfigMap' }))).toEqual([])
   })
 
-  it('FC14 is silent on a tenant that it does not know, and on one too large to look at', () => {
+  it('FC15 is silent on a tenant that it does not know, and on one too large to look at', () => {
     const stray = spriteOf('s', { metadata: { namespace: 'elsewhere' } })
     expect(forecastIn(worldOf(), created(stray))).toEqual([])
     const many = Array.from({ length: 2_000 }, (_, index) => spriteOf(`s-${index}`))
