@@ -19,6 +19,8 @@ import { openFirestoreStore, type FirestoreStore } from './firestore.ts'
 
 const absence = emulatorAbsence()
 const COLLECTION = `sprites.${GROUP}`
+/** The one collection whose values are no objects where they lie. */
+const SECRETS = 'secrets'
 const key = (name: string): StoreKey => ({ collection: COLLECTION, namespace: 'acme', name })
 let uids = 0
 /** An update keeps the uid of what it changes, a creation has a new one. */
@@ -278,17 +280,26 @@ describe.skipIf(absence !== undefined)(
         const project = emulator.project()
         const sealing = { id: 'k1', bytes: new Uint8Array(32).fill(7) }
         const encrypted = (store: FirestoreStore) =>
-          createEncryptedStore(store, { collections: new Set([COLLECTION]), keys: [sealing], entropy: realEntropy })
+          createEncryptedStore(store, { collections: new Set([SECRETS]), keys: [sealing], entropy: realEntropy })
+        const secret: StoreKey = { collection: SECRETS, namespace: 'acme', name: 'a' }
+        const putSecret = (expectedRevision: number, value: unknown): Mutation => ({
+          type: 'Put',
+          key: secret,
+          expectedRevision,
+          value: textOf(secret, 'u1', value),
+        })
+        const at = { ...key('a'), collection: 'secrets' }
+        const ofSecret = (mutation: Mutation): Mutation => ({ ...mutation, key: at })
         const [one, other] = [encrypted(await open(project)), await open(project)]
-        const [change] = await one.commit([put('a', undefined, 'a secret')])
-        const raw = await other.read(key('a'))
+        const [change] = await one.commit([putSecret(0, 'a secret')])
+        const raw = await other.read(secret)
         expect(raw?.value).not.toContain('a secret')
         expect(raw?.writtenAs).toBeTypeOf('number')
-        const read = await encrypted(other).read(key('a'))
+        const read = await encrypted(other).read(secret)
         expect(read).toEqual(change?.record)
         expect(read?.value).toContain('a secret')
         expect(read?.value).toContain(`"resourceVersion":"${read?.revision}"`)
-        const next = await encrypted(other).commit([put('a', read, 'another')])
+        const next = await encrypted(other).commit([putSecret(read?.revision ?? 0, 'another')])
         expect(next[0]?.previous?.value).toBe(read?.value)
       }),
     )
