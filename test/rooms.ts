@@ -21,7 +21,8 @@ export type Room = {
 const CLIENT_PORT = 'controller/client/client.ts'
 const ENGINE_TYPES = 'controller/engine/types.ts'
 const MACHINE_PORT = 'controller/providers/machines.ts'
-const BUS_PORTS = ['controller/bus/bus.ts', 'controller/bus/presence.ts', 'controller/bus/sprite-users.ts']
+const BUS_PORTS = ['controller/bus/bus.ts', 'controller/bus/presence.ts']
+const SPRITE_USERS_PORT = 'controller/bus/sprite-users.ts'
 const LEDGER_PORT = 'controller/ledger/ledger.ts'
 const STORE_PORT = 'controller/store/store.ts'
 const AUTHORIZER_PORT = 'controller/access/authorizer.ts'
@@ -61,8 +62,8 @@ export const ROOMS: readonly Room[] = [
     prefixes: ['controller/client/'],
     may: ['api', 'system'],
     ports: [REGISTRY_PORT],
-    packages: ['@kubernetes/client-node', 'undici'],
-    mayNode: true,
+    packages: ['@kubernetes/client-node'],
+    mayNode: false,
   },
   {
     name: 'registry',
@@ -102,13 +103,13 @@ export const ROOMS: readonly Room[] = [
     prefixes: ['controller/views/'],
     may: ['api', 'kinds', 'registry', 'system'],
     packages: [],
-    mayNode: true,
+    mayNode: false,
   },
   {
     name: 'coordinator',
     prefixes: ['controller/coordinator/'],
     may: ['api', 'kinds', 'protocol', 'system'],
-    ports: [CLIENT_PORT, ...BUS_PORTS, LEDGER_PORT],
+    ports: [CLIENT_PORT, ...BUS_PORTS, SPRITE_USERS_PORT, LEDGER_PORT],
     types: [ENGINE_TYPES],
     packages: ['@anthropic-ai/sdk', 'zod'],
     mayNode: true,
@@ -116,7 +117,7 @@ export const ROOMS: readonly Room[] = [
   {
     name: 'providers',
     prefixes: ['controller/providers/'],
-    may: ['api', 'system'],
+    may: ['system'],
     packages: ['p-queue', 'zod'],
     mayNode: true,
   },
@@ -128,11 +129,11 @@ export const ROOMS: readonly Room[] = [
     mayNode: true,
   },
   { name: 'ledger', prefixes: ['controller/ledger/'], may: ['system'], packages: ['ioredis'], mayNode: true },
-  { name: 'manifest', prefixes: ['controller/manifest/'], may: ['api', 'system'], packages: ['yaml'], mayNode: true },
+  { name: 'manifest', prefixes: ['controller/manifest/'], may: ['api'], packages: ['yaml'], mayNode: false },
   {
     name: 'persona-folder',
     prefixes: ['controller/persona-folder'],
-    may: ['protocol', 'system'],
+    may: ['protocol'],
     packages: [],
     mayNode: true,
   },
@@ -252,6 +253,7 @@ export const PURE_PORTS: readonly string[] = [
   MACHINE_PORT,
   LEDGER_PORT,
   ...BUS_PORTS,
+  SPRITE_USERS_PORT,
   CLIENT_PORT,
   ENGINE_TYPES,
 ]
