@@ -44,10 +44,11 @@ COPY --from=build /src/dist/sprite ./dist/sprite
 COPY personas ./personas
 COPY crds ./crds
 COPY examples ./examples
-# The only place that it writes to; mount a volume here.
+# The only place that it writes to. The embedded store lies here: mount a volume for it. With STORE=firestore only the
+# audit log does, and the rest is made anew at each start.
 COPY --from=build --chown=65532:65532 /data /data
-VOLUME ["/data"]
 STOPSIGNAL SIGTERM
 EXPOSE 8443 8787
 ENTRYPOINT ["/nodejs/bin/node", "--disable-proto=delete", "dist/controller/spritectl.mjs"]
-CMD ["up", "--data", "/data"]
+# Settings come from the environment (docs/production.md). A container's loopback is nobody else's.
+CMD ["serve", "--data=/data", "--host=0.0.0.0", "--port=8443", "--http-port=8787"]

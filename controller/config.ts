@@ -155,6 +155,9 @@ function isSafeIssuer(text: string): boolean {
 
 export type Environment = Readonly<z.infer<typeof environmentSchema>>
 
+/** Every setting that there is, by its variable. */
+export const SETTING_NAMES: readonly string[] = Object.keys(environmentSchema.shape)
+
 /** A setting that cannot be used; the message names the variable and what would do. */
 export class ConfigError extends Error {
   override readonly name = 'ConfigError'

@@ -1,4 +1,5 @@
 /** Tests of the chart: what it renders to is whole, fits together, and asks for no more rights than are used. */
+import { readFileSync } from 'node:fs'
 import path from 'node:path'
 import { describe, expect, test } from 'vitest'
 import { parseAllDocuments } from 'yaml'
@@ -20,7 +21,7 @@ type Manifest = RightsRole & {
 type Container = {
   readonly args: readonly string[]
   readonly env: readonly { readonly name: string; readonly value: string }[]
-  readonly ports: readonly { readonly name: string }[]
+  readonly ports: readonly { readonly name: string; readonly containerPort: number }[]
   readonly volumeMounts: readonly { readonly name: string }[]
   readonly securityContext: object
 }
@@ -158,6 +159,21 @@ test('CH6 behind another API server it asks for no right but to know its front p
   expect(service?.metadata.name).toBe(`${VERSION}.${GROUP}`)
   expect(service?.spec).toMatchObject({ group: GROUP, version: VERSION, service: { name: 'sprites', port: 443 } })
   expect(of(render(CLUSTER), 'APIService')).toEqual([])
+})
+
+test('CH10 the chart runs the image as it is: the same command, ports and folder', () => {
+  const dockerfile = readFileSync(path.join(ROOT, 'Dockerfile'), 'utf8')
+  const target = dockerfile.slice(dockerfile.indexOf('FROM runtime AS controller'))
+  const command = JSON.parse(/^CMD (\[.*\])$/m.exec(target)?.[1] ?? '[]') as string[]
+  const exposed = (/^EXPOSE (.*)$/m.exec(target)?.[1] ?? '').split(' ').map(Number)
+  for (const values of [CLUSTER, AGGREGATED]) {
+    const [container] = podOf(render(values)).containers
+    expect(container.args).toEqual(expect.arrayContaining(command))
+    expect(container.ports.map(({ containerPort }) => containerPort)).toEqual(exposed)
+    expect(container.volumeMounts[0]).toMatchObject({ name: 'data', mountPath: '/data' })
+  }
+  expect(command).toContain('--data=/data')
+  expect(target).toMatch(/^COPY --from=build --chown=65532:65532 \/data \/data$/m)
 })
 
 test('CH7 templates say only what this renderer knows', () => {
