@@ -7,6 +7,7 @@ import { flyPreflight } from '../../providers/fly/preflight.ts'
 import type { CliContext } from '../context.ts'
 import { controlPlaneCheck } from '../doctor/control-plane-check.ts'
 import { folderChecks } from '../doctor/folder-checks.ts'
+import { redisChecks } from '../doctor/redis-checks.ts'
 import { CliFailure } from '../failure.ts'
 import { jsonText } from '../output.ts'
 import { clean, counted, pad } from '../text.ts'
@@ -19,7 +20,9 @@ export async function runDoctor(context: CliContext, flags: DoctorFlags): Promis
   const local = await folderChecks(flags.data, context.clock, environment?.TLS_CERT_FILE)
   const running = await controlPlaneCheck(flags)
   const remote = environment === undefined ? [] : await remoteChecks(context, environment, running.plannedSprites)
-  const checks = [settings, ...local, ...running.checks, ...remote]
+  const url = environment?.REDIS_URL
+  const redis = url === undefined ? [] : await redisChecks(url)
+  const checks = [settings, ...local, ...running.checks, ...redis, ...remote]
   if (flags.output === 'json') stdout.write(jsonText({ checks }))
   else for (const line of linesOf(checks)) stdout.write(`${line}\n`)
   const failed = checks.filter(({ level }) => level === 'fail').length
