@@ -1,5 +1,5 @@
 /** Structured logs: one JSON line an event, object first, secrets redacted (style rule 28). */
-import { pino, type DestinationStream, type Logger } from 'pino'
+import { pino, stdSerializers, type DestinationStream, type Logger } from 'pino'
 
 /** Fields that every line about an object carries where it has them: tenant, kind, key, reconcileId. */
 export type LogFields = Readonly<Record<string, unknown>>
@@ -28,7 +28,11 @@ const SECRET_KEYS = [
   'SPRITE_TOKEN',
 ]
 
-const redactPaths = SECRET_KEYS.flatMap((key) => ['', '*.', '*.*.'].map((prefix) => `${prefix}["${key}"]`))
+const redactPaths = [
+  ...SECRET_KEYS.flatMap((key) => ['', '*.', '*.*.'].map((prefix) => `${prefix}["${key}"]`)),
+  // Errors of Redis carry the command that was refused: AUTH and ACL SETUSER have passwords in it.
+  '*.command.args',
+]
 
 /** Builds the process's log. `level` is pino's; `destination` defaults to stdout, tests pass a memory stream. */
 export function createLog(options: { readonly level: string; readonly destination?: DestinationStream }): Log {
@@ -36,6 +40,8 @@ export function createLog(options: { readonly level: string; readonly destinatio
     level: options.level,
     base: null,
     redact: { paths: redactPaths, censor: '[redacted]' },
+    // Where an error stands as it is, pino would write an empty object.
+    serializers: { error: (value: unknown) => (value instanceof Error ? stdSerializers.err(value) : value) },
     timestamp: () => `,"time":"${new Date().toISOString()}"`,
     formatters: { level: (label: string) => ({ level: label }) },
   }

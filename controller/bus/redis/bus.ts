@@ -168,7 +168,8 @@ function createEars(
   /** Refused, such as for want of rights: tried again, since rights come back too. */
   const onRefused = (error: unknown): void => {
     if (!link.isUp) return
-    if (hearsSinceMs !== undefined) log.warn({ error }, 'Redis refused a subscription')
+    if (hearsSinceMs !== undefined)
+      log.warn({ reason: error instanceof Error ? error.message : '' }, 'Redis refused a subscription')
     hearsSinceMs = undefined
     counts.hears(false)
     cancelRetry()

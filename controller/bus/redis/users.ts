@@ -127,7 +127,9 @@ export function createSpriteUsersOver(options: Omit<SpriteUsersOptions, 'times'>
 
   let cancel = (): void => {}
   const sweepOn = (): void => {
-    sweep().catch((error: unknown) => log.debug({ error }, 'users were not swept'))
+    sweep().catch((error: unknown) =>
+      log.debug({ reason: error instanceof Error ? error.message : '' }, 'users were not swept'),
+    )
     cancel = clock.after(options.sweepIntervalMs ?? SWEEP_INTERVAL_MS, sweepOn, { background: true })
   }
   if (options.current !== undefined)
