@@ -55,7 +55,7 @@ describe('settings of several processes', () => {
   })
 
   it.each(['MASTER_KEY', 'REDIS_URL', 'SECRETS_ENCRYPTION_KEYS', 'OIDC_ISSUER', 'TENANT_OBJECT_LIMITS'])(
-    'CF5 what is refused of %s is not repeated: it may hold a secret',
+    'CF7 what is refused of %s is not repeated: it may hold a secret',
     (name) => {
       for (const value of ['hunter2', 'http://u:hunter2@h?a', 'redis://u:hunter2%zz@h', 'a:hunter2='])
         try {
@@ -67,7 +67,7 @@ describe('settings of several processes', () => {
     },
   )
 
-  it('CF6 addresses as they are given by Google, Upstash and Fly are taken', () => {
+  it('CF8 addresses as they are given by Google, Upstash and Fly are taken', () => {
     const good = {
       FIRESTORE_PROJECT: 'example.com:acme-prod-1',
       FIRESTORE_DATABASE: 'sprites-eu',

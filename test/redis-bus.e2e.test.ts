@@ -222,6 +222,28 @@ describe.skipIf(!hasRedisServer)('a fleet on Redis (needs redis-server)', () => 
     }
   }, 300_000)
 
+  it.each(['on Redis', 'on the stream of one'])(
+    'SB6 two Coordinators: hints of both, doubled, reach a sprite that is %s, and it does each work once',
+    async (where) => {
+      const other = await createRedisBus({ ...SYSTEM, url: server.url, times: TIMES })
+      const isAlone = where === 'on Redis'
+      // Whoever may make no users has none for sprites.
+      if (!isAlone) await server.admin.acl('SETUSER', 'default', '-acl')
+      startSprite()
+      if (isAlone) await onRedis()
+      else await until('the stream to be open', async () => (await listeners()) === 1)
+      for (const name of ['one', 'two']) {
+        h.seedWork(name, { status: { phase: 'Assigned', assignedSprite: 'cara' } })
+        for (const bell of [other, bus, other])
+          void bell.publish(spriteInbox(TENANT, 'cara'), { type: 'work_available' })
+        await until(`${name} to be done`, () => h.work(name).status?.phase === 'Completed')
+        expect(h.work(name).status?.attempts).toHaveLength(1)
+      }
+      expect(String(await server.admin.client('LIST')).includes('user=sprite_')).toBe(isAlone)
+      await other.close()
+    },
+  )
+
   it('SB4 signs of life on Redis reach controllers of other processes', async () => {
     const other = await createRedisBus({ ...SYSTEM, url: server.url, times: TIMES })
     const presence = await createPresence({ bus: other, clock: realClock })
