@@ -49,7 +49,9 @@ export function createCoordinator(ports: CoordinatorPorts): Coordinator {
       const caller = await authenticate(ports, request, signal)
       await entry.route({ request, response, caller, signal })
     } catch (error) {
-      entry.sendFault(response, faultOf(ports, error))
+      // Nobody is there to be answered, and what broke off with the caller is no fault.
+      if (gone.signal.aborted) ports.log.debug({ error }, 'the caller went away')
+      else entry.sendFault(response, faultOf(ports, error))
     } finally {
       response.off('close', onClose)
     }
@@ -91,12 +93,18 @@ function routesOf(ports: CoordinatorPorts): ReadonlyMap<string, Entry> {
 }
 
 /** The refusal for an error: what is not one is a store that is away, or a bug, and may pass. */
-function faultOf(ports: Pick<CoordinatorPorts, 'log'>, error: unknown): CoordinatorError {
+function faultOf(ports: Pick<CoordinatorPorts, 'log' | 'metrics'>, error: unknown): CoordinatorError {
   if (error instanceof CoordinatorError) return error
   if (hasReason(error, 'Invalid', 'RequestEntityTooLarge', 'BadRequest')) {
     ports.log.warn({ error }, 'the store refused a report')
     return new CoordinatorError('Invalid', `Correct the report: ${error.message.slice(0, 500)}`, {}, { cause: error })
   }
-  ports.log.error({ error }, 'request failed')
+  if (hasReason(error, 'ServiceUnavailable', 'Timeout', 'TooManyRequests')) {
+    // The store says of itself that it is away; a line for each caller says no more.
+    ports.metrics
+      .counter('sprites_coordinator_unavailable_total', 'Requests of sprites that the store did not answer.')
+      .add()
+    ports.log.debug({ error }, 'the store did not answer a request')
+  } else ports.log.error({ error }, 'request failed')
   return new CoordinatorError('Unavailable', 'Try again later', { retryAfterMs: 1_000 }, { cause: error })
 }

@@ -22,7 +22,8 @@ export function refuse(ports: Pick<CoordinatorPorts, 'metrics' | 'log' | 'record
     ])
     .add({ what })
   const { tenant, sprite, incarnation } = identity
-  ports.log.warn({ tenant, sprite, incarnation, what }, message)
+  // Whoever was cut off is late when it comes back: that is as it should be.
+  ports.log.info({ tenant, sprite, incarnation, what }, message)
   if (late.subject !== undefined) ports.recorder?.event(late.subject, 'Warning', 'Fenced', message)
   return new CoordinatorError('Fenced', message)
 }

@@ -4,6 +4,7 @@ import { silentLog } from '../../system/log.ts'
 import type { Clock } from '../../system/clock.ts'
 import { seededEntropy } from '../../system/entropy.ts'
 import { TestClock } from '../../system/test-clock.ts'
+import { keepingLog } from '../../system/test-log.ts'
 import type { OwnershipChange } from './ownership.ts'
 import { shardOf } from './rendezvous.ts'
 import { createShards, type Shards, type ShardsOptions } from './shards.ts'
@@ -270,4 +271,20 @@ test('EO2 a wall clock that stands still renews all the same', async () => {
   expect(store.leases().get('sprites-member-0')?.metadata.resourceVersion).not.toBe(before)
   expect(owners([a, b])).toEqual(ONCE)
   expect(a.held.length).toBeGreaterThan(0)
+})
+
+test('LF6 leases that do not answer are told of once, however long that lasts, and once when they do again', async () => {
+  const { clock, faults, member } = setUp()
+  const { log, lines } = keepingLog()
+  member('a', { log })
+  await clock.advance(1_000)
+  faults.set('a', { type: 'refused' })
+  await clock.advance(60_000)
+  faults.clear()
+  await clock.advance(30_000)
+  const told = lines.filter((line) => /leases/i.test(line))
+  expect(told).toEqual([
+    'warn: Cannot renew or share the leases, trying on: look at the store',
+    'info: The leases answer again',
+  ])
 })

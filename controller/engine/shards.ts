@@ -83,6 +83,7 @@ class SharedShards implements Shards {
   #strays: ReadonlyMap<number, number> = new Map()
   #listDueMs = -Infinity
   #isStopping = false
+  #isOutageTold = false
   #unwatch: () => void = () => {}
   #running: Promise<void> | undefined
 
@@ -208,14 +209,22 @@ class SharedShards implements Shards {
         const dueMs = Math.min(await this.#look(), this.#listDueMs, this.#membership.dueMs)
         if (this.#isStopping && this.#local.size === 0 && (await this.#membership.giveBack())) return
         waitMs = dueMs - clock.monotonic()
+        if (this.#isOutageTold) log.info({}, 'The leases answer again')
+        this.#isOutageTold = false
       } catch (error) {
         this.#listDueMs = -Infinity
         if (!isRace(error)) waitMs = startedMs + times.retryMs - clock.monotonic()
-        if (!isRace(error) && !this.#ended.signal.aborted)
-          log.warn({ error: String(error) }, 'Cannot renew or share the leases: trying again')
+        if (!isRace(error) && !this.#ended.signal.aborted) this.#tellOutage(error)
       }
       await this.#bell.rest(waitMs, this.#ended.signal)
     }
+  }
+
+  /** Once, however long it lasts: what follows from it is told by itself. */
+  #tellOutage(error: unknown): void {
+    const level = this.#isOutageTold ? 'debug' : 'warn'
+    this.#isOutageTold = true
+    this.#options.log[level]({ error: String(error) }, 'Cannot renew or share the leases, trying on: look at the store')
   }
 
   /** One look at all leases and what follows from it; when to look again at the latest, in monotonic ms. */

@@ -1,8 +1,9 @@
 /** The feed looks once per tenant and interval, tells changes, and one tenant's failure is its own. */
 import { describe, expect, it } from 'vitest'
-import { silentLog } from '../../system/log.ts'
 import { seededEntropy } from '../../system/entropy.ts'
+import { silentLog } from '../../system/log.ts'
 import { settle, TestClock } from '../../system/test-clock.ts'
+import { keepingLog } from '../../system/test-log.ts'
 import { specFor } from './contract.ts'
 import { createFakeMachines } from './fake/fake-machines.ts'
 import { createMachineFeed } from './machine-feed.ts'
@@ -12,17 +13,18 @@ const given = (tenants: readonly string[] = ['acme']) => {
   const clock = new TestClock()
   const fake = createFakeMachines({ clock, entropy: seededEntropy(1) })
   const changes: string[] = []
+  const { log, lines } = keepingLog()
   const feed = createMachineFeed({
     provider: fake,
     clock,
-    log: silentLog,
+    log,
     tenants: () => tenants,
     intervalMs: 1_000,
     listEveryMs: 1_000,
     onChange: (tenant, machine, previous) =>
       changes.push(`${tenant} ${previous?.state ?? '-'} > ${machine?.state ?? 'gone'}`),
   })
-  return { clock, fake, feed, changes }
+  return { clock, fake, feed, changes, lines }
 }
 const spec = (tenant: string) => specFor(tenant, 'writer', { controlPlane: 'cp' })
 
@@ -85,6 +87,18 @@ describe('machine feed', () => {
     expect(feed.read('good')?.complete).toBe(true)
     await clock.advance(1_000)
     expect(feed.read('bad')?.error).toBeUndefined()
+    await feed.stop()
+  })
+
+  it('LF6 lists that fail are told of once, whosever they are, and once when all can be had again', async () => {
+    const { clock, fake, feed, lines } = given(['bad', 'good', 'other'])
+    for (let turn = 0; turn < 8; turn++) fake.faults.next('list', { kind: 'refuse', reason: 'Unavailable' })
+    feed.start()
+    await clock.advance(5_000)
+    expect(lines).toEqual([
+      'warn: machines cannot be listed, trying on: nothing is deleted meanwhile',
+      'info: machines can be listed again',
+    ])
     await feed.stop()
   })
 

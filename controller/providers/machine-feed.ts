@@ -1,7 +1,7 @@
 /** Keeps the last picture of every tenant's machines: by the fleet's feed where the provider has one, else by a list for each. */
 import PQueue from 'p-queue'
 import type { CancelTimer, Clock } from '../../system/clock.ts'
-import type { Log } from '../../system/log.ts'
+import type { Log, LogFields } from '../../system/log.ts'
 import { lookAtFleet, type FleetLook } from './fleet-look.ts'
 import { MachinePictures, type MachineListener, type MachinePicture } from './machine-pictures.ts'
 import { ProviderError, type MachineProvider } from './machines.ts'
@@ -84,6 +84,8 @@ class PolledFeed implements MachineFeed {
   readonly #waiting = new Map<string, Promise<void>>()
   /** The look under way, by tenant. */
   readonly #running = new Map<string, Promise<void>>()
+  /** Tenants whose list failed last, and '' for the fleet. */
+  readonly #failing = new Set<string>()
   #fleet: FleetState | undefined
   /** Monotonic; until then the fleet is not asked for. */
   #noFleetUntilMs: number
@@ -163,6 +165,7 @@ class PolledFeed implements MachineFeed {
     for (const [tenant, untilMs] of this.#followed)
       if (untilMs < nowMs || !tenants.has(tenant)) this.#followed.delete(tenant)
     for (const tenant of this.#listDueMs.keys()) if (!tenants.has(tenant)) this.#listDueMs.delete(tenant)
+    for (const tenant of this.#failing) if (tenant !== '' && !tenants.has(tenant)) this.#failing.delete(tenant)
     if (this.#isFleetAtRest(nowMs)) return
     const isByFleet = nowMs >= this.#noFleetUntilMs && (await this.#lookAtFleet(tenants))
     if (isByFleet && this.#options.provider.fleetIsOneList === true) return
@@ -191,6 +194,7 @@ class PolledFeed implements MachineFeed {
     })
     if (this.#abort.signal.aborted) return true
     if (look instanceof ProviderError) return this.#takeFleetError(before, look)
+    this.#tellSuccess('')
     const changedAtMs = Math.max(look.changedAtMs ?? 0, before.changedAtMs ?? 0)
     const seen = changedAtMs === 0 ? {} : { changedAtMs }
     if (!isWhole) {
@@ -227,7 +231,7 @@ class PolledFeed implements MachineFeed {
     const isRefused = error.reason === 'CredentialsInvalid' || error.reason === 'NotFound'
     // Whoever refuses the one list of an app refuses each part of it.
     if (!isRefused || this.#options.provider.fleetIsOneList === true) {
-      log.warn(fields, 'machine list of the fleet failed')
+      this.#tellFailure('', fields)
       const wholeDueMs =
         this.#options.provider.fleetIsOneList === true ? clock.monotonic() + LIST_AGAIN_MS : before.wholeDueMs
       this.#fleet = { ...before, wholeDueMs, error }
@@ -239,9 +243,21 @@ class PolledFeed implements MachineFeed {
     return false
   }
 
+  /** Once an outage, whosever machines it is met with: each tenant's conditions say how it stands. */
+  #tellFailure(subject: string, fields: LogFields): void {
+    const level = this.#failing.size === 0 ? 'warn' : 'debug'
+    this.#failing.add(subject)
+    this.#options.log[level](fields, 'machines cannot be listed, trying on: nothing is deleted meanwhile')
+  }
+
+  #tellSuccess(subject: string): void {
+    if (this.#failing.delete(subject) && this.#failing.size === 0)
+      this.#options.log.info({}, 'machines can be listed again')
+  }
+
   async #look(tenant: string): Promise<void> {
     if (this.#abort.signal.aborted) return
-    const { provider, clock, log, listEveryMs = LIST_EVERY_MS } = this.#options
+    const { provider, clock, listEveryMs = LIST_EVERY_MS } = this.#options
     const [atMs, startedMs] = [clock.now(), clock.monotonic()]
     const list = await provider.list(tenant, this.#abort.signal).catch(asError)
     if (this.#abort.signal.aborted) return
@@ -250,11 +266,12 @@ class PolledFeed implements MachineFeed {
     if (!(list instanceof ProviderError)) {
       if (list.complete) this.#pictures.replace(tenant, list.machines, atMs)
       else this.#pictures.merge(tenant, list.machines)
+      this.#tellSuccess(tenant)
       return
     }
     // Where the fleet is known, what it shows of the tenant still stands.
     if (this.#fleet === undefined) this.#pictures.fail(tenant, list)
-    log.warn({ tenant, reason: list.reason, error: list.message }, 'machine list failed')
+    this.#tellFailure(tenant, { tenant, reason: list.reason, error: list.message })
   }
 }
 

@@ -68,7 +68,8 @@ async function tryReserve(ports: CoordinatorPorts, admitted: AdmittedCall, reser
     return await ports.ledger.reserve(reservation)
   } catch (error) {
     if (!(error instanceof LedgerError)) throw error
-    ports.log.warn({ ...admitted.attempt, reason: error.reason }, 'ledger gave no answer for a model call')
+    // The ledger says of itself that it is away; the work says what it waits for.
+    ports.log.debug({ ...admitted.attempt, error }, 'ledger gave no answer for a model call')
     if (isLedgerAway(error)) return 'Away' as const
     throw ledgerUnavailable(error)
   }

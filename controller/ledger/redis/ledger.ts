@@ -80,6 +80,7 @@ export function createRedisLedger(options: RedisLedgerOptions): Promise<Ledger> 
   const meters = createMeters(options.metrics)
   const accounts = createAccounts(options, { onReady: () => void backlog.drain(), onRebuild: meters.rebuilt })
   const backlog = createBacklog({ clock: options.clock, book: accounts.book, onSize: meters.kept })
+  const outage = createOutage(options.log)
 
   /** Books at once where that goes, else later. */
   async function bookOrKeep(booking: Booking): Promise<void> {
@@ -98,9 +99,14 @@ export function createRedisLedger(options: RedisLedgerOptions): Promise<Ledger> 
     const { tenant, id } = reservation
     let isSent = false
     try {
-      return await accounts.reserve(reservation, () => (isSent = true))
+      const outcome = await accounts.reserve(reservation, () => (isSent = true))
+      outage.end()
+      return outcome
     } catch (error) {
-      if (isLedgerAway(error)) meters.refused()
+      if (isLedgerAway(error)) {
+        meters.refused()
+        outage.begin(error)
+      }
       // Whether it was reserved is not known: the call is not made with it, so that it costs nothing.
       if (isLedgerAway(error) && isSent) backlog.keep({ kind: 'Settle', tenant, id, tokens: 0 })
       throw error
@@ -121,6 +127,24 @@ export function createRedisLedger(options: RedisLedgerOptions): Promise<Ledger> 
       accounts.close()
     },
   })
+}
+
+/** Told once, when the ledger goes and when it comes back, however many calls meet it. */
+function createOutage(log: Log): { readonly begin: (error: LedgerError) => void; readonly end: () => void } {
+  let isTold = false
+  return {
+    begin: ({ message, cause }) => {
+      const why = cause instanceof Error ? cause.message : undefined
+      const plans = "model calls wait, or go on where the plan's whenLedgerUnavailable is Allow"
+      if (!isTold)
+        log.warn({ error: message, why }, `the token ledger gives no answer: ${plans}; look at Redis and the store`)
+      isTold = true
+    },
+    end: () => {
+      if (isTold) log.info({}, 'the token ledger answers again')
+      isTold = false
+    },
+  }
 }
 
 type AccountEvents = { readonly onReady: () => void; readonly onRebuild: () => void }

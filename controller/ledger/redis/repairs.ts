@@ -110,7 +110,7 @@ async function fromStore<T>(ports: RepairPorts, call: () => Promise<T>): Promise
   try {
     return await Promise.race([call(), late.promise])
   } catch (error) {
-    ports.log.warn({ error: error instanceof Error ? error.message : '' }, 'the store has no answer for the ledger')
+    ports.log.debug({ error }, 'the store has no answer for the ledger')
     throw new LedgerError('Unavailable', 'Try again later, the store of the token ledger does not answer', {
       cause: error,
     })
