@@ -288,8 +288,6 @@ describe.skipIf(absence !== undefined)(
           expectedRevision,
           value: textOf(secret, 'u1', value),
         })
-        const at = { ...key('a'), collection: 'secrets' }
-        const ofSecret = (mutation: Mutation): Mutation => ({ ...mutation, key: at })
         const [one, other] = [encrypted(await open(project)), await open(project)]
         const [change] = await one.commit([putSecret(0, 'a secret')])
         const raw = await other.read(secret)
