@@ -100,9 +100,11 @@ async function* objectsOf(
   ports: StorePlacePorts,
   instant: () => Promise<number | undefined>,
 ): AsyncGenerator<Carried, void, undefined> {
-  const at = await instant()
+  const chosen = await instant()
   for (const collection of MOVED_COLLECTIONS) {
     const { storeAtRest, store } = ports
+    // Read twice at one revision: somebody may write meanwhile, and only what is unreadable may make a difference.
+    const at = chosen ?? (await storeAtRest.list(collection, { limit: 1 })).revision
     const [all, readable] = [storeAtRest, store].map((one) => recordsOf(one, collection, at))
     if (all === undefined || readable === undefined) continue
     for await (const atRest of all) {

@@ -148,6 +148,24 @@ describe('transfer', () => {
     expect(findings).toEqual(['sprites acme/new is in the target alone'])
   })
 
+  it('TF4 a place in which somebody writes meanwhile is read, not taken for unreadable', async () => {
+    const from = await filled()
+    const { atRest, ledger } = from
+    const list = from.store.list.bind(from.store)
+    let more = 0
+    const store: Store = {
+      ...from.store,
+      list: async (...args) => {
+        await put(from.store, at(args[0], `between-${++more}`), { kind: 'Other' })
+        return await list(...args)
+      },
+    }
+    const place = storePlace({ name: 'the source', store, storeAtRest: atRest, ledger, clock, close: async () => {} })
+    const names = []
+    for await (const { name } of place.objects()) names.push(name)
+    expect(names).toEqual(['acme', 'acme', 'a', 'b', 'c', 'e', 'key'])
+  })
+
   it('TF2 two moves of the same at once end with the same, and spend nothing twice', async () => {
     const [from, to] = [await filled(), world('the target')]
     const reports = await Promise.all([run(from, to), run(from, to), run(from, to)])
