@@ -34,6 +34,7 @@ function collectionOf() {
       timings: DEFAULT_TIMINGS,
       onApplied: () => {},
       onCall: () => {},
+      onListening: () => {},
     },
   )
   return { clock, fake, connections, collection }

@@ -43,6 +43,8 @@ export type CollectionPorts = {
   readonly timings: Timings
   readonly onApplied: (applied: Applied) => void
   readonly onCall: (kind: 'read' | 'written', documents: number) => void
+  /** The listener does not tell of changes, and why; undefined when it tells of them again. */
+  readonly onListening: (why: string | undefined) => void
 }
 
 /** Processes that fell silent together do not all write a canary: the first one's is heard by the others. */
@@ -143,7 +145,7 @@ export class ListenedCollection {
   /** Makes the listener anew, over a new connection if the old one is still in use. */
   rebuild(why: string): void {
     if (this.#isClosed) return
-    this.#ports.log.warn({ collection: this.mirror.collection, why }, 'firestore listener is made anew')
+    this.#ports.onListening(why)
     const old = this.#calls
     if (this.#failures > 0) this.#resumeToken = undefined
     this.#stop()
@@ -242,6 +244,7 @@ export class ListenedCollection {
     if (applied.revision === before && applied.entries.length === 0) return
     this.#heardAt = this.#ports.clock.monotonic()
     this.#canaryAt = undefined
+    this.#ports.onListening(undefined)
     this.#ports.onCall('read', applied.entries.length)
     this.#note(applied)
     this.#ports.onApplied(applied)
@@ -262,8 +265,8 @@ export class ListenedCollection {
     this.#cancelTimer()
     const delayMs = this.#retryMs()
     const fields = { collection: this.mirror.collection, code: failure.code, why: failure.message, delayMs }
-    if (this.#failures > 1) this.#ports.log.warn(fields, 'firestore listener failed')
-    else this.#ports.log.debug(fields, 'firestore listener ended')
+    this.#ports.log.debug(fields, 'firestore listener ended')
+    if (this.#failures > 1) this.#ports.onListening(failure.message)
     this.#cancelTimer = this.#ports.clock.after(delayMs, () => this.#listen(), { background: true })
   }
 

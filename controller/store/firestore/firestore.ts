@@ -44,6 +44,7 @@ import { CODE, type FirestoreCalls } from './calls.ts'
 import { DEFAULT_TIMINGS, ListenedCollection, type Timings } from './collection.ts'
 import { commit } from './commit.ts'
 import { Connections } from './connections.ts'
+import { createDeafness, type NoteListening } from './deafness.ts'
 import { canaryPath } from './document.ts'
 import { storeErrorOf } from './failures.ts'
 import { CollectionMirror, type Applied } from './mirror.ts'
@@ -147,11 +148,13 @@ class OpenStore {
   readonly #listeners = new Set<{ readonly call: Listener }>()
   readonly #closing = new AbortController()
   readonly #count = { read: 0, written: 0, deleted: 0 }
+  readonly #noteListening: NoteListening
   #cancelSweep: () => void = () => {}
 
   constructor(options: FirestoreStoreOptions, connections: Connections) {
     this.#options = options
     this.#connections = connections
+    this.#noteListening = createDeafness(options)
     this.#timings = { ...DEFAULT_TIMINGS, ...options.settings?.timings }
     this.#scheduleSweep()
   }
@@ -293,6 +296,7 @@ class OpenStore {
         timings: this.#timings,
         onApplied: (applied) => this.#tell(applied, name),
         onCall: (kind, documents) => this.#counted(kind, documents),
+        onListening: (why) => this.#noteListening(name, why),
       },
     )
     this.#collections.set(name, collection)
