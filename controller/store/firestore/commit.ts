@@ -24,6 +24,8 @@ export type CommitPorts = {
 
 /** Tries of one commit. */
 const TRIES_MAX = 8
+/** No try begins later: a caller that waits for minutes has long gone, and passes are to end. In ms. */
+const TRY_WITHIN_MS = 20_000
 const RETRY: BackoffPolicy = { baseMs: 20, maxMs: 2000, jitter: 0.5 }
 
 /** Commits the mutations and waits until this process has heard of them; see the rules of the store. Throws StoreError. */
@@ -64,7 +66,8 @@ async function carryOut(ports: CommitPorts, plan: readonly PlannedWrite[]): Prom
   const { connections, timings, clock, entropy } = ports
   let planned = plan
   let last: CallFailure | undefined
-  for (let tries = 1; tries <= TRIES_MAX; tries++) {
+  const untilMs = clock.monotonic() + TRY_WITHIN_MS
+  for (let tries = 1; tries <= TRIES_MAX && clock.monotonic() <= untilMs; tries++) {
     const calls = connections.current
     try {
       const writes = planned.map(({ write }) => write)
