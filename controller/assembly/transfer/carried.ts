@@ -11,9 +11,10 @@
  *  TF5 Secrets are encrypted anew for the place that they come to; one that cannot be read stops the move at its start.
  *  TF6 A backup is one file, whole or not there: its last line says how many lines it has and their digest, and a file
  *      without it is refused before anything is written.
- *  TF7 A cluster gives objects new uids: owner references follow them; what has a machine, which bears the uid, or is being
- *      deleted stops the move. Events and slots stay behind: the controllers make them anew. Out of a cluster come our
- *      kinds, the namespaces of tenants, what people put into them, and what the control plane keeps for itself.
+ *  TF7 A cluster gives objects new uids: owner references follow them; what has a machine that runs, which bears the uid,
+ *      or is being deleted stops the move before the first write; a stopped machine is left behind and destroyed as a
+ *      stray. Events and slots stay behind: the controllers make them anew. Out of a cluster come our kinds, the namespaces
+ *      of tenants, what people put into them, and what the control plane keeps for itself.
  *  TF8 A place is named embedded:FOLDER, firestore, cluster or file:PATH; settings say which of their sort.
  *  TF9 Both ends belong to one control plane, by its id and master key; a new folder takes them over.
  *  TF10 A backup of Firestore is of one instant, though processes are at work; so is one that a running control plane
@@ -44,6 +45,8 @@ export interface Source {
 
 /** A place that objects can be put to. */
 export interface Target extends Source {
+  /** Throws TransferError for what may not come here; asked before the first write, too. */
+  refuse?(carried: Carried): void
   /** `mayReplace`: what differs is overwritten. Rejects with TransferError. */
   put(carried: Carried, options: { readonly mayReplace: boolean }): Promise<PutOutcome>
   setSpent(spent: Spent): Promise<void>

@@ -116,6 +116,9 @@ describe('a move into a cluster', () => {
     expect(child.metadata.ownerReferences?.[0]?.uid).toBe(parent.metadata.uid)
     expect(child.metadata.labels).toEqual({ tier: 'a' })
     expect(parent.status).toMatchObject({ phase: 'Completed', observedGeneration: parent.metadata.generation })
+    expect((await get(to, 'Namespace', 'acme', '')).metadata.labels).toMatchObject({
+      'sprites.highera.com/tenant': 'acme',
+    })
     await expect(get(to, 'SlotLedger', 'slots')).rejects.toMatchObject({ reason: 'NotFound' })
   })
 
@@ -172,7 +175,15 @@ describe('a move into a cluster', () => {
       { type: 'merge', body: { status } },
       { ...context, subresource: 'status' },
     )
-    await expect(run(from.asStore, world(2).place)).rejects.toThrow('Cannot put sprites acme/c1: it has a machine')
+    const refusing = world(2)
+    await expect(run(from.asStore, refusing.place)).rejects.toThrow('Cannot put sprites acme/c1: it has a machine')
+    expect((await refusing.registry.list(resourceIn(refusing, 'Tenant'), {})).items, 'nothing is written').toEqual([])
+    const stopped = { status: { phase: 'Stopped', machine: { ...machine, state: 'stopped', intent: 'Stop' } } }
+    const onStatus = { ...context, subresource: 'status' } as const
+    await from.registry.patch(resourceIn(from, 'Sprite'), key, { type: 'merge', body: stopped }, onStatus)
+    const to = world(2)
+    expect((await run(from.asStore, to.place)).findings).toEqual([])
+    expect((await get(to, 'Sprite', 'c1')).status).not.toHaveProperty('machine')
     await from.registry.patch(
       resourceIn(from, 'Sprite'),
       key,

@@ -6,11 +6,12 @@ import { CONTROLLER_ACTOR } from '../../api/admission.ts'
 import { canonicalJson } from '../../api/digest.ts'
 import { GROUP, resourceName } from '../../api/define-kind.ts'
 import { ApiError, hasReason } from '../../api/errors.ts'
-import { DEFAULT_NAMESPACE, SYSTEM_NAMESPACE } from '../../api/namespaces.ts'
+import { DEFAULT_NAMESPACE, OWN_NAMESPACES, SYSTEM_NAMESPACE } from '../../api/namespaces.ts'
 import type { Json, JsonObject, Key, KubeObject } from '../../api/object.ts'
 import type { ResourceDefinition } from '../../api/resource.ts'
 import { slotLedgerKind } from '../../kinds/slotledger/schema.ts'
 import { spriteKind } from '../../kinds/sprite/schema.ts'
+import { TENANT_LABEL } from '../../kinds/tenant/namespace-taken.ts'
 import { tenantKind } from '../../kinds/tenant/schema.ts'
 import { type Ledger } from '../../ledger/ledger.ts'
 import { CORE_RESOURCES, eventResource, namespaceResource } from '../../registry/core.ts'
@@ -44,6 +45,7 @@ const NOT_MOVED = new Set([eventResource, slotLedgerKind].map(resourceName))
 /** Others' objects lie there, too. */
 const SHARED = new Set(CORE_RESOURCES.map(resourceName))
 const NAMESPACES = resourceName(namespaceResource)
+const SPRITES = resourceName(spriteKind)
 const EVENTS = resourceName(eventResource)
 /** What the control plane keeps in its own namespace: tokens of tenants' apps, digests of images. */
 const OWN_NAMES = /^(?:fly-app-.+|sprite-images)$/
@@ -71,7 +73,8 @@ export function registryPlace(ports: RegistryPlacePorts): Target {
     refuseUnmovable(carried)
     const key = { namespace: carried.namespace, name: carried.name }
     const present = await readIfAny(registry, resource, key)
-    const wanted = withUids(carried.object, uids)
+    const moved = withUids(withoutMachine(carried.object), uids)
+    const wanted = carried.collection === NAMESPACES ? givenAway(moved) : moved
     if (present === undefined) {
       note(await made(registry, resource, { key, wanted, source: carried.object }))
       return 'Written'
@@ -95,6 +98,7 @@ export function registryPlace(ports: RegistryPlacePorts): Target {
     shared: SHARED,
     objects: () => objectsIn(ports, served, here),
     spent: () => spentOf(ledger, clock, tenantsIn(ports, served)),
+    refuse: refuseUnmovable,
     put: (carried, { mayReplace }) => {
       here.set(titleOf(carried), { ...carried, object: {} })
       if (hasOwners(carried)) return inWords(() => put(carried, mayReplace), carried)
@@ -134,11 +138,26 @@ function refuseUnmovable(carried: Carried): void {
   const { object } = carried
   if (metadataOf(object)['deletionTimestamp'] !== undefined)
     throw new TransferError(`Cannot put ${titleOf(carried)}: it is being deleted; wait until it is gone`)
-  const machine = carried.collection === resourceName(spriteKind) ? mapOf(object['status'])['machine'] : undefined
-  if (machine !== undefined)
+  if (carried.collection === SPRITES && machineOf(object) !== undefined && !isStopped(object))
     throw new TransferError(
-      `Cannot put ${titleOf(carried)}: it has a machine, which would be a stranger there; suspend its tenant and wait until no machine is left`,
+      `Cannot put ${titleOf(carried)}: it has a machine, which would be a stranger there; suspend its tenant and wait until kubectl get sprites says Stopped`,
     )
+}
+
+const machineOf = (object: JsonObject): Json | undefined => mapOf(object['status'])['machine']
+
+/** A machine that is stopped does nothing any more; where its sprite has another uid it is a stray, and is destroyed. */
+function isStopped(sprite: JsonObject): boolean {
+  const { state, intent, attemptTime, unansweredTime } = mapOf(machineOf(sprite))
+  // A start that is on its way may still take effect.
+  return state === 'stopped' && intent === 'Stop' && attemptTime === undefined && unansweredTime === undefined
+}
+
+/** A sprite without the machine that it leaves behind. */
+function withoutMachine(sprite: JsonObject): JsonObject {
+  if (sprite['kind'] !== spriteKind.kind || !isStopped(sprite)) return sprite
+  const { machine: _left, ...status } = mapOf(sprite['status'])
+  return { ...sprite, status }
 }
 
 async function readIfAny(registry: Registry, resource: ResourceDefinition, key: Key): Promise<KubeObject | undefined> {
@@ -212,6 +231,14 @@ function withUids(object: JsonObject, uids: ReadonlyMap<string, string>): JsonOb
   return { ...object, metadata }
 }
 
+/** A namespace that is made here is its tenant's: in a cluster only the label tells it from somebody else's. */
+function givenAway(namespace: JsonObject): JsonObject {
+  const metadata = metadataOf(namespace)
+  const { name } = metadata
+  if (typeof name !== 'string' || OWN_NAMESPACES.has(name)) return namespace
+  return { ...namespace, metadata: { ...metadata, labels: { ...mapOf(metadata['labels']), [TENANT_LABEL]: name } } }
+}
+
 const ownMetadata = (object: JsonObject): JsonObject => {
   const metadata = metadataOf(object)
   return Object.fromEntries(
@@ -231,7 +258,7 @@ function comparable(object: JsonObject): JsonObject {
     ...ownMetadata(object),
     owners: owners.map(({ kind, name }) => ({ kind: kind ?? '', name: name ?? '' })),
   }
-  return { ...mapOf(renumbered(object, () => 0)), metadata }
+  return { ...mapOf(renumbered(withoutMachine(object), () => 0)), metadata }
 }
 
 const formHere = (collection: string, object: unknown): string => {

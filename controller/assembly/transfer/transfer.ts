@@ -49,7 +49,7 @@ export async function transfer(source: Source, target: Target, options: Transfer
 
 /** Reads both in full before the first write: what cannot be read, or is in the way, must not be found half-way. */
 async function clearWay(source: Source, target: Target, { mayReplace, signal }: TransferOptions): Promise<void> {
-  const expected = await digestsOf(source, target, signal)
+  const expected = await digestsOf(source, target, signal, (carried) => target.refuse?.(carried))
   if (target.isNew === true) return
   for await (const carried of target.objects()) {
     signal.throwIfAborted()
@@ -66,10 +66,16 @@ async function clearWay(source: Source, target: Target, { mayReplace, signal }: 
 const isInTheWay = ({ collection }: Carried, { skipped, shared }: Target): boolean =>
   collection !== EVENTS && skipped?.has(collection) !== true && shared?.has(collection) !== true
 
-async function digestsOf(source: Source, target: Target, signal: AbortSignal): Promise<Map<string, string>> {
+async function digestsOf(
+  source: Source,
+  target: Target,
+  signal: AbortSignal,
+  look?: (carried: Carried) => void,
+): Promise<Map<string, string>> {
   const digests = new Map<string, string>()
   for await (const carried of moving(source, target)) {
     signal.throwIfAborted()
+    look?.(carried)
     digests.set(titleOf(carried), digestOf(carried, target))
   }
   return digests
