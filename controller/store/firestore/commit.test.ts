@@ -39,10 +39,10 @@ test('FDS3 a Firestore that answers nothing is tried for half a minute, not for 
   const value = (): string =>
     JSON.stringify({ apiVersion: 'sprites.highera.com/v1alpha1', kind: 'Sprite', metadata, spec: {} })
   const failed = store.commit([{ type: 'Put', key, value, expectedRevision: 0 }]).catch((error: unknown) => error)
-  let endedMs: number | undefined
-  void failed.then(() => (endedMs = clock.monotonic()))
-  for (let turn = 0; turn < 200 && endedMs === undefined; turn++) await clock.advance(1_000)
+  const endedMs: number[] = []
+  void failed.then(() => endedMs.push(clock.monotonic()))
+  for (let turn = 0; turn < 200 && endedMs.length === 0; turn++) await clock.advance(1_000)
   expect(await failed).toMatchObject({ reason: 'Unavailable' })
-  expect((endedMs ?? 0) - startedMs).toBeLessThanOrEqual(45_000)
+  expect((endedMs[0] ?? Infinity) - startedMs).toBeLessThanOrEqual(45_000)
   await store.close()
 })

@@ -25,6 +25,8 @@
  *      it was then: missing data destroys nothing. Once it is right again it is told as Added, or as Modified.
  *  FDS10 Nothing serialises commits; no document is written by all of them.
  *  FDS11 A collection has one stream at most; once the store is closed there is none, and no connection stays.
+ *  FDS12 An opening that Firestore refuses fails at once with what to do, one that nobody answers after 30 s, a silent one
+ *      after 60 s; nothing goes on then.
  */
 import type { Clock } from '../../../system/clock.ts'
 import type { Entropy } from '../../../system/entropy.ts'
