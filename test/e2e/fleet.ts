@@ -94,6 +94,11 @@ export class Fleet {
       this.#door.admit(plane, port)
   }
 
+  /** Where a control plane listens for sprites and apps. */
+  httpUrl(plane: Plane): string {
+    return `http://${HOST}:${portsIn(plane.output).at(-1) ?? 0}`
+  }
+
   /** kill -9 of one; sprites reach the others. */
   async kill(plane: Plane): Promise<void> {
     this.#door.dismiss(plane)
