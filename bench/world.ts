@@ -18,6 +18,7 @@ import { CORE_RESOURCES } from '../controller/registry/core.ts'
 import { createRegistry } from '../controller/registry/create-registry.ts'
 import { openDatabase } from '../controller/store/database.ts'
 import { openEmbeddedStore } from '../controller/store/embedded.ts'
+import type { Store } from '../controller/store/store.ts'
 import { realClock } from '../system/clock.ts'
 import { realEntropy } from '../system/entropy.ts'
 import { silentLog } from '../system/log.ts'
@@ -29,11 +30,22 @@ export const CONTROL_PLANE = 'cp-bench'
 /** As a control plane at Fly has it. */
 const FEED_INTERVAL_MS = 5_000
 
-/** Starts them; with `isFed` machines are looked at every 5 s, as they are at Fly. */
+/** Starts them over the store in a file; with `isFed` machines are looked at every 5 s, as they are at Fly. */
 export async function openWorld(path: string, openMachines: () => MachineProvider, isFed = false) {
-  const [clock, entropy, log, metrics] = [realClock, realEntropy, silentLog, createMetrics()]
   const database = openDatabase(path)
-  const store = openEmbeddedStore({ database })
+  const world = await openWorldOver(openEmbeddedStore({ database }), openMachines, isFed)
+  return {
+    ...world,
+    close: async () => {
+      await world.close()
+      database.close()
+    },
+  }
+}
+
+/** The same over any store, which it closes. */
+export async function openWorldOver(store: Store, openMachines: () => MachineProvider, isFed: boolean) {
+  const [clock, entropy, log, metrics] = [realClock, realEntropy, silentLog, createMetrics()]
   const registry = createRegistry({
     store,
     resources: [...CORE_RESOURCES, ...RESOURCES],
@@ -88,7 +100,6 @@ export async function openWorld(path: string, openMachines: () => MachineProvide
       await manager.stop()
       await presence.close()
       await store.close()
-      database.close()
     },
   }
 }

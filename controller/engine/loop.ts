@@ -47,7 +47,7 @@ const RETRY_AFTER_MS_MAX = 300_000
 const STUCK_GRACE_MS = 5_000
 
 /** Passes that wait for nothing follow one another without a turn of the event loop: after so long, one is let in. */
-const TURN_MS_MAX = 10
+const TURN_MS_MAX = 1
 
 type Pass = { readonly tenant: string; readonly abort: AbortController; readonly ended: Promise<void> }
 

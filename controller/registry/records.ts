@@ -24,7 +24,7 @@ export function objectOf(record: StoreRecord): KubeObject {
   const known = parsed.get(record)
   if (known !== undefined) return known
   // The registry is the only writer: what is stored has been validated.
-  const object = deepFreeze(JSON.parse(record.value)) as KubeObject
+  const object = frozen(JSON.parse(record.value)) as KubeObject
   parsed.set(record, object)
   texts.set(object, record.value)
   return object
@@ -34,6 +34,15 @@ export function objectOf(record: StoreRecord): KubeObject {
 export function deepFreeze(value: unknown): unknown {
   if (typeof value !== 'object' || value === null || Object.isFrozen(value)) return value
   for (const member of Object.values(value)) deepFreeze(member)
+  return Object.freeze(value)
+}
+
+/** The same for a value that was parsed just now: nothing in it is frozen or shared, and nobody need ask. */
+function frozen(value: unknown): unknown {
+  if (typeof value !== 'object' || value === null) return value
+  if (Array.isArray(value)) for (const item of value) frozen(item)
+  // JSON's maps have no prototype of their own: what is enumerable is theirs.
+  else for (const name in value) frozen((value as Readonly<Record<string, unknown>>)[name])
   return Object.freeze(value)
 }
 

@@ -46,15 +46,18 @@ function jarPath(): string | undefined {
 
 /**
  * Starts an emulator on a free port and waits until it answers. Throws when it does not. `rules` is the path of a file
- * that it holds requests without credentials against.
+ * that it holds requests without credentials against; `heapMb` is for large fleets.
  */
-export async function startFirestoreEmulator(options: { readonly rules?: string } = {}): Promise<FirestoreEmulator> {
+export async function startFirestoreEmulator({
+  rules,
+  heapMb = 512,
+}: { readonly rules?: string; readonly heapMb?: number } = {}): Promise<FirestoreEmulator> {
   // Otherwise the client asks for the metadata server of Google Cloud, which costs seconds.
   process.env['METADATA_SERVER_DETECTION'] = 'none'
   let output = ''
   for (let start = 0; start < STARTS_MAX; start++) {
     const port = await freePort()
-    const child = launch(port, options.rules === undefined ? [] : ['--rules', options.rules])
+    const child = launch(port, heapMb, rules === undefined ? [] : ['--rules', rules])
     output = ''
     const take = (chunk: Buffer): void => {
       output = (output + chunk.toString()).slice(-4000)
@@ -67,8 +70,8 @@ export async function startFirestoreEmulator(options: { readonly rules?: string 
   throw new Error(`The Firestore emulator did not start:\n${output}`)
 }
 
-function launch(port: number, more: readonly string[]): ChildProcess {
-  const args = ['-Xmx512m', '-Duser.language=en', '-cp', jarPath() ?? '', MAIN_CLASS]
+function launch(port: number, heapMb: number, more: readonly string[]): ChildProcess {
+  const args = [`-Xmx${heapMb}m`, '-Duser.language=en', '-cp', jarPath() ?? '', MAIN_CLASS]
   return spawn('java', [...args, 'start', '--host', HOST, '--port', String(port), ...more], {
     stdio: ['ignore', 'pipe', 'pipe'],
   })
