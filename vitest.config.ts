@@ -29,7 +29,7 @@ export default defineConfig({
           // Some wait for their turn at a server that has fixed ports.
           hookTimeout: 180_000,
           // They wait for processes and leases more than they work.
-          maxWorkers: 2,
+          maxWorkers: 3,
           sequence: { groupOrder: 1 },
         },
       },

@@ -7,7 +7,7 @@ import { StoreError } from '../store.ts'
 import { CallFailure, CODE, type FirestoreCalls, type RawSnapshot } from './calls.ts'
 import type { Connections } from './connections.ts'
 import { canaryFields, canaryPath } from './document.ts'
-import { storeErrorOf } from './failures.ts'
+import { isOutcomeUnknown, storeErrorOf } from './failures.ts'
 import type { Applied, CollectionMirror } from './mirror.ts'
 import { revisionOf } from './time.ts'
 
@@ -50,6 +50,13 @@ export type CollectionPorts = {
 /** Processes that fell silent together do not all write a canary: the first one's is heard by the others. */
 const CANARY_JITTER = 0.2
 const REBUILD: BackoffPolicy = { baseMs: 100, maxMs: 10_000, jitter: 0.5 }
+
+/** A canary that does not get through is written so often: a connection that breaks is no reason to refuse a read. */
+const CANARY_TRIES = 3
+
+/** Whether another try may do at once; what took its whole deadline has taken long enough. */
+const isPassing = ({ code }: CallFailure): boolean =>
+  code === CODE.Aborted || (isOutcomeUnknown(code) && code !== CODE.DeadlineExceeded)
 
 type Waiter = { readonly revision: number; readonly wake: (isReached: boolean) => void }
 
@@ -178,23 +185,34 @@ export class ListenedCollection {
   }
 
   async #writeCanary(): Promise<number> {
-    const { connections, entropy, timings } = this.#ports
-    const { group } = this.mirror
-    const calls = connections.current
+    const { clock, entropy } = this.#ports
     try {
-      const fields = canaryFields(entropy.uuid())
-      const [time] = await calls.commit(
-        [{ type: 'Set', path: canaryPath(group), fields, condition: 'None' }],
-        timings.callMs,
-      )
+      for (let tries = 1; ; tries++)
+        try {
+          return await this.#tryCanary()
+        } catch (error) {
+          if (!(error instanceof CallFailure)) throw error
+          const isLast = tries >= CANARY_TRIES || this.#isClosed || !isPassing(error)
+          if (isLast) throw storeErrorOf(error, `write the canary of ${this.mirror.group}`)
+          await clock.sleep(backoffMs(REBUILD, tries, entropy.random()))
+        }
+    } finally {
+      this.#writing = undefined
+    }
+  }
+
+  async #tryCanary(): Promise<number> {
+    const { connections, entropy, timings } = this.#ports
+    const calls = connections.current
+    const fields = canaryFields(entropy.uuid())
+    const write = { type: 'Set', path: canaryPath(this.mirror.group), fields, condition: 'None' } as const
+    try {
+      const [time] = await calls.commit([write], timings.callMs)
       this.#ports.onCall('written', 1)
       return time === undefined ? 0 : revisionOf(time)
     } catch (error) {
-      if (!(error instanceof CallFailure)) throw error
-      if (error.code === CODE.DeadlineExceeded) void connections.replace(calls)
-      throw storeErrorOf(error, `write the canary of ${group}`)
-    } finally {
-      this.#writing = undefined
+      if (error instanceof CallFailure && error.code === CODE.DeadlineExceeded) void connections.replace(calls)
+      throw error
     }
   }
 

@@ -335,6 +335,19 @@ describe('listeners', () => {
       await clock.advance(60_000)
       expect((await store.list(COLLECTION)).records).toEqual([])
     }))
+  test.each([CODE.Cancelled, CODE.Unavailable, CODE.Unknown, CODE.Aborted])(
+    'FDS7 a read goes on where the write of its canary fails twice with code %i',
+    (code) =>
+      inRoom(async ({ fake, clock, open }) => {
+        const store = await open()
+        const { record } = await first(store, put(key()))
+        fake.faults.push({ call: 'commit', code, when: 'Before' }, { call: 'commit', code, when: 'After' })
+        expect((await passing(clock, store.list(COLLECTION))).records).toEqual([record])
+        const failing = { call: 'commit', code, when: 'Before' } as const
+        fake.faults.push(failing, failing, failing)
+        await expect(passing(clock, store.list(COLLECTION))).rejects.toMatchObject({ reason: 'Unavailable' })
+      }),
+  )
   test('FDS7 many lists at once share two canaries, and see what was committed elsewhere before', () =>
     inRoom(async ({ fake, open }) => {
       const [one, other] = [await open(), await open(2)]

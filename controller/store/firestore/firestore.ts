@@ -15,7 +15,8 @@
  *      is Expired. A name that was deleted and made again between two snapshots is told as Deleted and Added.
  *  FDS6 `commit` resolves after this process's listener has told of it, or after 5 s without it.
  *  FDS7 `list` and `changesSince` are answered from the mirror, once the listener has passed a canary that was written
- *      after the call: one write, whatever the size, shared by all that ask at once. With `mayLag` not even that.
+ *      after the call: one write, whatever the size, shared by all that ask at once, and tried three times at most. With
+ *      `mayLag` not even that.
  *      A revision that Firestore's clock has not reached is Expired.
  *  FDS8 A listener that is silent for 15 s is shown a canary; one that has not told of it, nor of anything newer, within
  *      30 s is made anew, and so is one that failed. It goes on where it was: nothing is missed or told twice. A
