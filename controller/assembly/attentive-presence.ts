@@ -16,7 +16,8 @@ export function attentivePresence(presence: ClosablePresence, clock: Clock): Clo
 
   const look = (): void => {
     const nowMs = clock.now()
-    if (nowMs - lookedAtMs > AWAY_MS) returnedAtMs = nowMs
+    // A clock that was set back leaves nothing in the future.
+    returnedAtMs = nowMs - lookedAtMs > AWAY_MS ? nowMs : Math.min(returnedAtMs, nowMs)
     lookedAtMs = nowMs
   }
   const lookOn = (): void => {

@@ -115,6 +115,22 @@ describe('presence', () => {
     expect(presence.read('acme', 'ed')).toBeDefined()
   })
 
+  it.each([3_600_000, -86_400_000])(
+    'PT8 a wall clock that is set by %i ms makes nobody older or younger',
+    async (byMs) => {
+      await send(beat())
+      await clock.advance(5_000)
+      await send(beat({ state: 'working' }))
+      await clock.advance(7_000)
+      clock.jumpWall(byMs)
+      expect(presence.read('acme', 'ed')).toMatchObject({
+        firstSeenAtMs: clock.now() - 12_000,
+        lastSeenAtMs: clock.now() - 7_000,
+      })
+      expect(presence.listeningSinceMs).toBe(clock.now() - 12_000)
+    },
+  )
+
   it('PT5 holds at most so many records, the longest silent goes first', async () => {
     for (const sprite of ['a', 'b', 'c', 'd']) await send(beat(), spriteHeartbeat('acme', sprite))
     expect(presence.read('acme', 'a')).toBeUndefined()

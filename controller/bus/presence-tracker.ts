@@ -1,6 +1,7 @@
 /** Presence over the Bus: remembers the last sign of life of each sprite, bounded in number and in time. */
 import { ALL_SPRITES, heartbeatMessage, parseChannel, type HeartbeatMessage } from '../../protocol/channels.ts'
 import type { Clock } from '../../system/clock.ts'
+import { momentOf, wallTimeOf, type Moment } from '../../system/moment.ts'
 import type { Bus } from './bus.ts'
 import type { Presence, PresenceRecord } from './presence.ts'
 
@@ -16,7 +17,15 @@ const NEWER_HOLDS_MS = 60_000
  */
 const DEAF_LISTENS_MS = 10_000
 
-type Entry = { readonly tenant: string; readonly sprite: string; record: PresenceRecord; seenMonotonicMs: number }
+type Entry = {
+  readonly tenant: string
+  readonly sprite: string
+  readonly said: Said
+  readonly first: Moment
+  readonly last: Moment
+}
+
+type Said = Omit<PresenceRecord, 'lastSeenAtMs' | 'firstSeenAtMs'>
 
 /** Subscribes to every sprite's heartbeats; `close` ends that. At `recordsMax` the one silent for longest is forgotten. */
 export async function createPresence(ports: {
@@ -25,7 +34,7 @@ export async function createPresence(ports: {
   readonly recordsMax?: number
 }): Promise<Presence & { close(): Promise<void> }> {
   const { bus, clock, recordsMax = RECORDS_MAX } = ports
-  const openedAtMs = clock.now()
+  const opened = momentOf(clock)
   // In order of the last sign of life, oldest first.
   const entries = new Map<string, Entry>()
   const listeners = new Set<(tenant: string, sprite: string) => void>()
@@ -33,7 +42,7 @@ export async function createPresence(ports: {
   const changed = (entry: Pick<Entry, 'tenant' | 'sprite'>): void => {
     for (const listener of listeners) listener(entry.tenant, entry.sprite)
   }
-  const isSilent = (entry: Entry): boolean => clock.monotonic() - entry.seenMonotonicMs >= PRESENCE_FORGET_MS
+  const isSilent = (entry: Entry): boolean => clock.monotonic() - entry.last.monotonicMs >= PRESENCE_FORGET_MS
 
   function forget(key: string, entry: Entry): void {
     entries.delete(key)
@@ -53,14 +62,18 @@ export async function createPresence(ports: {
     const key = `${tenant}/${sprite}`
     const known = entries.get(key)
     if (known !== undefined && isLate(known, message, clock.monotonic())) return
-    const before = known?.record
-    const record = recordAfter(before, message, clock.now())
-    const entry = { tenant, sprite, record, seenMonotonicMs: clock.monotonic() }
+    const before = known?.said
+    const said = saidIn(message)
+    const last = momentOf(clock)
+    const isSame = before?.uid === said.uid && before.incarnation === said.incarnation
+    // Our own clock, not the sender's: silence is measured here.
+    const first = isSame && known !== undefined ? known.first : last
+    const entry = { tenant, sprite, said, first, last }
     entries.delete(key)
     entries.set(key, entry)
     const [oldest] = entries
     if (entries.size > recordsMax && oldest !== undefined) forget(...oldest)
-    if (before === undefined || differs(before, record)) changed(entry)
+    if (before === undefined || differs(before, said)) changed(entry)
   }
 
   let cancel = clock.after(SWEEP_INTERVAL_MS, sweep, { background: true })
@@ -68,11 +81,13 @@ export async function createPresence(ports: {
 
   return {
     get listeningSinceMs() {
-      return Math.max(openedAtMs, Math.min(bus.deafUntilMs(), clock.now() - DEAF_LISTENS_MS))
+      return Math.max(wallTimeOf(opened, clock), Math.min(bus.deafUntilMs(), clock.now() - DEAF_LISTENS_MS))
     },
     read: (tenant, sprite) => {
       const entry = entries.get(`${tenant}/${sprite}`)
-      return entry === undefined || isSilent(entry) ? undefined : entry.record
+      if (entry === undefined || isSilent(entry)) return undefined
+      const { said, first, last } = entry
+      return { ...said, lastSeenAtMs: wallTimeOf(last, clock), firstSeenAtMs: wallTimeOf(first, clock) }
     },
     onChange: (listener) => {
       // One entry per call, so that each result ends its own.
@@ -102,22 +117,16 @@ const onHeartbeat =
 
 /** A late message of an older incarnation says nothing of the current one. */
 const isLate = (entry: Entry, message: HeartbeatMessage, nowMonotonicMs: number): boolean =>
-  entry.record.uid === message.uid &&
-  message.incarnation < entry.record.incarnation &&
-  nowMonotonicMs - entry.seenMonotonicMs < NEWER_HOLDS_MS
+  entry.said.uid === message.uid &&
+  message.incarnation < entry.said.incarnation &&
+  nowMonotonicMs - entry.last.monotonicMs < NEWER_HOLDS_MS
 
-function recordAfter(before: PresenceRecord | undefined, message: HeartbeatMessage, nowMs: number): PresenceRecord {
-  const isSame = before?.uid === message.uid && before.incarnation === message.incarnation
-  return {
-    uid: message.uid,
-    incarnation: message.incarnation,
-    // Our own clock, not the sender's: silence is measured here.
-    lastSeenAtMs: nowMs,
-    firstSeenAtMs: isSame ? before.firstSeenAtMs : nowMs,
-    state: message.state,
-    ...(message.work === undefined ? {} : { work: message.work }),
-  }
-}
+const saidIn = ({ uid, incarnation, state, work }: HeartbeatMessage): Said => ({
+  uid,
+  incarnation,
+  state,
+  ...(work === undefined ? {} : { work }),
+})
 
-const differs = (a: PresenceRecord, b: PresenceRecord): boolean =>
+const differs = (a: Said, b: Said): boolean =>
   a.uid !== b.uid || a.incarnation !== b.incarnation || a.state !== b.state || a.work !== b.work

@@ -48,6 +48,17 @@ describe('machine feed', () => {
     expect(clock.pendingTimers).toBe(0)
   })
 
+  it.each([3_600_000, -86_400_000])('FE7 a wall clock that is set by %i ms makes no picture newer', async (byMs) => {
+    const { clock, feed } = given(['acme'])
+    feed.start()
+    await clock.advance(500)
+    clock.jumpWall(byMs)
+    expect(feed.read('acme')).toMatchObject({ atMs: clock.now() - 500, seenAtMs: clock.now() - 500 })
+    await clock.advance(1_000)
+    expect(feed.read('acme')).toMatchObject({ atMs: clock.now() - 500, seenAtMs: clock.now() - 500 })
+    await feed.stop()
+  })
+
   it('FE2 a change is told once, a machine that is gone from a complete picture too', async () => {
     const { fake, feed, changes } = given()
     const { id } = await fake.create(spec('acme'))

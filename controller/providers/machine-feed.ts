@@ -1,6 +1,7 @@
 /** Keeps the last picture of every tenant's machines: by the fleet's feed where the provider has one, else by a list for each. */
 import PQueue from 'p-queue'
 import type { CancelTimer, Clock } from '../../system/clock.ts'
+import { momentOf, setAheadMs, wallTimeOf, type Moment } from '../../system/moment.ts'
 import type { Log, LogFields } from '../../system/log.ts'
 import { lookAtFleet, type FleetLook } from './fleet-look.ts'
 import { MachinePictures, type MachineListener, type MachinePicture } from './machine-pictures.ts'
@@ -89,6 +90,8 @@ class PolledFeed implements MachineFeed {
   #fleet: FleetState | undefined
   /** Monotonic; until then the fleet is not asked for. */
   #noFleetUntilMs: number
+  /** As of when the times of what is known are told by the wall clock. */
+  #told: Moment
   #abort = new AbortController()
   #cancel: CancelTimer | undefined
   #round: Promise<void> | undefined
@@ -98,9 +101,11 @@ class PolledFeed implements MachineFeed {
     this.#queue = new PQueue({ concurrency: options.concurrency ?? 8 })
     this.#pictures = new MachinePictures(options.onChange)
     this.#noFleetUntilMs = options.provider.listFleet === undefined ? Infinity : -Infinity
+    this.#told = momentOf(options.clock)
   }
 
   read(tenant: string): MachinePicture | undefined {
+    this.#followClock()
     const own = this.#pictures.get(tenant)
     const fleet = this.#fleet
     if (fleet === undefined) return own
@@ -111,6 +116,18 @@ class PolledFeed implements MachineFeed {
     // A complete list of its own that is newer than the last look at all stands by itself.
     const isWhole = own.complete && (complete || own.atMs > fleet.atMs)
     return { ...own, seenAtMs, complete: isWhole, ...(error === undefined ? {} : { error }) }
+  }
+
+  /** Where the wall clock was set, all that is known stays as old as it is: nothing is newer than a look that comes. */
+  #followClock(): void {
+    const { clock } = this.#options
+    const aheadMs = setAheadMs(this.#told, clock)
+    this.#told = momentOf(clock)
+    if (aheadMs === 0) return
+    this.#pictures.shift(aheadMs)
+    if (this.#fleet === undefined || this.#fleet.atMs === 0) return
+    const { atMs, seenAtMs } = this.#fleet
+    this.#fleet = { ...this.#fleet, atMs: atMs + aheadMs, seenAtMs: seenAtMs + aheadMs }
   }
 
   refresh(tenant: string): Promise<void> {
@@ -186,21 +203,25 @@ class PolledFeed implements MachineFeed {
     const isOneList = provider.fleetIsOneList === true
     const { wholeEveryMs = isOneList ? LIST_EVERY_MS : WHOLE_EVERY_MS } = this.#options
     const before = this.#fleet ?? UNSEEN
-    const [startedMs, atMs] = [clock.monotonic(), clock.now()]
+    const started = momentOf(clock)
+    const startedMs = started.monotonicMs
     const isWhole = startedMs >= before.wholeDueMs || before.changedAtMs === undefined
     const look = await lookAtFleet(provider, {
       sinceMs: isWhole ? undefined : before.changedAtMs,
       signal: this.#abort.signal,
     })
     if (this.#abort.signal.aborted) return true
-    if (look instanceof ProviderError) return this.#takeFleetError(before, look)
+    this.#followClock()
+    const atMs = wallTimeOf(started, clock)
+    const known = this.#fleet ?? UNSEEN
+    if (look instanceof ProviderError) return this.#takeFleetError(known, look)
     this.#tellSuccess('')
     const changedAtMs = Math.max(look.changedAtMs ?? 0, before.changedAtMs ?? 0)
     const seen = changedAtMs === 0 ? {} : { changedAtMs }
     if (!isWhole) {
       // What a silent region has changed is asked for again: the time stays where it was.
       const isSeen = look.complete ? { seenAtMs: atMs, ...seen } : {}
-      this.#fleet = { ...withoutError(before), isLagging: !look.complete, ...isSeen }
+      this.#fleet = { ...withoutError(known), isLagging: !look.complete, ...isSeen }
       this.#change(look, tenants)
     } else if (look.complete) {
       this.#fleet = {
@@ -213,7 +234,7 @@ class PolledFeed implements MachineFeed {
       }
       for (const tenant of tenants) this.#pictures.replace(tenant, look.byTenant.get(tenant) ?? [], atMs)
     } else {
-      this.#fleet = { ...withoutError(before), complete: false, wholeDueMs: startedMs + WHOLE_AGAIN_MS, ...seen }
+      this.#fleet = { ...withoutError(known), complete: false, wholeDueMs: startedMs + WHOLE_AGAIN_MS, ...seen }
       for (const [tenant, machines] of look.byTenant) if (tenants.has(tenant)) this.#pictures.merge(tenant, machines)
     }
     return true
@@ -258,13 +279,14 @@ class PolledFeed implements MachineFeed {
   async #look(tenant: string): Promise<void> {
     if (this.#abort.signal.aborted) return
     const { provider, clock, listEveryMs = LIST_EVERY_MS } = this.#options
-    const [atMs, startedMs] = [clock.now(), clock.monotonic()]
+    const started = momentOf(clock)
     const list = await provider.list(tenant, this.#abort.signal).catch(asError)
     if (this.#abort.signal.aborted) return
+    this.#followClock()
     const isWhole = !(list instanceof ProviderError) && list.complete
-    this.#listDueMs.set(tenant, startedMs + (isWhole ? listEveryMs : Math.min(LIST_AGAIN_MS, listEveryMs)))
+    this.#listDueMs.set(tenant, started.monotonicMs + (isWhole ? listEveryMs : Math.min(LIST_AGAIN_MS, listEveryMs)))
     if (!(list instanceof ProviderError)) {
-      if (list.complete) this.#pictures.replace(tenant, list.machines, atMs)
+      if (list.complete) this.#pictures.replace(tenant, list.machines, wallTimeOf(started, clock))
       else this.#pictures.merge(tenant, list.machines)
       this.#tellSuccess(tenant)
       return

@@ -37,6 +37,13 @@ export class MachinePictures {
     for (const tenant of this.#pictures.keys()) if (!tenants.has(tenant)) this.#pictures.delete(tenant)
   }
 
+  /** The wall clock was set: each picture is as old as before. */
+  shift(byMs: number): void {
+    for (const [tenant, picture] of this.#pictures)
+      if (picture.atMs !== 0)
+        this.#pictures.set(tenant, { ...picture, atMs: picture.atMs + byMs, seenAtMs: picture.seenAtMs + byMs })
+  }
+
   /** The look has failed: what is known stays, and no absence follows from it. */
   fail(tenant: string, error: ProviderError): void {
     const { machines, atMs, seenAtMs } = this.#pictures.get(tenant) ?? NOTHING

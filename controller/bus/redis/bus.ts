@@ -14,6 +14,7 @@
 import type { Entropy } from '../../../system/entropy.ts'
 import type { Log } from '../../../system/log.ts'
 import type { Clock } from '../../../system/clock.ts'
+import { momentOf, wallTimeOf, type Moment } from '../../../system/moment.ts'
 import { createMetrics, type Metrics } from '../../../system/metrics.ts'
 import { readMessage } from '../../../protocol/channels.ts'
 import type { Bus } from '../bus.ts'
@@ -150,7 +151,7 @@ function createEars(
   const { times, routing, counts } = parts
   const firstTime = Promise.withResolvers<void>()
   /** Since when every subscription stands; undefined while one does not. */
-  let hearsSinceMs: number | undefined
+  let hearsSince: Moment | undefined
   let cancelRetry = (): void => {}
 
   const link = openLink(options, {
@@ -159,7 +160,7 @@ function createEars(
     times,
     onUp: () => void listenToAll(),
     onDown: () => {
-      hearsSinceMs = undefined
+      hearsSince = undefined
       counts.hears(false)
     },
   })
@@ -168,9 +169,9 @@ function createEars(
   /** Refused, such as for want of rights: tried again, since rights come back too. */
   const onRefused = (error: unknown): void => {
     if (!link.isUp) return
-    if (hearsSinceMs !== undefined)
+    if (hearsSince !== undefined)
       log.warn({ reason: error instanceof Error ? error.message : '' }, 'Redis refused a subscription')
-    hearsSinceMs = undefined
+    hearsSince = undefined
     counts.hears(false)
     cancelRetry()
     cancelRetry = clock.after(times.backoff.maxMs, () => void listenToAll(), { background: true })
@@ -180,7 +181,7 @@ function createEars(
     cancelRetry()
     try {
       await subscriptions.add(routing.names())
-      hearsSinceMs ??= clock.now()
+      hearsSince ??= momentOf(clock)
       counts.hears(true)
       firstTime.resolve()
     } catch (error) {
@@ -200,7 +201,7 @@ function createEars(
       // A subscription too many costs messages that nobody takes.
       if (link.isUp) await subscriptions.remove(channel).catch(() => {})
     },
-    deafUntilMs: () => hearsSinceMs ?? clock.now(),
+    deafUntilMs: () => (hearsSince === undefined ? clock.now() : wallTimeOf(hearsSince, clock)),
     close: () => {
       cancelRetry()
       firstTime.resolve()
