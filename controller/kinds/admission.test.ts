@@ -242,6 +242,11 @@ describe('admission', () => {
     expect(admit(given)).toEqual(refused)
   })
 
+  const bound = Object.entries(rows).filter(([title, { refused }]) => refused.length > 0 && !title.startsWith('AD80'))
+  test.each(bound)('AD94 the control plane too: %s', (_, { refused, ...given }) => {
+    expect(admit({ ...given, isController: true })).toEqual(refused)
+  })
+
   const everyKind = [
     planOf('odd', { spec: { concurrentSprites: 99 } }),
     tenantOf({ spec: { plan: 'none', config: { maxConcurrentSprites: 99 } } }),

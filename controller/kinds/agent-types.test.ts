@@ -299,6 +299,15 @@ describe('admission of agent types', () => {
     expect(admission === undefined ? ['no admission'] : admitLines(admission, given)).toEqual(refused)
   })
 
+  // A hand-off of the control plane inherits what a person's may not have.
+  const bound = Object.entries(rows).filter(
+    ([, { object, refused }]) => refused.length > 0 && !('parent' in (object.spec as object)),
+  )
+  test.each(bound)('AD94 the control plane too: %s', (_, { refused, ...given }) => {
+    const admission = ADMISSIONS.get(given.object.kind)
+    expect(admission && admitLines(admission, { ...given, isController: true })).toEqual(refused)
+  })
+
   test('AD43 when a plan shrinks the types that were used first hold', () => {
     const world = { sprites: sprites('director', 'editor', 'seo', 'strategist'), projects: [] }
     const inUse = agentTypesInUse(world)

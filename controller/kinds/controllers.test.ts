@@ -137,7 +137,7 @@ describe('a tenant in the fleet', () => {
     expect(client.peek(tenantKind, TENANT)?.status?.usage).toMatchObject({ month: '2026-02', tokensUsed: 0 })
   })
 
-  test('TN46 deletion: sprites first, and only when their machines are gone all the rest', async () => {
+  test('L4 TN46 deletion: sprites first, and only when their machines are gone all the rest', async () => {
     const { client, clock, outside, settle } = await startTenant(
       spriteOf('s1', { metadata: { finalizers: [MACHINE_FINALIZER] } }),
       workOf('w1'),

@@ -13,7 +13,7 @@ import {
   worldOf,
 } from './forecast-builders.ts'
 import { forecastIn } from './forecasts.ts'
-import { personaOf, planOf, projectOf, spriteOf, TEST_NOW, userOf, workOf } from './object-builders.ts'
+import { accessTokenOf, personaOf, planOf, projectOf, spriteOf, TEST_NOW, userOf, workOf } from './object-builders.ts'
 import { spriteForecast } from './sprite/forecast.ts'
 
 const [web1, web2] = [upSprite('web-1'), upSprite('web-2')]
@@ -53,7 +53,6 @@ describe('FC1 a new sprite', () => {
     expect(forecastIn(world, created(spriteOf('new')))).toEqual([
       'No machine is made: its tenant or project is suspended',
     ])
-    expect(forecastIn(world, created(spriteOf('new', { spec: { runPolicy: 'Stopped' } })))).toEqual([])
   })
 
   it('FC1 counts the work that waits for such a sprite', () => {
@@ -88,6 +87,33 @@ describe('FC2 a changed or deleted sprite', () => {
       '1 piece of work goes back to the queue (w-2)',
     ])
     expect(forecastIn(at(), deleted(spriteOf('asleep')))).toEqual([])
+  })
+})
+
+describe('FC3 what needs no word', () => {
+  it('FC3 a sprite that is declared stopped, new or without a machine', () => {
+    const stopped = spriteOf('new', { spec: { runPolicy: 'Stopped' } })
+    for (const tenant of [activeTenant(starter), activeTenant(starter, { spec: { suspend: true } })]) {
+      expect(forecastIn(worldOf({}, tenant), created(stopped))).toEqual([])
+      const world = worldOf({ sprites: [spriteOf('new')] }, tenant)
+      expect(forecastIn(world, changed(spriteOf('new'), { runPolicy: 'Stopped' }))).toEqual([])
+    }
+  })
+
+  it('FC3 a write after which the controllers do what they would have done', () => {
+    const resting = spriteOf('resting')
+    const project = projectOf('q1')
+    const tenant = activeTenant(starter)
+    const world = worldOf({ sprites: [web1, resting], projects: [project], ledger: holding(web1) }, tenant)
+    const guest = { cpuKind: 'shared', cpus: 2, memoryMb: 1024 }
+    expect(forecastIn(world, changed(resting, { guest }))).toEqual([])
+    expect(forecastIn(world, deleted(resting))).toEqual([])
+    expect(forecastIn(world, changed(project, { brief: 'Another brief' }))).toEqual([])
+    expect(forecastIn(world, changed(tenant, { displayName: 'Another' }))).toEqual([])
+    expect(forecastIn(world, changed(tenant, { config: { maxConcurrentSprites: 1 } }))).toEqual([])
+    expect(forecastIn(world, changed(starter, { concurrentSprites: 3 }))).toEqual([])
+    // The same machine is not left alone where it is the one that changes.
+    expect(forecastIn(world, changed(web1, { guest }))).not.toEqual([])
   })
 })
 
@@ -276,6 +302,25 @@ describe('FC11 people and personas', () => {
       '"ada@acme.test" is "viewer" and no longer "admin" in tenant "acme"',
     )
     expect(forecastIn(world, created(userOf('bob')))).toEqual([])
+  })
+})
+
+describe('FC13 an access token', () => {
+  const past = '2026-01-15T11:59:59Z'
+  const [standing, ended] = [accessTokenOf('ci'), accessTokenOf('old', { spec: { expireTime: past } })]
+  const line = 'Token "ci" is refused from now on, also where it is in use'
+
+  it('FC13 says that one is refused once it is deleted, or its end lies in the past', () => {
+    expect(forecastIn(worldOf(), deleted(standing))).toEqual([line])
+    expect(forecastIn(worldOf(), changed(standing, { expireTime: past }))).toEqual([line])
+    expect(forecastIn(worldOf(), changed(standing, { expireTime: TEST_NOW }))).toEqual([line])
+  })
+
+  it('FC13 says nothing of one that is new, goes on, or was refused before', () => {
+    expect(forecastIn(worldOf(), created(standing))).toEqual([])
+    expect(forecastIn(worldOf(), changed(standing, { expireTime: '2026-01-15T12:00:01Z' }))).toEqual([])
+    expect(forecastIn(worldOf(), deleted(ended))).toEqual([])
+    expect(forecastIn(worldOf(), changed(ended, { expireTime: '2026-01-14T00:00:00Z' }))).toEqual([])
   })
 })
 

@@ -29,7 +29,7 @@ describe('the name under an answer', () => {
     expect(admit({ object: asked, old: given, world })).toEqual([])
   })
 
-  test('AD72 is the writer’s own, or none, or what the control plane says', () => {
+  test('AD72 AD94 is the writer’s own, or none, or what the control plane says', () => {
     expect(admit({ object: answeredBy('ada@acme.test'), old: reviewOf('r'), world })).toEqual([])
     expect(admit({ object: answeredBy(undefined), old: reviewOf('r'), world })).toEqual([])
     expect(admit({ object: answeredBy('boss@x.test'), old: reviewOf('r'), world, isController: true })).toEqual([])

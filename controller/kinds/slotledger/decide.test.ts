@@ -164,6 +164,13 @@ describe('the slots of a tenant', () => {
       },
       'x y | ',
     ],
+    'SLT6 of a sprite that is gone since tomorrow stay taken': [
+      {
+        ledger: ledger(holder('a', { orphanSince: timestamp(TEST_NOW_MS + 3_600_000) })),
+        machines: { atMs: TEST_NOW_MS, uids: new Set() },
+      },
+      'a | ',
+    ],
     'SLT6 of a sprite created anew under the name of one that is gone are not its own': [
       { limits: { concurrentSprites: 1 }, contenders: [contender('a', { uid: 'u-new' })], ledger: ledger(holder('a')) },
       'a | a',
@@ -182,6 +189,10 @@ describe('the slots of a tenant', () => {
     expect(later.status.holders).toEqual(first.status.holders)
   })
 
+  test('SLT6 an orphan that a clock noted which was ahead is noted anew', () => {
+    const orphan = holder('a', { orphanSince: timestamp(TEST_NOW_MS + 3_600_000) })
+    expect(decideSlots(worldOf({ ledger: ledger(orphan) })).status.holders).toMatchObject([{ orphanSince: TEST_NOW }])
+  })
   test('SLT7 grants are counted by the month', () => {
     const two = ['a', 'b'].map((name) => contender(name))
     const spawnedAfter = (spawned: SlotLedgerStatus['spawned']) =>

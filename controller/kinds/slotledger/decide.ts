@@ -1,4 +1,5 @@
 /** Decides who of a tenant's sprites may run, who waits, and who is asked to give its slot back. Pure. */
+import { isAhead } from '../clock-ahead.ts'
 import type { TenantLimits } from '../tenant/schema.ts'
 import type { SlotHolder, SlotLedgerStatus, SlotWaiter } from './schema.ts'
 
@@ -91,7 +92,7 @@ function keptHolders(world: SlotWorld, byUid: ReadonlyMap<string, Contender>): S
   return (world.ledger.holders ?? []).flatMap((holder) => {
     const { orphanSince, revoke: _asked, ...rest } = holder
     if (byUid.has(holder.uid)) return [rest]
-    const since = orphanSince ?? world.now
+    const since = orphanSince === undefined || isAhead(orphanSince, world.nowMs) ? world.now : orphanSince
     return orphanMachineIsGone(world, holder.uid, Date.parse(since)) ? [] : [{ ...rest, orphanSince: since }]
   })
 }

@@ -11,6 +11,7 @@ import { projectKind } from '../project/schema.ts'
 import { SLOT_LEDGER_NAME, slotLedgerKind } from '../slotledger/schema.ts'
 import { tenantKind } from '../tenant/schema.ts'
 import { workKind, type Work } from '../work/schema.ts'
+import { withoutTimesAhead } from './clock-ahead.ts'
 import { machineConfig, type MachineDefaults } from './machine-spec.ts'
 import { spriteKind, type Sprite, type SpriteMachine } from './schema.ts'
 import type { Observation, SlotView, SpriteDeadlines, SpriteWorld } from './world.ts'
@@ -49,8 +50,9 @@ export async function observeSprite(
   key: Key,
   signal: AbortSignal,
 ): Promise<SpriteWorld | undefined> {
-  const sprite = ports.cache.get(spriteKind, key)
-  if (sprite === undefined) return undefined
+  const stored = ports.cache.get(spriteKind, key)
+  if (stored === undefined) return undefined
+  const sprite = withoutTimesAhead(stored, ports.clock.now())
   const tenant = ports.cache.get(tenantKind, { namespace: '', name: key.namespace })
   const work = ports.cache.list(workKind, key.namespace).filter((one) => one.status?.assignedSprite === key.name)
   const slot = slotOf(ports.cache, sprite)
@@ -63,6 +65,7 @@ export async function observeSprite(
     nowMs,
     now: timestamp(nowMs),
     sprite,
+    ...(sprite === stored ? {} : { storedStatus: stored.status }),
     tenant,
     project:
       sprite.spec.project === undefined

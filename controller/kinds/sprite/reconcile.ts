@@ -175,9 +175,9 @@ async function writeStatus(
   pass: { readonly world: SpriteWorld; readonly decision: SpriteDecision; readonly outcome: ActOutcome },
   signal: AbortSignal,
 ): Promise<void> {
-  const { sprite } = pass.world
+  const { sprite, storedStatus = sprite.status } = pass.world
   const next = spriteStatus(pass.world, pass.decision, pass.outcome)
-  const patch = statusPatch(sprite.status, next)
+  const patch = statusPatch(storedStatus, next)
   if (patch === undefined) return
   try {
     const written = await ports.client.patchStatus(spriteKind, keyOf(sprite), patch, {}, signal)

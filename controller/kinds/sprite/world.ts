@@ -7,7 +7,7 @@ import type { Project } from '../project/schema.ts'
 import type { SlotHolder } from '../slotledger/schema.ts'
 import type { Tenant } from '../tenant/schema.ts'
 import type { MachineConfig } from './machine-spec.ts'
-import type { Sprite, SpriteMachine, SpritePhase } from './schema.ts'
+import type { Sprite, SpriteMachine, SpritePhase, SpriteStatus } from './schema.ts'
 
 /** What is known of the machine that the status names. */
 export type Observation =
@@ -75,6 +75,8 @@ export type SpriteWorld = {
   /** The same instant as a timestamp. */
   readonly now: string
   readonly sprite: Sprite
+  /** What is stored, where the sprite here says otherwise: times that were ahead. The write is what leads from it to the next. */
+  readonly storedStatus?: SpriteStatus | undefined
   readonly tenant: Tenant | undefined
   readonly project: Project | undefined
   readonly personaExists: boolean

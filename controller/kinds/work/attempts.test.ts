@@ -27,11 +27,16 @@ const attempt = (outcome?: Outcome, over: Partial<Attempt> = {}): Attempt => ({
 const tried = (outcomes: readonly Outcome[], over: Partial<Attempt> = {}, maxAttempts = 3): Work =>
   workOf('w', { spec: { maxAttempts }, status: { attempts: outcomes.map((outcome) => attempt(outcome, over)) } })
 const delayMs = (work: Work): number => {
-  const atMs = retryNotBeforeMs(work)
+  const atMs = retryNotBeforeMs(work, END_MS)
   return atMs === 0 ? 0 : atMs - END_MS
 }
 
 describe('the wait before the next attempt', () => {
+  test('WRK30 is none after an end that a clock wrote which was ahead', () => {
+    expect(retryNotBeforeMs(tried(['Failed']), END_MS - 3_600_000)).toBe(0)
+    expect(retryNotBeforeMs(tried(['Failed']), END_MS - 4_000)).toBe(END_MS + 5_000)
+  })
+
   const rows: Record<string, readonly [Work, number]> = {
     'WRK30 is none for a new work': [workOf('w'), 0],
     'WRK30 is none while an attempt runs': [workOf('w', { status: { attempts: [attempt()] } }), 0],

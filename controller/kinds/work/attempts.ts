@@ -1,6 +1,7 @@
 /** Decides from the attempts of a work whether, and from when on, it may be tried again. Pure. */
 import { backoffMs, type BackoffPolicy } from '../../../system/backoff.ts'
 import { parseTimestamp, timestamp } from '../../../system/timestamp.ts'
+import { isAhead } from '../clock-ahead.ts'
 import type { Attempt, Work } from './schema.ts'
 
 /** Between failed attempts: 5 s doubling to 5 min. */
@@ -44,12 +45,13 @@ export function attemptsAreExhausted(work: Work): boolean {
   )
 }
 
-/** Not before then (ms since 1970) may it be tried again; 0 when at once. */
-export function retryNotBeforeMs(work: Work): number {
+/** Not before then (ms since 1970) may it be tried again; 0 when at once, as after an end that is in the future. */
+export function retryNotBeforeMs(work: Work, nowMs: number): number {
   const attempts = countedAttempts(work)
   const last = lastAttempt(work)
   const endedAtMs = parseTimestamp(last?.endTime)
-  if (last === undefined || endedAtMs === undefined || last.outcome === 'InReview' || isDrained(last)) return 0
+  if (last === undefined || endedAtMs === undefined || isAhead(last.endTime, nowMs)) return 0
+  if (last.outcome === 'InReview' || isDrained(last)) return 0
   if (last.outcome === 'Failed') return endedAtMs + backoffMs(RETRY_BACKOFF, attempts.filter(failed).length, 0)
   if (last.outcome === 'Blocked')
     return (

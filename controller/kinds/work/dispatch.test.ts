@@ -147,6 +147,10 @@ describe('recall', () => {
       { ...none, sprites: [sprite('a', 'Draining')], active: [given('w', 'a', { agoMs: UNCLAIMED_MS })] },
       'w<',
     ],
+    'DSP6 takes work from a sprite that drains, if a clock that was ahead gave it': [
+      { ...none, sprites: [sprite('a', 'Draining')], active: [given('w', 'a', { agoMs: -3_600_000 })] },
+      'w<',
+    ],
     'DSP7 moves work from a sprite that waits to one that could start at once': [
       { ...none, sprites: [sprite('a', 'Queued'), sprite('b')], active: [given('w', 'a')] },
       'w>b',

@@ -3,6 +3,7 @@ import { findCondition } from '../../api/conditions.ts'
 import { isDeleting } from '../../api/object.ts'
 import { isPaused } from '../marks.ts'
 import { parseTimestamp } from '../../../system/timestamp.ts'
+import { isAhead } from '../clock-ahead.ts'
 import type { Sprite } from '../sprite/schema.ts'
 import type { Work } from './schema.ts'
 
@@ -136,8 +137,9 @@ const cannotCome = (sprite: Sprite, work: Work): boolean =>
   sprite.spec.runPolicy === 'Stopped' ||
   sprite.status?.phase === 'Blocked'
 
-const unclaimedMs = (world: DispatchWorld, work: Work): number =>
-  world.nowMs - (parseTimestamp(work.status?.assignedTime) ?? world.nowMs)
+/** What a clock that was ahead has assigned is late: it is assigned anew, with a time that is right. */
+const unclaimedMs = ({ nowMs }: DispatchWorld, { status }: Work): number =>
+  isAhead(status?.assignedTime, nowMs) ? UNCLAIMED_MS : nowMs - (parseTimestamp(status?.assignedTime) ?? nowMs)
 
 /** Assigned work of a sprite that may be draining by then is looked at again when it is late. */
 function nextLook(world: DispatchWorld, unclaimed: readonly Work[]): number | undefined {

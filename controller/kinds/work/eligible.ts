@@ -109,7 +109,7 @@ const isBudgetRaised = (attempt: Attempt | undefined, tenant: Tenant): boolean =
   (tenant.status.limits.monthlyTokens ?? Infinity) > attempt.budgetTokens
 
 function retryWait(world: EligibleWorld, tenant: Tenant): Wait | undefined {
-  const leftMs = retryNotBeforeMs(world.work) - world.nowMs
+  const leftMs = retryNotBeforeMs(world.work, world.nowMs) - world.nowMs
   const last = lastAttempt(world.work)
   if (leftMs <= 0 || isBudgetRaised(last, tenant)) return undefined
   const text = last?.message ?? ''
