@@ -14,6 +14,7 @@ import { Fleet } from './e2e/fleet.ts'
 import { mostAtOnce, spriteOf, tenantOf } from './e2e/machines-at-once.ts'
 import type { Plane } from './e2e/plane.ts'
 import { hasRedisServer } from './e2e/redis-server.ts'
+import { canSetClocks } from './e2e/wall-clock.ts'
 import { completed, fill, isOver, judgeWork, LIMIT } from './e2e/workload.ts'
 
 const absence = emulatorAbsence() ?? (hasRedisServer ? undefined : 'no redis-server')
@@ -24,6 +25,7 @@ const MERGE_PATCH = 'application/merge-patch+json'
 /** Tasks of a tenant: few, since the emulator of Firestore sends every listener all documents at each change. */
 const TASKS = 3
 const SETTLED_MS = 120_000
+const HOUR_SECONDS = 3_600
 
 let fleet: Fleet
 let first: Plane
@@ -135,6 +137,20 @@ describe.skipIf(absence !== undefined)('several control planes', { timeout: 180_
     await judgeTokens(second)
     await second.until('the bus to stand again', async () => (await metric(second, 'sprites_bus_up')) === 1)
   })
+
+  test.skipIf(!canSetClocks)(
+    'P7 clocks jump, an hour ahead and a day back: nothing is done twice, nothing stands still',
+    async () => {
+      await moreWork(second, 'eta', 'theta')
+      await progress(second, 1)
+      fleet.setClock(first, HOUR_SECONDS)
+      fleet.setClock(third, -24 * HOUR_SECONDS)
+      await progress(second, 2)
+      for (const plane of [first, third]) fleet.setClock(plane, 0)
+      await settled(second)
+      await judgeTokens(second)
+    },
+  )
 
   test('P8 SIGTERM: what is held goes to the others at once, and nothing that is silent holds it up', async () => {
     const { store, redis, fly } = fleet.wires(first)

@@ -11,6 +11,7 @@ import { realClock } from '../../system/clock.ts'
 import { startFirestoreEmulator, type FirestoreEmulator } from './firestore-emulator.ts'
 import { Plane } from './plane.ts'
 import { RedisServer } from './redis-server.ts'
+import { WallClock } from './wall-clock.ts'
 import { layWire, type Wire } from './wire.ts'
 
 const ROOT = fileURLToPath(new URL('../..', import.meta.url))
@@ -26,6 +27,7 @@ export class Fleet {
   readonly redis: RedisServer
   readonly planes: Plane[] = []
   readonly #wires = new Map<Plane, Wires>()
+  readonly #clocks = new Map<Plane, WallClock>()
   readonly #fly: FlyProcess
   readonly #door: Door
   readonly #project: string
@@ -71,9 +73,15 @@ export class Fleet {
     return wires
   }
 
+  /** Sets the wall clock of one control plane, in seconds ahead. */
+  setClock(plane: Plane, aheadSeconds: number): void {
+    this.#clocks.get(plane)?.set(aheadSeconds)
+  }
+
   /** Starts one more control plane and waits until it is ready. */
   async add(args: readonly string[] = []): Promise<Plane> {
     const plane = await Plane.create('serve')
+    this.#clocks.set(plane, new WallClock(plane.folder))
     this.planes.push(plane)
     const ports = [this.firestore.port, this.redis.port, Number(new URL(this.#fly.url).port)]
     const [store, redis, fly] = await Promise.all(ports.map(layWire))
@@ -86,7 +94,8 @@ export class Fleet {
   /** Starts a control plane of the fleet, again. */
   async start(plane: Plane, args: readonly string[] = []): Promise<void> {
     const said = portsIn(plane.output).length
-    await plane.start(args, this.#environment(this.wires(plane)))
+    const clock = this.#clocks.get(plane)?.environment
+    await plane.start(args, { ...this.#environment(this.wires(plane)), ...clock })
     // Ready a moment before it says where it listens.
     await plane.until('the port for sprites', () => Promise.resolve(portsIn(plane.output).length > said))
     const port = portsIn(plane.output).at(-1) ?? 0
