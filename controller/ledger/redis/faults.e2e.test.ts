@@ -204,7 +204,7 @@ describe.skipIf(!hasRedisServer)('redis ledger under faults', () => {
     expect(granted).toBeGreaterThan(0)
   })
 
-  it('RL8 frozen, it refuses within the deadline, and what may have been reserved comes back', async () => {
+  it('LE7 RL8 frozen, it refuses within the deadline, and what may have been reserved comes back', async () => {
     const ledger = await process()
     await ledger.reserve(call('a'))
     server.freeze()
@@ -237,7 +237,7 @@ describe.skipIf(!hasRedisServer)('redis ledger under faults', () => {
       .toMatchObject({ granted: true })
   })
 
-  it('RL9 what is booked while it is away is booked when it is back, once', async () => {
+  it('LE7 RL9 what is booked while it is away is booked when it is back, once', async () => {
     const persistent = await RedisServer.start(['--appendonly', 'yes', '--appendfsync', 'always'])
     try {
       const ledger = await process({ url: persistent.url })
@@ -256,6 +256,21 @@ describe.skipIf(!hasRedisServer)('redis ledger under faults', () => {
       await open.pop()?.close()
       await persistent.destroy()
     }
+  })
+
+  it('LE7 RL9 without room to remember spending it is Full and grants nothing; closed it is Closed', async () => {
+    const ledger = await process()
+    await ledger.reserve(call('a'))
+    await server.kill()
+    await expect(ledger.reserve(call('b'))).rejects.toMatchObject({ name: 'LedgerError', reason: 'Unavailable' })
+    const spend = (id: number): Promise<void> =>
+      ledger.spend({ tenant: 'acme', period: thisMonth(), id: `without-${id}`, tokens: 1 })
+    await Promise.all(Array.from({ length: 4_999 }, (_, at) => spend(at)))
+    await expect(ledger.reserve(call('c'))).rejects.toMatchObject({ reason: 'Unavailable' })
+    await spend(4_999)
+    await expect(ledger.reserve(call('d'))).rejects.toMatchObject({ name: 'LedgerError', reason: 'Full' })
+    await ledger.close()
+    await expect(ledger.read('acme', thisMonth())).rejects.toMatchObject({ name: 'LedgerError', reason: 'Closed' })
   })
 
   it('RL2 fifty calls at once against a nearly empty budget, with replies cut: not one token too many', async () => {
