@@ -139,7 +139,7 @@ describe('on the disk', () => {
     )
   })
 
-  it('SK22 a byte that was changed by somebody who mends the checksum is noticed', async () => {
+  it('ST10 SK22 a byte that was changed by somebody who mends the checksum is noticed', async () => {
     await withStore((store) => store.commit([put('one', 0, 'x'), put('two', 0, 'y')]))
     const database = openDatabase(join(folder, 'store.db'))
     const row = database.prepare("SELECT revision, value FROM store_records WHERE name = 'one'").get()
@@ -178,7 +178,7 @@ describe('an encrypted store', () => {
   })
 
   it.each(['', '{"data":{}}', 'aes256gcm.v1:derived:', 'aes256gcm.v1:derived:AAAA', 'aes256gcm.v1:k9:AAAA'])(
-    'SK22 what is no sealed text is unreadable, and the others are served: %s',
+    'ST10 SK22 what is no sealed text is unreadable, and the others are served: %s',
     async (raw) => {
       const inner = createMemoryStore()
       const store = over(inner)

@@ -6,7 +6,7 @@ import { settle, TestClock } from '../../../system/test-clock.ts'
 import { API_VERSION, GROUP } from '../../api/define-kind.ts'
 import { storeContract } from '../contract.ts'
 import type { Change, Mutation, StoreKey, StoreRecord } from '../store.ts'
-import { CODE } from './calls.ts'
+import { CODE, type FirestoreCalls, type RawWrite } from './calls.ts'
 import { canaryPath, liveFields } from './document.ts'
 import { FakeFirestore } from './fake/fake-firestore.ts'
 import { openFirestoreStore, type FirestoreStore, type Judge } from './firestore.ts'
@@ -48,14 +48,18 @@ type Room = {
   readonly fake: FakeFirestore
   readonly clock: TestClock
   readonly open: (seed?: number, judge?: Judge) => Promise<FirestoreStore>
+  /** Called with the writes of each commit before they are sent; the commit waits for it. */
+  readonly wire: { beforeCommit: (writes: readonly RawWrite[]) => Promise<void> }
 }
 
+const NO_TIME = { seconds: 0, nanos: 0 }
 const BAD: ReturnType<Judge> = { ok: false, fault: 'it is bad' }
 
 async function inRoom(run: (room: Room) => Promise<void>): Promise<void> {
   const clock = new TestClock()
   const fake = new FakeFirestore(clock.now())
   const stores: FirestoreStore[] = []
+  const wire: Room['wire'] = { beforeCommit: () => Promise.resolve() }
   const open = async (seed = 1, judge?: Judge): Promise<FirestoreStore> => {
     const store = await openFirestoreStore({
       project: 'p',
@@ -65,18 +69,27 @@ async function inRoom(run: (room: Room) => Promise<void>): Promise<void> {
       entropy: seededEntropy(seed),
       log: silentLog,
       ...(judge === undefined ? {} : { judge }),
-      settings: { connect: async () => fake.connect() },
+      settings: { connect: async () => watched(fake.connect(), wire) },
     })
     stores.push(store)
     return store
   }
   try {
-    await run({ fake, clock, open })
+    await run({ fake, clock, open, wire })
   } finally {
     for (const store of stores) await store.close()
     expect(clock.pendingTimers).toBe(0)
   }
 }
+
+/** A connection whose commits the test sees, and may hold up. */
+const watched = (calls: FirestoreCalls, wire: Room['wire']): FirestoreCalls => ({
+  ...calls,
+  commit: async (writes, timeoutMs) => {
+    await wire.beforeCommit(writes)
+    return await calls.commit(writes, timeoutMs)
+  },
+})
 
 /** Lets time pass until the promise has settled. */
 async function passing<T>(clock: TestClock, promise: Promise<T>): Promise<T> {
@@ -115,6 +128,50 @@ storeContract(
   },
   'Times',
 )
+
+describe('commits of several processes', () => {
+  test('FDS1 a revision is the time of the commit in microseconds, and the same for every process', () =>
+    inRoom(async ({ fake, clock, open }) => {
+      const [one, other] = [await open(), await open(2)]
+      const heard: number[] = []
+      other.subscribe((changes) => heard.push(...changes.map(({ record: { revision } }) => revision)))
+      const sinceUs = clock.now() * 1_000
+      const revisions: number[] = []
+      for (const name of ['a', 'b']) {
+        fake.pass(1_500)
+        const { record } = await first(one, put(key(name)))
+        const { seconds, nanos } = fake.documents.get(`tenants/acme/sprites/${name}`)?.updateTime ?? NO_TIME
+        expect(record.revision).toBe(seconds * 1_000_000 + nanos / 1_000)
+        revisions.push(record.revision)
+      }
+      await settle()
+      expect((revisions[0] ?? 0) - sinceUs).toBeGreaterThanOrEqual(1_500_000)
+      expect((revisions[1] ?? 0) - (revisions[0] ?? 0)).toBeGreaterThanOrEqual(1_500_000)
+      expect((revisions[1] ?? 0) - sinceUs).toBeLessThan(4_000_000)
+      expect(heard).toEqual(revisions)
+      for (const store of [one, other, await open(3)]) {
+        expect((await store.list(COLLECTION)).records.map(({ revision }) => revision)).toEqual(revisions)
+        expect((await store.read(key()))?.revision).toBe(revisions[0])
+      }
+    }))
+  test('FDS10 a commit that hangs holds no other up, and each writes its own documents alone', () =>
+    inRoom(async ({ open, wire }) => {
+      const [one, other] = [await open(), await open(2)]
+      const written: string[] = []
+      const held = Promise.withResolvers<void>()
+      wire.beforeCommit = async (writes) => {
+        written.push(writes.map(({ path }) => path).join())
+        if (writes.some(({ path }) => path === PATH)) await held.promise
+      }
+      const slow = first(one, put(key()))
+      await first(one, put(key('b')))
+      await first(other, put(key('c')))
+      expect(await other.read(key())).toBeUndefined()
+      held.resolve()
+      await slow
+      expect(written).toEqual(['a', 'b', 'c'].map((name) => `tenants/acme/sprites/${name}`))
+    }))
+})
 
 describe('outcomes of a commit', () => {
   const unknown = [CODE.DeadlineExceeded, CODE.Unavailable, CODE.Internal, CODE.Unknown, CODE.Cancelled]
@@ -261,7 +318,7 @@ describe('deletions', () => {
 })
 
 describe('listeners', () => {
-  test('FDS8 one that went silent is made anew within 60 s and misses nothing', () =>
+  test('L2 FDS8 one that went silent is made anew within 60 s and misses nothing', () =>
     inRoom(async ({ fake, clock, open }) => {
       const [one, other] = [await open(), await open(2)]
       const { record } = await first(one, put(key()))
@@ -367,7 +424,7 @@ describe('listeners', () => {
 })
 
 describe('malformed documents', () => {
-  test('FDS9 one is left out, named, deletable, and Added once it is right', () =>
+  test('ST12 FDS9 one is left out, named, deletable, and Added once it is right', () =>
     inRoom(async ({ fake, open }) => {
       fake.put(PATH, { kind: 7, spec: 'a string' })
       fake.put('elsewhere/x/sprites/y', { kind: 'Sprite' })
@@ -376,6 +433,7 @@ describe('malformed documents', () => {
       store.subscribe((changes) => heard.push(...changes.map(({ type }) => type)))
       expect((await store.list(COLLECTION)).records).toEqual([])
       expect(store.malformed().map(({ path }) => path)).toEqual([PATH, 'elsewhere/x/sprites/y'])
+      for (const { fault } of store.malformed()) expect(fault).toContain('; delete the document')
       await expect(first(store, put(key()))).rejects.toMatchObject({ reason: 'AlreadyExists' })
       const failure: unknown = await store.read(key()).catch((error: unknown) => error)
       expect(failure).toMatchObject({ reason: 'Unreadable' })
