@@ -1,7 +1,11 @@
 /** Tests of a cluster as a registry, over our own API server on https: reads, writes, watches, and the ports that stand on it. */
 import { afterAll, beforeAll, expect, test } from 'vitest'
+import { silentLog } from '../../system/log.ts'
 import { realClock } from '../../system/clock.ts'
 import { seededEntropy } from '../../system/entropy.ts'
+import { createAccess } from '../access/access.ts'
+import type { KindDefinition } from '../api/define-kind.ts'
+import { appCallers } from '../assembly/access.ts'
 import { createClusterNamespaces } from '../assembly/cluster-namespaces.ts'
 import { TENANT_LABEL } from '../kinds/tenant/namespace-taken.ts'
 import { createAnthropicKeys } from '../assembly/anthropic-keys.ts'
@@ -9,6 +13,9 @@ import { appTokenSecrets } from '../assembly/app-token-secrets.ts'
 import { CONTROLLER_ACTOR } from '../api/admission.ts'
 import { SYSTEM_NAMESPACE } from '../api/namespaces.ts'
 import { createRegistryEventSink, createRegistryLeasePort } from '../engine/registry-ports.ts'
+import { accessTokenKind } from '../kinds/accesstoken/schema.ts'
+import { tenantKind } from '../kinds/tenant/schema.ts'
+import { userKind } from '../kinds/user/schema.ts'
 import { KINDS } from '../kinds/kinds.ts'
 import { resourceOf } from '../api/resource-of.ts'
 import { configMapResource } from '../registry/config-maps.ts'
@@ -16,6 +23,7 @@ import { CORE_RESOURCES, eventResource, namespaceResource } from '../registry/co
 import type { Registry, RegistryEvent } from '../registry/registry.ts'
 import { secretResource } from '../registry/secrets.ts'
 import type { ServerCertificates } from '../server/certificates.ts'
+import { mintToken, presentedToken } from '../server/tokens.ts'
 import { createKubeRegistry } from './kube-registry.ts'
 import { createKubeWire, type WireRequest } from './kube-wire.ts'
 import { startNetworkServer, testCertificates } from './test-api-server.ts'
@@ -34,7 +42,7 @@ afterAll(async () => {
 const CONTEXT = { actor: CONTROLLER_ACTOR, fieldManager: 'test' }
 const { signal } = new AbortController()
 
-async function setUp(): Promise<{ registry: Registry; own: Registry; sent: WireRequest[] }> {
+async function setUp(): Promise<{ registry: Registry; own: Registry; sent: WireRequest[]; clusterToken: string }> {
   const server = await startNetworkServer(certificates)
   const wire = createKubeWire({ from: 'Text', text: server.kubeconfig }, realClock)
   const sent: WireRequest[] = []
@@ -53,7 +61,7 @@ async function setUp(): Promise<{ registry: Registry; own: Registry; sent: WireR
     clock: realClock,
     entropy: seededEntropy(3),
   })
-  return { registry, own: server.registry, sent }
+  return { registry, own: server.registry, sent, clusterToken: server.token }
 }
 
 const bag = (name: string, data: object) => ({ metadata: { name }, data })
@@ -217,4 +225,48 @@ test('KC5 Secrets are read one by one: tokens of apps in our own namespace, keys
   await own.create(secretResource, 'acme', secret, CONTEXT)
   expect(await keys.look('acme', ref)).toBeUndefined()
   expect(sent.filter(({ method, path }) => method === 'GET' && path.endsWith('/secrets'))).toEqual([])
+})
+
+test('KC8 apps come in by AccessTokens of the cluster, with the roles that these and Users give, and by nothing else', async () => {
+  const { registry, own, sent, clusterToken } = await setUp()
+  for (const name of ['beta', SYSTEM_NAMESPACE])
+    await own.create(namespaceResource, '', { metadata: { name } }, CONTEXT)
+  const put = (kind: KindDefinition, namespace: string, name: string, spec: object) =>
+    own.create(
+      resourceOf(kind),
+      namespace,
+      { apiVersion: kind.apiVersion, kind: kind.kind, metadata: { name }, spec },
+      CONTEXT,
+    )
+  for (const name of ['acme', 'beta']) await put(tenantKind, '', name, { displayName: name, plan: 'growth' })
+  await put(userKind, 'acme', 'ada', { email: 'ada@acme.test', role: 'viewer' })
+  const entropy = seededEntropy(8)
+  const give = async (namespace: string, name: string, spec: object): Promise<string> => {
+    const { token, record } = mintToken(CONTROLLER_ACTOR, entropy)
+    await put(accessTokenKind, namespace, name, { keyId: record.keyId, sha256: record.sha256, ...spec })
+    return token
+  }
+  const [app, person] = [await give('acme', 'app', { role: 'member' }), await give('acme', 'ada', { user: 'ada' })]
+  const admin = await give(SYSTEM_NAMESPACE, 'op', { role: 'platform-admin' })
+  // Whoever may create tokens in a tenant's namespace could write this one: nothing of ours admits it there.
+  const forged = await give('acme', 'false', { role: 'platform-admin' })
+  const access = createAccess({ registry, clock: realClock, log: silentLog, readToken: presentedToken })
+  open.push(() => access.close())
+  await access.start()
+  const callers = appCallers(access, access.authenticate)
+  const rolesOf = async (token: string) => {
+    const caller = await callers(token)
+    return caller && ['acme', 'beta'].map((tenant) => caller.roleIn(tenant))
+  }
+  expect(await rolesOf(app)).toEqual(['member', undefined])
+  expect(await rolesOf(person)).toEqual(['viewer', undefined])
+  expect(await rolesOf(admin)).toEqual(['admin', 'admin'])
+  expect(await rolesOf(forged)).toBeUndefined()
+  // The cluster itself takes this one, for an administrator's.
+  expect(await rolesOf(clusterToken)).toBeUndefined()
+  const later = await give('beta', 'later', { role: 'viewer' })
+  await expect.poll(() => rolesOf(later)).toEqual([undefined, 'viewer'])
+  await own.delete(resourceOf(accessTokenKind), key('app'), {}, CONTEXT)
+  await expect.poll(() => rolesOf(app)).toBeUndefined()
+  expect(sent.filter(({ path }) => /reviews/.test(path))).toEqual([])
 })

@@ -12,6 +12,8 @@ import { KINDS } from '../kinds/kinds.ts'
 import { userKind } from '../kinds/user/schema.ts'
 import { CORE_RESOURCES, namespaceResource } from '../registry/core.ts'
 import { createRegistry } from '../registry/create-registry.ts'
+import type { ForecastChange } from '../registry/forecast.ts'
+import type { RegistryOptions } from '../registry/ports.ts'
 import type { Registry } from '../registry/registry.ts'
 import { widgetKind } from '../registry/testing.ts'
 import { openDatabase } from '../store/database.ts'
@@ -29,8 +31,9 @@ const WINDOW: WindowLimits = { changesMax: 150, sizeBytesMax: 64 * 1024 * 1024 }
 
 const clientOver = async (store: Store): Promise<Client> => createLocalClient(await registryOver(store), actor)
 
-async function registryOver(store: Store): Promise<Registry> {
+async function registryOver(store: Store, ports: Pick<RegistryOptions, 'forecast'> = {}): Promise<Registry> {
   const registry = createRegistry({
+    ...ports,
     store,
     resources: [...KINDS.map((kind) => resourceOf(kind)), ...CORE_RESOURCES],
     clock: new TestClock(),
@@ -107,4 +110,27 @@ test('CL2 an undefined field is as if it were absent, an unknown one is refused'
 test('CL1 a kind that is not served is NotFound', async () => {
   const client = await clientOver(createMemoryStore())
   await expect(client.list(widgetKind)).rejects.toSatisfy((error: unknown) => hasReason(error, 'NotFound'))
+})
+
+test('FC16 what controllers write is not foretold, the same write of a person is', async () => {
+  const foretold: string[] = []
+  const forecast = ({ operation, object }: ForecastChange): readonly string[] => {
+    foretold.push(`${operation} ${object.metadata.name}`)
+    return ['It sets something off']
+  }
+  const registry = await registryOver(createMemoryStore(), { forecast })
+  const client = createLocalClient(registry, actor)
+  const key = { namespace: 'acme', name: 'ada' }
+  const made = await client.create(userKind, user('ada'))
+  await client.update(userKind, { ...made, spec: { ...made.spec, role: 'viewer' } })
+  await client.patchMetadata(userKind, key, { labels: { a: 'b' } })
+  await client.delete(userKind, key)
+  expect(foretold).toEqual([])
+  const warnings: string[] = []
+  const person = { actor: { name: 'ada@acme.test', groups: [] }, warn: (text: string) => void warnings.push(text) }
+  const { apiVersion, kind } = userKind
+  await registry.create(resourceOf(userKind), 'acme', { apiVersion, kind, ...user('ada') }, person)
+  await registry.delete(resourceOf(userKind), key, {}, person)
+  expect(foretold).toEqual(['CREATE ada', 'DELETE ada'])
+  expect(warnings).toEqual(['It sets something off', 'It sets something off'])
 })
