@@ -284,7 +284,7 @@ describe('leases and deadlines', () => {
     nock.abortPendingRequests()
   })
 
-  it('FW18 a caller’s own deadline ends the call', async () => {
+  it('MP8 FW18 a caller’s own deadline ends the call', async () => {
     api().get(`${MACHINES}/${ID}`).delay(60_000).reply(200, flyMachine())
     const late = expect(provider().get(REF, undefined, { deadlineMs: 700 })).rejects.toMatchObject({
       reason: 'Unavailable',
