@@ -209,6 +209,31 @@ describe('what people ask for', () => {
     expect(phases(it)).toEqual({ a: 'Idle' })
   })
 
+  test.each(['create', 'start'] as const)(
+    'SPR46 %s: calls that fail in a row come after 1 s doubling to 30 s, whatever passes between them',
+    async (call) => {
+      const it = await fleetOf({ seed: 46, limit: 2, tenants: ['acme'], retentionSeconds: 200 })
+      const gaps = await gapsOfRefused(it, call, 'Unavailable')
+      expect(gaps.length).toBeGreaterThanOrEqual(8)
+      for (const [at, gapMs] of gaps.entries()) {
+        const fullMs = Math.min(30_000, 1_000 * 2 ** at)
+        expect(gapMs).toBeGreaterThanOrEqual(fullMs / 2)
+        expect(gapMs).toBeLessThanOrEqual(fullMs)
+      }
+    },
+  )
+
+  test.each(['create', 'start'] as const)(
+    'SPR46 %s of what is not ready yet is tried again after a second',
+    async (call) => {
+      const it = await fleetOf({ seed: 47, limit: 2, tenants: ['acme'], retentionSeconds: 200 })
+      const gaps = await gapsOfRefused(it, call, 'NotReady')
+      expect(gaps.length).toBeGreaterThan(100)
+      expect(Math.min(...gaps)).toBeGreaterThanOrEqual(500)
+      expect(Math.max(...gaps)).toBeLessThanOrEqual(1_000)
+    },
+  )
+
   test('FL9 a woken sprite has a machine without work, queues for it as any other, and sleeps after its idle time', async () => {
     const it = await fleetOf({ seed: 9, limit: 1, tenants: ['acme'] })
     for (const name of ['a', 'b']) await it.addSprite('acme', name)
@@ -299,6 +324,25 @@ describe('what people ask for', () => {
     expect(it.work()[0]?.status?.attempt).toBe(5)
   })
 })
+
+/** Refuses every call of one kind for five minutes, from the first that a sprite needs; ms between two of them. */
+async function gapsOfRefused(
+  it: Fleet,
+  call: 'create' | 'start',
+  reason: 'Unavailable' | 'NotReady',
+): Promise<readonly number[]> {
+  await it.addSprite('acme', 'a')
+  if (call === 'start') {
+    await it.addWork('acme', 'first')
+    // It has done its work and is kept, stopped.
+    await it.run(90)
+  }
+  it.machines.faults.rates([{ call, fault: { kind: 'refuse', reason }, probability: 1 }])
+  await it.addWork('acme', 'w')
+  await it.run(330)
+  const times = it.machines.calls.filter((made) => made.call === call).map(({ atMs }) => atMs)
+  return times.slice(1).map((atMs, at) => atMs - (times[at] ?? atMs))
+}
 
 const SEEDS = Number(process.env['SIMULATION_SEEDS'] ?? 60)
 
