@@ -27,7 +27,7 @@ const going = tenantOf({ metadata: { deletionTimestamp: '2026-01-15T11:00:00Z' }
 
 const rows: Record<string, Row> = {
   'AD1 a tenant on a plan that exists is admitted': { object: tenantOf(), world: allPlans(), refused: [] },
-  'AD70 a tenant named like a namespace of the control plane is refused': {
+  'AD6 a tenant named like a namespace of the control plane is refused': {
     object: tenantOf({ metadata: { name: 'default' } }),
     world: allPlans(),
     refused: [
@@ -64,7 +64,7 @@ const rows: Record<string, Row> = {
       'Forbidden spec.config.spriteIdleTimeoutSeconds: Cannot set spriteIdleTimeoutSeconds to "9999": plan "growth" allows 300 seconds of idle time; ask for at most 300: no plan allows it',
     ],
   },
-  'AD6 a sprite in no tenant’s namespace says where it belongs': {
+  'AD91 a sprite in no tenant’s namespace says where it belongs': {
     object: spriteOf('s', { metadata: { namespace: 'default' } }),
     world: allPlans(),
     refused: [

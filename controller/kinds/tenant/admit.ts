@@ -52,7 +52,7 @@ export const fieldsAbovePlan = (config: Config, plan: PlanSpec): readonly (keyof
 const isAbove = (asked: number | undefined, limit: number | null): boolean =>
   asked !== undefined && limit !== null && asked > limit
 
-/** AD70 the name is free; AD1 the plan exists; AD2, AD3, AD5 the config is within the plan; AD4 a protected tenant is not deleted at work. */
+/** AD6 the name is free; AD1 the plan exists; AD2, AD3, AD5 the config is within the plan; AD4 a protected tenant is not deleted at work. */
 export const tenantAdmission = admissionOf<Tenant>({
   writeNeeds: () => [{ kind: planKind, namespace: '' }],
   write: checkWrite,
