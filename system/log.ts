@@ -1,4 +1,4 @@
-/** Structured logs: one JSON line an event, object first, secrets redacted (style rule 28). */
+/** Structured logs: one JSON line an event, its fields before its message, secrets redacted. */
 import { pino, stdSerializers, type DestinationStream, type Logger } from 'pino'
 
 /** Fields that every line about an object carries where it has them: tenant, kind, key, reconcileId. */
