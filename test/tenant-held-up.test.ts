@@ -15,12 +15,12 @@ afterEach(async () => {
 
 test.each([
   [
-    'TN23 a refused token',
+    'L4 TN23 a refused token',
     { kind: 'status', status: 401 },
     'CredentialsInvalid',
     'Set a good FLY_API_TOKEN and restart: ',
   ],
-  ['TN24 a Fly out of reach', { kind: 'reset' }, 'ProviderUnavailable', 'Tried again: '],
+  ['L4 TN24 a Fly out of reach', { kind: 'reset' }, 'ProviderUnavailable', 'Tried again: '],
 ])('%s is told while a tenant is deleted, and the deletion ends when it is over', async (_, fault, reason, fix) => {
   const world = new FlyWorld({ seed: 1 })
   worlds.push(world)

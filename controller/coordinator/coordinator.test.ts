@@ -286,7 +286,7 @@ describe('claim', () => {
 })
 
 describe('what stays inside', () => {
-  it('CO1 identity comes from the token: another tenant’s work of the same name is not reached', async () => {
+  it('S8 CO1 identity comes from the token: another tenant’s work of the same name is not reached', async () => {
     h.client.seed({
       kind: 'Work',
       metadata: { name: 'w1', namespace: 'other', uid: 'x' },

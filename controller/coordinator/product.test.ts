@@ -91,7 +91,7 @@ describe('product API', () => {
     expect(client.peekAll(workKind)).toHaveLength(status === 202 ? 1 : 0)
   })
 
-  it('CP3 a tenant that is not the caller’s looks as one that does not exist', async () => {
+  it('S8 CP3 a tenant that is not the caller’s looks as one that does not exist', async () => {
     const [foreign, missing] = [await send('acme/sprites', 'other'), await send('nobody/sprites', 'other')]
     expect(JSON.stringify(foreign).replaceAll('acme', 'X')).toBe(JSON.stringify(missing).replaceAll('nobody', 'X'))
   })

@@ -261,7 +261,7 @@ test('EI9 a handler that throws disturbs nobody', async () => {
   expect(told).toHaveLength(2)
 })
 
-test('EI10 what a silent watch has missed is found within the relist interval', async () => {
+test('L2 EI10 what a silent watch has missed is found within the relist interval', async () => {
   const { clock, client, informer, sizes } = setUp({ relistMs: 300_000 })
   client.seed(widget('a'))
   informer.start()

@@ -233,7 +233,7 @@ test('EM6 controllers share one informer for a kind', async () => {
   expect(world.client.count('watch')).toBe(2)
 })
 
-test('EM7 a key that throws at once, rejects, hangs or fails for good disturbs no other key', async () => {
+test('L3 EM7 a key that throws at once, rejects, hangs or fails for good disturbs no other key', async () => {
   const world = setUp()
   for (const name of ['throws', 'rejects', 'hangs', 'ends', 'fine']) world.client.seed(widget(name))
   const follow = statusFollowsSpec(world)

@@ -126,7 +126,7 @@ test.each([
   { weights: [1, 4, 10], flood: [3, 3, 3] },
   { weights: [1, 4, 10, 100], flood: [40, 5, 1, 2] },
   { weights: [10, 1, 1, 1, 1], flood: [1, 30, 30, 30, 30] },
-])('EQ6 turns are shared by weight ($weights), whoever floods ($flood)', async ({ weights, flood }) => {
+])('S8 EQ6 turns are shared by weight ($weights), whoever floods ($flood)', async ({ weights, flood }) => {
   const { queue } = setUp({ weightOf: (tenant) => weights[Number(tenant)] ?? 0 })
   const turns = weights.map(() => 0)
   let serial = 0
@@ -152,7 +152,7 @@ test.each([
   }
 })
 
-test('EQ7 a tenant that was idle waits for one turn of each other at most, even behind heavy flooders', async () => {
+test('L3 EQ7 a tenant that was idle waits for one turn of each other at most, even behind heavy flooders', async () => {
   const { queue, add } = setUp({ weightOf: (tenant) => (tenant === 'light' ? 1 : 100) })
   for (let n = 0; n < 5_000; n++) add(`heavy-${n % 5}/k${n}`)
   for (let turn = 0; turn < 777; turn++) queue.done((await queue.take()) ?? keyNamed(''))

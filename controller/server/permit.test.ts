@@ -30,7 +30,7 @@ const within = (...names: string[]) => ({ isAllowed: true, reason: 'r', within: 
 const REFUSED = { isAllowed: false, reason: 'no role', isHidden: false } as const
 
 describe('rights that change', () => {
-  it('AX35 end an answer that lasts, once they are gone, and are forgotten with the request', () => {
+  it('AZ1 AX35 end an answer that lasts, once they are gone, and are forgotten with the request', () => {
     const { authorizer, change, listeners } = changing(within('a'))
     const gone = new AbortController()
     const call = { actor: ACTOR, permission: within('a'), resource: PODS, path: PATH, request: { signal: gone.signal } }
@@ -45,7 +45,7 @@ describe('rights that change', () => {
     expect(listeners.size).toBe(0)
   })
 
-  it('AX32 end a watch when it would see another set of namespaces, and not when the reason is another', () => {
+  it('AZ1 AX32 end a watch when it would see another set of namespaces, and not when the reason is another', () => {
     const { authorizer, change, listeners } = changing(within('a', 'b'))
     const guard = guardPermission(authorizer, {
       actor: ACTOR,

@@ -55,7 +55,7 @@ describe('complete', () => {
     expect(h.work('w1').status?.output).toEqual({ summary: 'Wrote it', facts: { b: 2 } })
   })
 
-  it('CO9 the same report again is accepted without a write', async () => {
+  it('S6 CO9 the same report again is accepted without a write', async () => {
     h.seedWork('w1', { status: IN_PROGRESS })
     await h.send(SPRITE_API.complete, completion())
     h.client.resetCalls()
@@ -70,7 +70,7 @@ describe('complete', () => {
     ['of a work that was reassigned to its next incarnation', { ...IN_PROGRESS, incarnation: 3 }, {}],
     ['of a work that is over', { ...IN_PROGRESS, phase: 'Cancelled' as const }, {}],
     ['of a work that does not exist', IN_PROGRESS, { work: 'nothing' }],
-  ])('CO9 a report %s is fenced, and leaves no trace in the work', async (_, status, overrides) => {
+  ])('S6 CO9 a report %s is fenced, and leaves no trace in the work', async (_, status, overrides) => {
     h.seedWork('w1', { status })
     const before = h.work('w1')
     for (const [path, body] of [
@@ -82,7 +82,7 @@ describe('complete', () => {
     expect(await h.metrics.expose()).toContain('sprites_coordinator_fenced_total{what="attempt"} 2')
   })
 
-  it('CO9 a claim lost between read and write is not completed', async () => {
+  it('S6 CO9 a claim lost between read and write is not completed', async () => {
     h.seedWork('w1', { status: IN_PROGRESS })
     h.client.beforeNext('patchStatus', () => {
       h.seedWork('w1', { status: { ...IN_PROGRESS, phase: 'Pending' } })
