@@ -338,7 +338,34 @@ describe('tests', () => {
       )
     expect(found(findings)).toBe('')
   })
+
+  test('TI21 each rule that is stated has a title that begins with its id', () => {
+    const places = [
+      ...[...textFilesUnder('docs/spec'), 'docs/promises.md'].map((name) => ({
+        name,
+        text: readFileSync(path.join(ROOT, name), 'utf8'),
+      })),
+      ...product.map((file) => ({ name: file.path, text: file.header })),
+    ]
+    const stated = new Map(places.flatMap(({ name, text }) => statedIn(text).map((id) => [id, name] as const)))
+    const titled = new Set(files.filter((file) => file.isTestOnly).flatMap(({ text }) => titledIn(text)))
+    expect(stated.size).toBeGreaterThan(900)
+    expect(found([...stated].filter(([id]) => !titled.has(id)).map(([id, name]) => `${name}: ${id}`))).toBe('')
+    const page = '- AB1 One, as AB2 says (AB3). AB4 Two; **AB5** three.\n| AB6 | four |\n|---|---|\n- **AB7** `five`'
+    expect(statedIn(page)).toEqual(['AB1', 'AB4', 'AB5', 'AB6', 'AB7'])
+    expect(titledIn("test('AB1 AB2b holds as AB3', …) { `AB4 ${x}`: [] }")).toEqual(['AB1', 'AB2b', 'AB4'])
+  })
 })
+
+/** Ids where rules are stated: at the beginning of an item, a row, a line or a sentence. */
+const statedIn = (text: string): string[] =>
+  [...text.matchAll(/(?:^[-| ]*|[.;:]\s+)(?:\*\*)?([A-Z]{1,4}\d+[a-z]?)(?:\*\*)?(?= [|\w`'"‘“])/gm)].map(
+    ([, id = '']) => id,
+  )
+
+/** Ids at the beginning of a text in quotes, as titles and the names of rows are. */
+const titledIn = (text: string): string[] =>
+  [...text.matchAll(/['"`]((?:[A-Z]{1,4}\d+[a-z]? )+)/g)].flatMap(([, ids = '']) => ids.trim().split(' '))
 
 /** What comes before the number in the titles of a file: `TI` of this one. */
 function titlePrefixes(file: SourceFile): ReadonlySet<string> {
