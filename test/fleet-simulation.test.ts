@@ -209,12 +209,18 @@ describe('what people ask for', () => {
     expect(phases(it)).toEqual({ a: 'Idle' })
   })
 
-  test.each(['create', 'start'] as const)(
+  test.each([
+    ['create', 8],
+    ['start', 8],
+    ['destroy', 8],
+    // After a minute it is destroyed instead.
+    ['stop', 4],
+  ] as const)(
     'SPR46 %s: calls that fail in a row come after 1 s doubling to 30 s, whatever passes between them',
-    async (call) => {
+    async (call, gapsMin) => {
       const it = await fleetOf({ seed: 46, limit: 2, tenants: ['acme'], retentionSeconds: 200 })
       const gaps = await gapsOfRefused(it, call, 'Unavailable')
-      expect(gaps.length).toBeGreaterThanOrEqual(8)
+      expect(gaps.length).toBeGreaterThanOrEqual(gapsMin)
       for (const [at, gapMs] of gaps.entries()) {
         const fullMs = Math.min(30_000, 1_000 * 2 ** at)
         expect(gapMs).toBeGreaterThanOrEqual(fullMs / 2)
@@ -328,22 +334,25 @@ describe('what people ask for', () => {
 /** Refuses every call of one kind for five minutes, from the first that a sprite needs; ms between two of them. */
 async function gapsOfRefused(
   it: Fleet,
-  call: 'create' | 'start',
+  call: 'create' | 'start' | 'stop' | 'destroy',
   reason: 'Unavailable' | 'NotReady',
 ): Promise<readonly number[]> {
   await it.addSprite('acme', 'a')
-  if (call === 'start') {
+  if (call !== 'create') {
     await it.addWork('acme', 'first')
-    // It has done its work and is kept, stopped.
-    await it.run(90)
+    // It has done its work; to be started it is kept, stopped.
+    await it.run(call === 'start' ? 90 : 30)
   }
   it.machines.faults.rates([{ call, fault: { kind: 'refuse', reason }, probability: 1 }])
-  await it.addWork('acme', 'w')
+  if (call === 'destroy') await it.client.delete(spriteKind, { namespace: 'acme', name: 'a' })
+  else if (call !== 'stop') await it.addWork('acme', 'w')
   await it.run(330)
   const times = it.machines.calls.filter((made) => made.call === call).map(({ atMs }) => atMs)
   return times.slice(1).map((atMs, at) => atMs - (times[at] ?? atMs))
 }
 
+/** By so much at most a control plane's clock is set ahead or back at once. */
+const CLOCK_WRONG_MS_MAX = 7_200_000
 const SEEDS = Number(process.env['SIMULATION_SEEDS'] ?? 60)
 
 describe('random histories', () => {
@@ -374,6 +383,7 @@ describe('random histories', () => {
         await it.tick()
       }
       it.machines.faults.clear()
+      it.jumpClock(rightTimeMs(it) - it.clock.now())
       for (const tenant of ['acme', 'beta']) await it.setLimit(tenant, 2)
       it.failWork = 0
       await it.run(420)
@@ -430,6 +440,7 @@ async function misbehave(it: Fleet, step: number): Promise<void> {
         spec: { ...sprite.spec, guest: { cpuKind: 'shared', cpus: 1, memoryMb: random() < 0.5 ? 256 : 1024 } },
       })
   }
+  if (random() < 0.02) it.jumpClock((random() < 0.5 ? -1 : 1) * Math.floor(random() * CLOCK_WRONG_MS_MAX))
   const asked = random()
   if (asked < 0.08) await ask(it, pick(it.sprites()), asked < 0.04 ? WAKE_AT_ANNOTATION : DRAIN_AT_ANNOTATION)
   if (random() < 0.03) {
@@ -442,10 +453,13 @@ async function misbehave(it: Fleet, step: number): Promise<void> {
   }
 }
 
+/** By the clock of people, which is never wrong. */
+const rightTimeMs = (it: Fleet): number => it.startedAtMs + it.clock.monotonic()
+
 async function ask(it: Fleet, sprite: Sprite | undefined, annotation: string): Promise<void> {
   if (sprite === undefined) return
   const { name, namespace = '', annotations } = sprite.metadata
-  const asked = { ...annotations, [annotation]: microTimestamp(it.clock.now()) }
+  const asked = { ...annotations, [annotation]: microTimestamp(rightTimeMs(it)) }
   await it.client.patchMetadata(spriteKind, { namespace, name }, { annotations: asked })
 }
 

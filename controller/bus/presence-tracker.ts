@@ -62,18 +62,13 @@ export async function createPresence(ports: {
     const key = `${tenant}/${sprite}`
     const known = entries.get(key)
     if (known !== undefined && isLate(known, message, clock.monotonic())) return
-    const before = known?.said
-    const said = saidIn(message)
-    const last = momentOf(clock)
-    const isSame = before?.uid === said.uid && before.incarnation === said.incarnation
     // Our own clock, not the sender's: silence is measured here.
-    const first = isSame && known !== undefined ? known.first : last
-    const entry = { tenant, sprite, said, first, last }
+    const entry = { tenant, sprite, ...heardOf(known, message, momentOf(clock)) }
     entries.delete(key)
     entries.set(key, entry)
     const [oldest] = entries
     if (entries.size > recordsMax && oldest !== undefined) forget(...oldest)
-    if (before === undefined || differs(before, said)) changed(entry)
+    if (known === undefined || differs(known.said, entry.said)) changed(entry)
   }
 
   let cancel = clock.after(SWEEP_INTERVAL_MS, sweep, { background: true })
@@ -121,12 +116,15 @@ const isLate = (entry: Entry, message: HeartbeatMessage, nowMonotonicMs: number)
   message.incarnation < entry.said.incarnation &&
   nowMonotonicMs - entry.last.monotonicMs < NEWER_HOLDS_MS
 
-const saidIn = ({ uid, incarnation, state, work }: HeartbeatMessage): Said => ({
-  uid,
-  incarnation,
-  state,
-  ...(work === undefined ? {} : { work }),
-})
+function heardOf(
+  known: Entry | undefined,
+  { uid, incarnation, state, work }: HeartbeatMessage,
+  last: Moment,
+): Pick<Entry, 'said' | 'first' | 'last'> {
+  const isSame = known?.said.uid === uid && known.said.incarnation === incarnation
+  const said = { uid, incarnation, state, ...(work === undefined ? {} : { work }) }
+  return { said, first: isSame ? known.first : last, last }
+}
 
 const differs = (a: Said, b: Said): boolean =>
   a.uid !== b.uid || a.incarnation !== b.incarnation || a.state !== b.state || a.work !== b.work

@@ -24,6 +24,7 @@ import type { MachineProvider } from '../../controller/providers/machines.ts'
 import type { Entropy } from '../../system/entropy.ts'
 import { silentLog } from '../../system/log.ts'
 import { createMetrics } from '../../system/metrics.ts'
+import { momentOf, wallTimeOf } from '../../system/moment.ts'
 import type { TestClock } from '../../system/test-clock.ts'
 
 /** Id of the control plane of every fleet here. */
@@ -45,6 +46,7 @@ export type ControllersOptions = {
 /** A manager with all of them, not started. */
 export function simulatedManager(options: ControllersOptions): Manager {
   const { client, clock, entropy, feed, presence } = options
+  const started = momentOf(clock)
   const manager = createManager({
     client,
     clock,
@@ -79,7 +81,9 @@ export function simulatedManager(options: ControllersOptions): Manager {
       ...common,
       presence: {
         read: (tenant, sprite) => presence.get(`${tenant}/${sprite}`),
-        listeningSinceMs: clock.now(),
+        get listeningSinceMs() {
+          return wallTimeOf(started, clock)
+        },
         onChange: () => () => {},
       },
       deadlines: SPRITE_DEADLINES,

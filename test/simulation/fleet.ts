@@ -31,6 +31,8 @@ const LATE_EFFECT_MS_MAX = 6_000
 /** The whole bottle; `tick` lets one second pass for everything in it. */
 export class Fleet {
   readonly clock = new TestClock()
+  /** When the clocks began, ms since 1970. */
+  readonly startedAtMs = this.clock.now()
   readonly client: FakeClient
   readonly machines: FakeMachines
   readonly #trace: string[] = []
@@ -120,6 +122,15 @@ export class Fleet {
   /** The share of tasks (0…1) that fail. */
   set failWork(share: number) {
     this.#crew.failWork = share
+  }
+
+  /** The wall clock is set: what the control plane has in memory stays as old as it is, what is stored does not. */
+  jumpClock(byMs: number): void {
+    this.clock.jumpWall(byMs)
+    const { presence } = this.#crew
+    for (const [id, one] of presence)
+      presence.set(id, { ...one, lastSeenAtMs: one.lastSeenAtMs + byMs, firstSeenAtMs: one.firstSeenAtMs + byMs })
+    for (const [tenant, one] of this.#pictures) this.#pictures.set(tenant, { ...one, atMs: one.atMs + byMs })
   }
 
   /** Starts the control plane; after `crash` it finds the world as it was left. */

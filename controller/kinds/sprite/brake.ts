@@ -9,7 +9,7 @@ export const brakeLimit = (spritesTotal: number): number =>
 
 /** Bounds how many machines that may run are destroyed because something was missing: heartbeats, or an owner. */
 export interface DestroyBrake {
-  /** Whether a destroy without a tombstone may go on now; counts it if so. */
+  /** Whether a destroy without a tombstone may go on now, in monotonic ms; counts it if so. */
   allow(nowMs: number, spritesTotal: number): boolean
 }
 

@@ -34,7 +34,8 @@ const LOOK_EVERY_MS = 60_000
 /** The controller `machines`: its key is the tenant; it reads the feed, so a look costs no call. */
 export function collectorController(ports: CollectorPorts): ControllerOptions {
   // What the last look of each tenant found; forgotten at a restart, which only delays.
-  const suspects = new Map<string, ReadonlySet<string>>()
+  // By tenant and machine: when it was first found without an owner, in monotonic ms.
+  const suspects = new Map<string, ReadonlyMap<string, number>>()
   return {
     name: 'machines',
     kind: tenantKind,
@@ -48,7 +49,7 @@ export function collectorController(ports: CollectorPorts): ControllerOptions {
 
 async function collect(
   ports: CollectorPorts,
-  suspects: Map<string, ReadonlySet<string>>,
+  suspects: Map<string, ReadonlyMap<string, number>>,
   look: { readonly tenant: string; readonly signal: AbortSignal },
 ): Promise<Outcome> {
   const tenant = ports.cache.get(tenantKind, { namespace: '', name: look.tenant })
@@ -59,15 +60,17 @@ async function collect(
   const picture = ports.feed.read(look.tenant)
   const again: Outcome = { requeueAfterMs: LOOK_EVERY_MS, requeueReason: 'next-look' }
   if (picture?.complete !== true || ports.frozenBy?.(look.tenant) !== undefined) return again
+  const foundAtMs = suspects.get(look.tenant) ?? new Map<string, number>()
+  const monotonicMs = ports.clock.monotonic()
   const decision = decideCollect({
     nowMs: ports.clock.now(),
     tenant: look.tenant,
     controlPlaneId: ports.controlPlaneId,
     machines: picture.machines,
     sprites: ports.cache.list(spriteKind, look.tenant),
-    suspects: suspects.get(look.tenant) ?? new Set(),
+    suspects: new Map([...foundAtMs].map(([id, atMs]) => [id, monotonicMs - atMs])),
   })
-  suspects.set(look.tenant, new Set(decision.suspects))
+  suspects.set(look.tenant, new Map(decision.suspects.map((id) => [id, foundAtMs.get(id) ?? monotonicMs])))
   if (decision.alarm !== undefined) {
     ports.log.error({ tenant: look.tenant, kind: 'Tenant', key: look.tenant }, decision.alarm)
     ports.recorder.event(tenant, 'Warning', 'OrphansKept', decision.alarm)
@@ -105,7 +108,7 @@ async function destroyOrphan(ports: CollectorPorts, { tenant, machine, signal }:
     if (owner !== undefined) ports.recorder.event(owner, 'Warning', 'OrphanFound', message)
     return
   }
-  if (!ports.brake.allow(ports.clock.now(), ports.cache.list(spriteKind).length)) return
+  if (!ports.brake.allow(ports.clock.monotonic(), ports.cache.list(spriteKind).length)) return
   const { owner: stamp } = now
   const of = stamp === undefined ? {} : { of: { spriteUid: stamp.spriteUid, incarnation: stamp.incarnation } }
   await ports.provider.destroy({ tenant, id: machine.id, ...of }, signal)

@@ -26,7 +26,7 @@ const worldOf = (over: Partial<CollectWorld> = {}): CollectWorld => ({
   controlPlaneId: 'cp',
   machines: [old()],
   sprites: [sprite],
-  suspects: new Set(['m1']),
+  suspects: new Map([['m1', 60_000]]),
   ...over,
 })
 
@@ -41,10 +41,17 @@ describe('the collector', () => {
   })
   const rows: Record<string, readonly [Partial<CollectWorld>, string]> = {
     'SPR50 destroys an old machine of ours that two looks found without an owner': [{}, 'destroy m1 suspect m1'],
-    'SPR50 only remembers it after the first look': [{ suspects: new Set() }, 'destroy  suspect m1'],
+    'SPR50 only remembers it after the first look': [{ suspects: new Map() }, 'destroy  suspect m1'],
     'SPR50 only remembers a young one': [
       { machines: [old({ createdAtMs: TEST_NOW_MS - ORPHAN_AGE_MS + 1 })] },
       'destroy  suspect m1',
+    ],
+    'SPR50 destroys one that is young by a wrong clock, and was seen for two minutes': [
+      {
+        machines: [old({ createdAtMs: TEST_NOW_MS + 3_600_000 })],
+        suspects: new Map([['m1', ORPHAN_AGE_MS]]),
+      },
+      'destroy m1 suspect m1',
     ],
     'SPR51 never touches one without our stamp': [{ machines: [stampless] }, 'destroy  suspect '],
     'SPR51 never touches one of another control plane': [
@@ -66,7 +73,14 @@ describe('the collector', () => {
     ],
     'SPR50 destroys the one machine of the last sprite': [{ sprites: [] }, 'destroy m1 suspect m1'],
     'SPR53 destroys nothing and raises an alarm when several have no sprite and no sprite exists': [
-      { sprites: [], machines: [old(), old({ id: 'm9', name: 'z' })], suspects: new Set(['m1', 'm9']) },
+      {
+        sprites: [],
+        machines: [old(), old({ id: 'm9', name: 'z' })],
+        suspects: new Map([
+          ['m1', 60_000],
+          ['m9', 60_000],
+        ]),
+      },
       'destroy  suspect m1,m9 alarm',
     ],
   }

@@ -13,8 +13,8 @@ export type CollectWorld = {
   /** The last complete look at the tenant's machines. */
   readonly machines: readonly Machine[]
   readonly sprites: readonly Sprite[]
-  /** Ids that an earlier look already found without an owner. */
-  readonly suspects: ReadonlySet<string>
+  /** Ids that an earlier look already found without an owner, and for how many ms since. */
+  readonly suspects: ReadonlyMap<string, number>
 }
 
 /** Which machines are to go. */
@@ -33,7 +33,10 @@ export function decideCollect(world: CollectWorld): CollectDecision {
   const orphans = world.machines.filter((machine) => isOurs(world, machine) && !isOwned(machine, byUid))
   const suspects = orphans.map((machine) => machine.id)
   const ripe = orphans.filter(
-    (machine) => world.suspects.has(machine.id) && world.nowMs - machine.createdAtMs >= ORPHAN_AGE_MS,
+    // Where our clock is behind the provider's, what was seen for so long is old all the same.
+    (machine) =>
+      Math.max(world.nowMs - machine.createdAtMs, world.suspects.get(machine.id) ?? 0) >= ORPHAN_AGE_MS &&
+      world.suspects.has(machine.id),
   )
   if (ripe.length > 1 && world.sprites.length === 0)
     return {

@@ -118,19 +118,13 @@ type Refusals = Map<string, number>
 const CALL_BACKOFF: BackoffPolicy = { baseMs: 1_000, maxMs: 30_000, jitter: 0.5 }
 const REFUSALS_MAX = 50_000
 
-/** The failure, to be tried again after a time that grows; a machine that is not ready yet soon is. */
-function patiently(refusals: Refusals, world: SpriteWorld, failure: ProviderError): ProviderError {
-  const { reason, message, requestId } = failure
-  if (reason === 'NotReady') return failure
+/** How long the next try waits: a time that grows; a machine that is not ready yet soon is. */
+function patientMs(refusals: Refusals, world: SpriteWorld, { reason }: ProviderError): number {
   const { uid } = world.sprite.metadata
-  const count = (refusals.get(uid) ?? 0) + 1
+  const count = reason === 'NotReady' ? 1 : (refusals.get(uid) ?? 0) + 1
   if (refusals.size >= REFUSALS_MAX) refusals.clear()
-  refusals.set(uid, count)
-  return new ProviderError(reason, message, {
-    retryAfterMs: backoffMs(CALL_BACKOFF, count, world.random),
-    cause: failure,
-    ...(requestId === undefined ? {} : { requestId }),
-  })
+  if (reason !== 'NotReady') refusals.set(uid, count)
+  return backoffMs(CALL_BACKOFF, count, world.random)
 }
 
 const MACHINE_CALLS: ReadonlySet<string> = new Set(['create', 'start', 'stop', 'destroy'])
@@ -146,12 +140,12 @@ async function reconcileSprite(ports: SpritePorts, refusals: Refusals, { key, si
   const isPrelude = decision.actions.some((action) => action.do === 'holdFinalizer')
   if (!isPrelude) await writeStatus(ports, { world, decision, outcome }, signal)
   if (isRefusedForRoom(decision, failure)) return { requeueAfterMs: 0, requeueReason: 'no-room-to-start' }
-  // The engine backs off; the status says already why.
-  if (failure !== undefined && failure.retryAfterMs === undefined) throw patiently(refusals, world, failure)
-  if (failure === undefined && decision.actions.some((action) => MACHINE_CALLS.has(action.do)))
-    refusals.delete(world.sprite.metadata.uid)
+  // The status says already why; what else passes in between says nothing of the provider.
   if (failure?.retryAfterMs !== undefined)
     return { requeueAfterMs: patienceMs(decision, failure.retryAfterMs), requeueReason: 'retry-after' }
+  if (failure !== undefined)
+    return { requeueAfterMs: patientMs(refusals, world, failure), requeueReason: 'call-failed' }
+  if (decision.actions.some((action) => MACHINE_CALLS.has(action.do))) refusals.delete(world.sprite.metadata.uid)
   if (outcome.created !== undefined) return { requeueAfterMs: 0, requeueReason: 'created' }
   return decision.requeueAfterMs === undefined
     ? DONE
@@ -234,7 +228,7 @@ async function perform(
       await ports.provider.stop(refOf(world, action.id), signal, weightOf(world))
       return {}
     case 'destroy':
-      if (!action.isTombstoned && !ports.brake.allow(world.nowMs, ports.cache.list(spriteKind).length))
+      if (!action.isTombstoned && !ports.brake.allow(ports.clock.monotonic(), ports.cache.list(spriteKind).length))
         return { isBraked: true }
       await ports.provider.destroy(refOf(world, action.id), signal, weightOf(world))
       return {}
