@@ -1,10 +1,17 @@
 /** The data folder: a store that is gone is not taken for a first start. */
-import { mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs'
+import { existsSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { seededEntropy } from '../../system/entropy.ts'
-import { DataFolderError, dataPaths, openIdentity, readIdentity, refuseLostStore } from './data-folder.ts'
+import {
+  DataFolderError,
+  dataPaths,
+  openDataFolder,
+  openIdentity,
+  readIdentity,
+  refuseLostStore,
+} from './data-folder.ts'
 
 let folder: string
 beforeEach(() => {
@@ -52,4 +59,10 @@ describe('identity', () => {
     const same = { CONTROL_PLANE_ID: own.controlPlaneId, MASTER_KEY: own.masterKey }
     expect(await openIdentity(paths, seededEntropy(2), same)).toEqual(own)
   })
+})
+
+it.skipIf(!existsSync('/proc/self'))('SY41 a data folder that cannot be made is told with what would do', async () => {
+  await expect(openDataFolder('/proc/nope')).rejects.toThrow(
+    'Cannot write to the data folder "/proc/nope" (ENOENT): choose another with --data, or change its owner',
+  )
 })

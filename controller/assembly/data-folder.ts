@@ -1,9 +1,10 @@
 /** The data folder: what a control plane keeps on disk, and the secrets that it makes once. */
 import { constants } from 'node:fs'
-import { access, mkdir, readFile, stat } from 'node:fs/promises'
+import { access, readFile, stat } from 'node:fs/promises'
 import { join } from 'node:path'
 import { z } from 'zod'
 import { randomHex, type Entropy } from '../../system/entropy.ts'
+import { makeFolder } from '../../system/make-folder.ts'
 import type { Environment } from '../config.ts'
 import { writeFileAtomically } from '../server/write-file.ts'
 
@@ -43,7 +44,7 @@ export class DataFolderError extends Error {
 /** Makes the folder, for the owner alone, and proves that it can be written. Throws DataFolderError. */
 export async function openDataFolder(folder: string): Promise<DataPaths> {
   try {
-    await mkdir(folder, { recursive: true, mode: 0o700 })
+    makeFolder(folder)
     await access(folder, constants.R_OK | constants.W_OK | constants.X_OK)
   } catch (error) {
     const why = error instanceof Error && 'code' in error ? String(error.code) : String(error)

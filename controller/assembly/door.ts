@@ -28,6 +28,11 @@ export type Door = {
   readonly kubeconfig: string
 }
 
+type Place = { readonly host: string; readonly port: number; readonly flag: '--port' | '--http-port' }
+
+/** What is wrong is the address, whatever the port. */
+const ADDRESS_CODES = new Set(['EADDRNOTAVAIL', 'ENOTFOUND', 'EAI_AGAIN'])
+
 /** A listener could not be opened: EADDRINUSE, EACCES and the like are in `code`. */
 export class ListenError extends Error {
   override readonly name = 'ListenError'
@@ -35,8 +40,12 @@ export class ListenError extends Error {
   readonly port: number
   readonly flag: '--port' | '--http-port'
 
-  constructor(code: string, port: number, flag: '--port' | '--http-port') {
-    super(`Cannot listen on port ${port} (${code}): choose another with ${flag}, 0 takes a free one`)
+  constructor(code: string, { host, port, flag }: Place) {
+    super(
+      ADDRESS_CODES.has(code)
+        ? `Cannot listen on "${host}" (${code}): give --host an address of this machine, or 0.0.0.0 for all of them`
+        : `Cannot listen on port ${port} (${code}): choose another with ${flag}, 0 takes a free one`,
+    )
     this.code = code
     this.port = port
     this.flag = flag
@@ -66,15 +75,14 @@ export async function openDoor(ports: {
   const token = await adminToken(ports)
   const { host } = options
   const httpPort = await listenOn(
-    '--http-port',
-    options.httpPort,
+    { flag: '--http-port', host, port: options.httpPort },
     async (port) => {
       const opened = await server.listen({ http: { host, port } })
       return opened.httpPort ?? port
     },
     ports.lastHttpPort,
   )
-  const httpsPort = await listenOn('--port', options.httpsPort, async (port) => {
+  const httpsPort = await listenOn({ flag: '--port', host, port: options.httpsPort }, async (port) => {
     const opened = await server.listen({ https: { host, port, cert: tls.cert, key: tls.key, frontProxy } })
     return opened.httpsPort ?? port
   })
@@ -109,12 +117,8 @@ async function adminToken(ports: Parameters<typeof openDoor>[0]): Promise<string
 }
 
 /** Opens on the port asked for; for 0 the last one is tried first, so that sprites that still run find us. */
-async function listenOn(
-  flag: '--port' | '--http-port',
-  port: number,
-  listen: (port: number) => Promise<number>,
-  lastPort?: number,
-): Promise<number> {
+async function listenOn(at: Place, listen: (port: number) => Promise<number>, lastPort?: number): Promise<number> {
+  const { port } = at
   if (port === 0 && lastPort !== undefined) {
     try {
       return await listen(lastPort)
@@ -125,7 +129,7 @@ async function listenOn(
   try {
     return await listen(port)
   } catch (error) {
-    if (error instanceof Error && 'code' in error) throw new ListenError(String(error.code), port, flag)
+    if (error instanceof Error && 'code' in error) throw new ListenError(String(error.code), at)
     throw error
   }
 }

@@ -1,5 +1,5 @@
 /** `spritectl fly-emulator`: says where it is, answers with what its files say, and ends when it is stopped. */
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { existsSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
@@ -87,6 +87,12 @@ describe('fly-emulator', () => {
       const taken = await runLine(['fly-emulator', '--port', new URL(url).port])
       expect(taken).toMatchObject({ code: 1, err: expect.stringContaining('choose another with --port') as string })
     })
+  })
+
+  it.skipIf(!existsSync('/proc/self'))('CLI61 a folder that cannot be made is told with what would do', async () => {
+    const { code, err } = await runLine(['fly-emulator', '--port', '0', '--data', '/proc/nope'])
+    expect(code).toBe(1)
+    expect(err).toMatch(/^Error: Cannot make the folder "\/proc\/nope" \(ENOENT.*choose another with --data\n$/)
   })
 
   it('CLI62 a folder keeps apps and machines from one run to the next', async () => {

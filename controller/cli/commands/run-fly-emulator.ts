@@ -1,8 +1,9 @@
 /** Runs `spritectl fly-emulator` until a signal stops it; its machines end with it. */
-import { mkdirSync, readFileSync } from 'node:fs'
+import { readFileSync } from 'node:fs'
 import { join, resolve } from 'node:path'
 import { z } from 'zod'
 import { randomHex, seededEntropy, type Entropy } from '../../../system/entropy.ts'
+import { makeFolder } from '../../../system/make-folder.ts'
 import { emulatorScriptSchema, type EmulatorScript } from '../../providers/fly-emulator/emulator-script.ts'
 import { createFlyEmulator, type FlyEmulator } from '../../providers/fly-emulator/fly-emulator.ts'
 import { createIdleRunner } from '../../providers/fly-emulator/idle-runner.ts'
@@ -52,9 +53,9 @@ function open(context: CliContext, flags: FlyEmulatorFlags, settings: Settings):
   const folder = flags.data === undefined ? undefined : resolve(flags.data)
   if (folder === undefined && flags.run !== undefined)
     throw new CliFailure('Usage', 'Name a folder with --data: the output of --run goes there')
+  if (folder !== undefined) makeData(folder)
   const entropy: Entropy = settings.script.seed === undefined ? context.entropy : seededEntropy(settings.script.seed)
   try {
-    if (folder !== undefined) mkdirSync(folder, { recursive: true, mode: 0o700 })
     return createFlyEmulator({
       ...settings,
       clock,
@@ -67,6 +68,15 @@ function open(context: CliContext, flags: FlyEmulatorFlags, settings: Settings):
   } catch (error) {
     if (error instanceof CliFailure) throw error
     throw new CliFailure('Environment', messageOf(error), { cause: error })
+  }
+}
+
+function makeData(folder: string): void {
+  try {
+    makeFolder(folder)
+  } catch (error) {
+    const message = `Cannot make the folder "${folder}" (${messageOf(error)}): choose another with --data`
+    throw new CliFailure('Environment', message, { cause: error })
   }
 }
 
