@@ -1,5 +1,5 @@
 /**
- * A storm over several control planes: kill -9, SIGSTOP, cuts and Redis' faults at random, while work goes on; run by hand.
+ * A storm over several control planes: kill -9, SIGSTOP, cuts, wrong clocks and Redis' faults at random, while work goes on; run by hand.
  *
  * PRODUCTION_STORM_MINUTES=N runs it for so long with two and again with three processes; PRODUCTION_STORM_SEED=N (default
  * 1) draws other faults; PRODUCTION_STORM_PLANES=N takes that number of processes alone;
@@ -89,6 +89,15 @@ const FAULTS: readonly Fault[] = [
       it.redis.freeze()
       await realClock.sleep(ms)
       it.redis.resume()
+    },
+  },
+  {
+    name: 'clockWrong',
+    run: async (it, victim, ms) => {
+      // Another one each time, as long as the outage: within two hours on either side.
+      it.setClock(victim, Math.round((ms - (OUTAGE_MS.max + OUTAGE_MS.min) / 2) * 0.6))
+      await realClock.sleep(ms)
+      it.setClock(victim, 0)
     },
   },
   { name: 'machinesCrash', run: async (it) => void (await it.crashMachines()) },
