@@ -136,7 +136,9 @@ const FORWARDED = ['SIGINT', 'SIGTERM', 'SIGHUP']
 
 /** Runs it as a child with our terminal, passes signals on, and gives its exit code, or 128 + the signal's number. */
 async function runFile({ node, file, args, cwd }) {
-  const child = spawn(node, [file, ...args], { cwd, stdio: 'inherit' })
+  // A pipe that closes when we are gone: by kill -9, too (controller/cli/end-with-launcher.ts).
+  const env = { ...process.env, SPRITECTL_LAUNCHER: `${process.pid}:3` }
+  const child = spawn(node, [file, ...args], { cwd, env, stdio: ['inherit', 'inherit', 'inherit', 'pipe'] })
   const stops = FORWARDED.map((name) => {
     const forward = () => {
       // A terminal sends Ctrl-C to the whole group: the child has it already, and we only wait for it.

@@ -244,6 +244,15 @@ describe('up', () => {
     )
   })
 
+  it('CLI19 killed with -9, it leaves no spritectl behind', async () => {
+    const args = [join(packageRoot, 'bin', 'spritectl.mjs'), 'fly-emulator', '--port', '0', '-o', 'json']
+    const { child, ended } = start(args)
+    await once(child.stdout, 'data')
+    child.kill('SIGKILL')
+    // Its output is shared: it closes when the last of both has ended.
+    expect((await ended).err).toBe('')
+  })
+
   it('CLI2 says that another control plane uses the data folder; SIGTERM stops one in order', async () => {
     const data = join(clone, 'data')
     const first = up(['--data', data, ...FREE])
