@@ -12,7 +12,7 @@ import { openAccess } from './access.ts'
 import { appTokenSecrets } from './app-token-secrets.ts'
 import { openCoordinator, openServer, type ApiParts } from './apis.ts'
 import { isShared, rolesOf } from '../config.ts'
-import { writeIdentity } from './data-folder.ts'
+import { writeIdentity, type Identity } from './data-folder.ts'
 import { openSpriteUsers } from './sprite-users.ts'
 import { openDoor, type DoorOptions } from './door.ts'
 import { openFreeze, type Freeze } from './freeze.ts'
@@ -23,6 +23,7 @@ import { logPreflight } from './preflight.ts'
 import { runControllers } from './run-controllers.ts'
 import { startResealing } from './secrets-at-rest.ts'
 import { whileOurs, type Ending } from './shards.ts'
+import { holdStoreIdentity } from './store-identity.ts'
 import { createUndo, type Undo } from './undo.ts'
 import { wireControllers } from './wire-controllers.ts'
 
@@ -58,6 +59,7 @@ async function start(options: ControlPlaneOptions, undo: Undo): Promise<ControlP
   const base = await openFoundations(options, undo)
   const objects = openObjects(base)
   const { clock, entropy, log, paths, identity } = base
+  if (isShared(environment)) await holdStore(objects, identity)
   const appTokens = appTokenSecrets(objects.registry)
   const machines = await openMachines({
     ...base,
@@ -98,6 +100,12 @@ async function start(options: ControlPlaneOptions, undo: Undo): Promise<ControlP
   log.info({ httpsUrl: door.httpsUrl, httpUrl: door.httpUrl }, 'control plane is up')
   const isRehearsal = environment.ANTHROPIC_API_KEY === undefined
   return { client: objects.client, manager: objects.manager, ...door, isRehearsal, stop: undo.run }
+}
+
+/** Before anything is begun: what a stranger does with another's objects cannot be taken back. Throws ConfigError. */
+async function holdStore({ namespaces, registry }: ReturnType<typeof openObjects>, identity: Identity): Promise<void> {
+  await namespaces.ensure(SYSTEM_NAMESPACE)
+  await holdStoreIdentity(registry, identity)
 }
 
 /** Starts what runs by itself, in the order in which each needs the others. */

@@ -27,6 +27,7 @@ import {
 import { encryptSecrets, sealingKeysOf } from '../secrets-at-rest.ts'
 import { lateRecount, openFirestore, openRedisLedger } from '../backends.ts'
 import { clusterSource } from '../cluster-source.ts'
+import { isHeldBy } from '../store-identity.ts'
 import { createUndo, type Undo } from '../undo.ts'
 import { backupHeader, backupSource, backupTarget } from './backup-file.ts'
 import { TransferError, type Source, type Target } from './carried.ts'
@@ -167,6 +168,8 @@ async function firestorePlace(parts: PlaceParts): Promise<Target> {
     builtinAgentTypes: new Set(),
   })
   recount.use(createLocalClient(registry, { actor: CONTROLLER_ACTOR, fieldManager: 'spritectl-migrate' }))
+  // A store that is another control plane's is neither overwritten nor copied under our name.
+  await isHeldBy(registry, parts)
   const ledger = await openRedisLedger({ ...parts, recount }, undo)
   const { isSnapshot } = parts
   return storePlace({ name: 'Firestore', store, storeAtRest, ledger, clock, isSnapshot, close: undo.run })

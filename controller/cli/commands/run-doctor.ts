@@ -5,6 +5,7 @@ import { check } from '../../providers/check.ts'
 import { imageCheck } from '../../providers/fly/image-check.ts'
 import { flyPreflight } from '../../providers/fly/preflight.ts'
 import type { CliContext } from '../context.ts'
+import { firestoreCheck } from '../doctor/firestore-checks.ts'
 import { controlPlaneCheck } from '../doctor/control-plane-check.ts'
 import { folderChecks } from '../doctor/folder-checks.ts'
 import { redisChecks } from '../doctor/redis-checks.ts'
@@ -17,12 +18,13 @@ import type { DoctorFlags } from './doctor.ts'
 export async function runDoctor(context: CliContext, flags: DoctorFlags): Promise<void> {
   const { stdout, env } = context.process
   const [settings, environment] = settingsCheck(env)
-  const local = await folderChecks(flags.data, context.clock, environment?.TLS_CERT_FILE)
+  const local = await folderChecks(flags.data, context.clock, environment)
   const running = await controlPlaneCheck(flags)
   const remote = environment === undefined ? [] : await remoteChecks(context, environment, running.plannedSprites)
   const url = environment?.REDIS_URL
   const redis = url === undefined ? [] : await redisChecks(url)
-  const checks = [settings, ...local, ...running.checks, ...redis, ...remote]
+  const firestore = environment?.STORE === 'firestore' ? [await firestoreCheck(environment)] : []
+  const checks = [settings, ...local, ...firestore, ...running.checks, ...redis, ...remote]
   if (flags.output === 'json') stdout.write(jsonText({ checks }))
   else for (const line of linesOf(checks)) stdout.write(`${line}\n`)
   const failed = checks.filter(({ level }) => level === 'fail').length

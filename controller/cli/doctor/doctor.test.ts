@@ -52,7 +52,9 @@ describe('data folder', () => {
     const tooLate = new TestClock(clock.now() + 400 * 86_400_000)
     expect((await folderChecks(folder, tooLate)).at(-1)).toMatchObject({ level: 'fail' })
     const brought = join(certificates, 'tls.crt')
-    expect((await folderChecks(join(folder, 'empty'), later, brought)).at(-1)).toMatchObject({ level: 'warn' })
+    expect((await folderChecks(join(folder, 'empty'), later, { TLS_CERT_FILE: brought })).at(-1)).toMatchObject({
+      level: 'warn',
+    })
     await writeFile(join(certificates, 'tls.crt'), 'junk')
     expect((await levels())['certificates']).toMatch(/^fail cannot be read/)
   })

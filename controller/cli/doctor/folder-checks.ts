@@ -5,6 +5,7 @@ import { access, readFile } from 'node:fs/promises'
 import { dirname, join, resolve } from 'node:path'
 import { DatabaseSync } from 'node:sqlite'
 import { dataPaths, type DataPaths } from '../../assembly/data-folder.ts'
+import type { Environment } from '../../config.ts'
 import { check, type Check } from '../../providers/check.ts'
 import type { Clock } from '../../../system/clock.ts'
 import { counted } from '../text.ts'
@@ -14,15 +15,22 @@ const DAY_MS = 86_400_000
 const CERTIFICATE_DAYS_LOW = 14
 
 /**
- * Four checks; what is not there yet is made at the first start. `certFile` is the certificate that is served instead of
- * the folder's own. Never rejects, and changes nothing.
+ * Four checks, or three where the objects lie elsewhere; what is not there yet is made at the first start. Of the settings
+ * count the place of the objects, and a certificate that is served instead of the folder's own. Never rejects, and
+ * changes nothing.
  */
-export async function folderChecks(folder: string, clock: Clock, certFile?: string): Promise<readonly Check[]> {
+export async function folderChecks(
+  folder: string,
+  clock: Clock,
+  settings: Partial<Pick<Environment, 'STORE' | 'TLS_CERT_FILE'>> = {},
+): Promise<readonly Check[]> {
   const paths = dataPaths(folder)
+  const { STORE: store = 'embedded', TLS_CERT_FILE: certFile } = settings
+  const file = store === 'embedded' ? [storeCheck(paths)] : []
   const certificates = await (certFile === undefined
     ? certificateCheck(paths, clock)
     : certificateCheckOf([certFile], clock, `put a new one at "${certFile}" and start anew`))
-  return [await folderCheck(folder), storeCheck(paths), await auditCheck(paths), certificates]
+  return [await folderCheck(folder), ...file, await auditCheck(paths), certificates]
 }
 
 const isWritable = (path: string): Promise<boolean> =>

@@ -22,7 +22,10 @@ export function storeErrorOf(failure: CallFailure, doing: string, key?: StoreKey
 
 function meaningOf({ code, message }: CallFailure): readonly ['Denied' | 'TooLarge' | 'Unavailable', string] {
   if (code === CODE.PermissionDenied)
-    return ['Denied', 'Firestore permits it not; grant roles/datastore.user on this database to the service account']
+    return [
+      'Denied',
+      'Firestore permits it not; grant the role of firestore/role.yaml on this database to the service account',
+    ]
   if (code === CODE.Unauthenticated)
     return [
       'Denied',

@@ -44,7 +44,7 @@ const failing =
   }
 
 test.each([
-  ['PermissionDenied', 'Denied', 'grant roles/datastore.user'],
+  ['PermissionDenied', 'Denied', 'grant the role of firestore/role.yaml'],
   ['Unauthenticated', 'Denied', 'set GOOGLE_APPLICATION_CREDENTIALS'],
   ['NotFound', 'Unavailable', 'there is no such database'],
 ] as const)('FDS12 %s at the start is said within 2 s, as %s with what to do', async (code, reason, message) => {
