@@ -50,22 +50,45 @@ describe('settings of several processes', () => {
     ['FIRESTORE_EMULATOR_HOST', 'http://127.0.0.1:8080'],
     ['COORDINATOR_URL', 'ftp://coordinator.example.com'],
     ['STORE', 'etcd'],
+    ['FIRESTORE_EMULATOR_HOST', '127.0.0.1:99999'],
+    ['FLY_APP', 'Bad_App!'],
+    ['FLY_REGIONS', 'iad, any'],
   ])('CF4 refuses %s "%s" and names the variable', (name, value) => {
     expect(() => readEnvironment({ ...SHARED, [name]: value })).toThrow(`environment variable ${name}`)
   })
 
-  it.each(['MASTER_KEY', 'REDIS_URL', 'SECRETS_ENCRYPTION_KEYS', 'OIDC_ISSUER', 'TENANT_OBJECT_LIMITS'])(
-    'CF7 what is refused of %s is not repeated: it may hold a secret',
-    (name) => {
-      for (const value of ['hunter2', 'http://u:hunter2@h?a', 'redis://u:hunter2%zz@h', 'a:hunter2='])
-        try {
-          readEnvironment({ ...SHARED, [name]: value })
-          expect.unreachable(value)
-        } catch (error) {
-          expect(String(error)).not.toContain('hunter2')
-        }
-    },
-  )
+  it.each([
+    ['STORE', 'etcd', 'STORE, which is "etcd": give embedded, firestore or cluster'],
+    ['FREEZE', 'yes', 'FREEZE, which is "yes": give true or false'],
+    ['AUDIT_LOG_FILES_KEPT', 'ten', 'AUDIT_LOG_FILES_KEPT, which is "ten": give a whole number from 0 to 10000'],
+    ['AUDIT_LOG_FILES_KEPT', '-1', 'AUDIT_LOG_FILES_KEPT, which is "-1": give a whole number from 0 to 10000'],
+    ['CONTROL_PLANE_ID', 'CP-1', 'CONTROL_PLANE_ID: give cp- and 12 hexadecimal digits in lower case'],
+  ])('CF4 says of %s "%s" what was received and what would do', (name, value, told) => {
+    expect(() => readEnvironment({ ...SHARED, [name]: value })).toThrow(`Check the environment variable ${told}`)
+  })
+
+  it('CF2 names at once all that is missing', () => {
+    expect(() =>
+      readEnvironment({ STORE: 'firestore', FIRESTORE_PROJECT: 'p', FLY_API_TOKEN: 't', COORDINATOR_URL: 'http://c' }),
+    ).toThrow(/^Set REDIS_URL to .*; missing too: CONTROL_PLANE_ID, MASTER_KEY$/)
+  })
+
+  it.each([
+    'MASTER_KEY',
+    'CONTROL_PLANE_ID',
+    'REDIS_URL',
+    'SECRETS_ENCRYPTION_KEYS',
+    'OIDC_ISSUER',
+    'TENANT_OBJECT_LIMITS',
+  ])('CF7 what is refused of %s is not repeated: it may hold a secret', (name) => {
+    for (const value of ['hunter2', 'http://u:hunter2@h?a', 'redis://u:hunter2%zz@h', 'a:hunter2='])
+      try {
+        readEnvironment({ ...SHARED, [name]: value })
+        expect.unreachable(value)
+      } catch (error) {
+        expect(String(error)).not.toContain('hunter2')
+      }
+  })
 
   it('CF8 addresses as they are given by Google, Upstash and Fly are taken', () => {
     const good = {

@@ -3,9 +3,17 @@ import { z } from 'zod'
 
 const WEB = { protocol: /^https?$/, error: 'give https:// or http:// with a host' }
 
+const oneOf = <const T extends readonly [string, ...string[]]>(values: T) =>
+  z.enum(values, { error: `give ${values.slice(0, -1).join(', ')} or ${values.at(-1)}` })
+
+const wholeNumber = (min: number, max: number) => {
+  const error = `give a whole number from ${min} to ${max}`
+  return z.coerce.number({ error }).int(error).min(min, error).max(max, error)
+}
+
 const environmentSchema = z.object({
   /** Where objects live: one file in the data folder, Firestore, or a Kubernetes cluster that has our CRDs. */
-  STORE: z.enum(['embedded', 'firestore', 'cluster']).default('embedded'),
+  STORE: oneOf(['embedded', 'firestore', 'cluster']).default('embedded'),
   /** What this process does, separated by commas: api, coordinator, controller. */
   ROLES: z
     .string()
@@ -17,12 +25,12 @@ const environmentSchema = z.object({
   /** Which control plane this is, the same for all of its processes; from the data folder when absent. */
   CONTROL_PLANE_ID: z
     .string()
-    .regex(/^cp-[0-9a-f]{12}$/, 'give cp- and 12 hexadecimal digits')
+    .regex(/^cp-[0-9a-f]{12}$/, 'give cp- and 12 hexadecimal digits in lower case')
     .optional(),
   /** Hex of 32 bytes that sprites' tokens are derived from, the same for all processes; from the data folder when absent. */
   MASTER_KEY: z
     .string()
-    .regex(/^[0-9a-f]{64}$/, 'give 64 hexadecimal digits, as of openssl rand -hex 32')
+    .regex(/^[0-9a-f]{64}$/, 'give 64 hexadecimal digits in lower case, as of openssl rand -hex 32')
     .optional(),
   /** File of the cluster whose objects are reconciled, with STORE "cluster"; in a pod the service account will do. */
   KUBECONFIG: z.string().min(1).max(4_096).optional(),
@@ -42,7 +50,7 @@ const environmentSchema = z.object({
   FIRESTORE_EMULATOR_HOST: z
     .string()
     .max(300)
-    .regex(/^(?:[A-Za-z0-9._-]+|\[[0-9A-Fa-f:.]+\]):\d{1,5}$/, 'give host:port, such as 127.0.0.1:8080')
+    .refine(isHostAndPort, 'give host:port, such as 127.0.0.1:8080')
     .optional(),
   /** Where messages and the token ledger live when several processes share the tenants: redis:// or rediss://. */
   REDIS_URL: z
@@ -60,9 +68,16 @@ const environmentSchema = z.object({
   FLY_FLAPS_BASE_URL: z.url(WEB).default('https://api.machines.dev'),
   FLY_ORG: z.string().min(1).default('personal'),
   /** `highera-{tenant}` gives each tenant an app and a network of its own; a plain name is one app for all. */
-  FLY_APP: z.string().min(1).max(40).default('highera-{tenant}'),
+  FLY_APP: z
+    .string()
+    .max(40)
+    .regex(/^(?:[a-z0-9-]|\{tenant\})+$/, 'give lower-case letters, digits, dashes and {tenant}, such as acme-{tenant}')
+    .default('highera-{tenant}'),
   /** Regions that sprites without spec.regions run in, in order of preference, separated by commas. */
-  FLY_REGIONS: z.string().min(2).default('iad,any'),
+  FLY_REGIONS: z
+    .string()
+    .regex(/^[a-z]{2,20}(?:,[a-z]{2,20})*$/, 'give regions separated by commas and nothing else, such as iad,any')
+    .default('iad,any'),
   /** Image that sprites without spec.image run; best pinned by digest. */
   SPRITE_IMAGE: z.string().min(1).default('registry.fly.io/highera-sprites:latest'),
   /**
@@ -74,9 +89,9 @@ const environmentSchema = z.object({
     .refine(areEncryptionKeys, 'give id:base64 of 32 bytes each, separated by commas, every id once and none "derived"')
     .optional(),
   /** "true": no machine of any tenant is created, started, stopped or destroyed until the next start without it. */
-  FREEZE: z.enum(['true', 'false']).default('false'),
+  FREEZE: oneOf(['true', 'false']).default('false'),
   /** "true": machines that belong to no sprite are told of, not destroyed. */
-  COLLECT_DRY_RUN: z.enum(['true', 'false']).default('false'),
+  COLLECT_DRY_RUN: oneOf(['true', 'false']).default('false'),
   /** PEM files that the https API is served with, instead of a certificate of the local CA: both or none. */
   TLS_CERT_FILE: z.string().min(1).optional(),
   TLS_KEY_FILE: z.string().min(1).optional(),
@@ -93,7 +108,7 @@ const environmentSchema = z.object({
     .regex(/[^\s,]/, 'name at least one, or "*"')
     .default('front-proxy-client'),
   /** "true": authorities and names come from the cluster's ConfigMap kube-system/extension-apiserver-authentication. */
-  REQUESTHEADER_FROM_CLUSTER: z.enum(['true', 'false']).default('false'),
+  REQUESTHEADER_FROM_CLUSTER: oneOf(['true', 'false']).default('false'),
   /** Where sprites reach this Coordinator; needed when machines run at Fly.io. */
   COORDINATOR_URL: z.url(WEB).optional(),
   /** With it, ID tokens of this OIDC issuer are taken for the API. */
@@ -120,7 +135,7 @@ const environmentSchema = z.object({
   /** Groups, as the issuer names them, whose members are platform admins; separated by commas. */
   OIDC_ADMIN_GROUPS: z.string().default(''),
   /** Size at which the audit log goes on in a new file. */
-  AUDIT_LOG_FILE_BYTES_MAX: z.coerce.number().int().min(65_536).max(10_737_418_240).default(104_857_600),
+  AUDIT_LOG_FILE_BYTES_MAX: wholeNumber(65_536, 10_737_418_240).default(104_857_600),
   /** How many objects of a kind a tenant may have, where not the built-in number, as `work=100000,bytes=1073741824`. */
   TENANT_OBJECT_LIMITS: z
     .string()
@@ -128,12 +143,17 @@ const environmentSchema = z.object({
     .regex(/^[a-z]+=\d{1,12}(?:,[a-z]+=\d{1,12})*$|^$/, 'give resource=count, separated by commas')
     .default(''),
   /** Full files that are kept besides the one that is written; the oldest goes first. */
-  AUDIT_LOG_FILES_KEPT: z.coerce.number().int().min(0).max(10_000).default(10),
+  AUDIT_LOG_FILES_KEPT: wholeNumber(0, 10_000).default(10),
 })
 
 function areEncryptionKeys(text: string): boolean {
   const ids = text.split(',').map((part) => /^([a-z0-9][a-z0-9-]{0,31}):[A-Za-z0-9+/]{43}=$/.exec(part)?.[1])
   return !ids.includes(undefined) && !ids.includes('derived') && new Set(ids).size === ids.length
+}
+
+function isHostAndPort(text: string): boolean {
+  const port = /^(?:[A-Za-z0-9._-]+|\[[0-9A-Fa-f:.]+\]):(\d{1,5})$/.exec(text)?.[1]
+  return port !== undefined && Number(port) >= 1 && Number(port) <= 65_535
 }
 
 /** Without a host the client would take that of its own machine. */
@@ -158,6 +178,21 @@ export type Environment = Readonly<z.infer<typeof environmentSchema>>
 /** Every setting that there is, by its variable. */
 export const SETTING_NAMES: readonly string[] = Object.keys(environmentSchema.shape)
 
+/** Settings whose value a refusal repeats: none of them is given a secret, not even by mistake for its neighbour. */
+const REPEATED: ReadonlySet<string> = new Set<SettingName>([
+  'STORE',
+  'ROLES',
+  'FIRESTORE_DATABASE',
+  'FIRESTORE_EMULATOR_HOST',
+  'FLY_REGIONS',
+  'FREEZE',
+  'COLLECT_DRY_RUN',
+  'REQUESTHEADER_FROM_CLUSTER',
+  'AUDIT_LOG_FILE_BYTES_MAX',
+  'AUDIT_LOG_FILES_KEPT',
+])
+const VALUE_CHARS_SHOWN = 80
+
 /** A setting that cannot be used; the message names the variable and what would do. */
 export class ConfigError extends Error {
   override readonly name = 'ConfigError'
@@ -175,7 +210,8 @@ export function readEnvironment(
   if (!read.success) {
     const issue = read.error.issues[0]
     const name = String(issue?.path[0] ?? '')
-    throw new ConfigError(`Check the environment variable ${name}: ${issue?.message ?? 'it cannot be used'}`)
+    const value = REPEATED.has(name) ? `, which is "${String(given[name]).slice(0, VALUE_CHARS_SHOWN)}"` : ''
+    throw new ConfigError(`Check the environment variable ${name}${value}: ${issue?.message ?? 'it cannot be used'}`)
   }
   if (read.data.FLY_API_TOKEN !== undefined && read.data.COORDINATOR_URL === undefined)
     throw new ConfigError(
@@ -222,8 +258,10 @@ const NEEDED_BESIDE: Readonly<Record<Environment['STORE'], readonly (readonly [S
 
 /** Throws ConfigError when a setting is missing that processes have to agree on. */
 function checkShared(settings: Environment): void {
-  const missing = NEEDED_BESIDE[settings.STORE].find(([name]) => settings[name] === undefined)
-  if (missing !== undefined) throw new ConfigError(`Set ${missing[0]} to ${missing[1]}: STORE is "${settings.STORE}"`)
+  const [missing, ...more] = NEEDED_BESIDE[settings.STORE].filter(([name]) => settings[name] === undefined)
+  const others = more.length === 0 ? '' : `; missing too: ${more.map(([name]) => name).join(', ')}`
+  if (missing !== undefined)
+    throw new ConfigError(`Set ${missing[0]} to ${missing[1]}: STORE is "${settings.STORE}"${others}`)
   const roles = rolesOf(settings)
   if (isShared(settings) || roles.size === 3) return
   throw new ConfigError(

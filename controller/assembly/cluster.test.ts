@@ -77,7 +77,9 @@ describe('a start over a cluster', () => {
 
   test('KC1 the cluster is that of KUBECONFIG, else that of the pod', () => {
     const of = (variables: Readonly<Record<string, string>>) => clusterSource(readEnvironment(variables), 'why')
-    expect(of({ KUBECONFIG: 'a', KUBERNETES_SERVICE_HOST: 'b' })).toEqual({ from: 'File', path: 'a' })
+    const path = import.meta.filename
+    expect(of({ KUBECONFIG: path, KUBERNETES_SERVICE_HOST: 'b' })).toEqual({ from: 'File', path })
+    expect(() => of({ KUBECONFIG: '/nope' })).toThrow('Check KUBECONFIG: cannot read "/nope" (ENOENT)')
     expect(of({ KUBERNETES_SERVICE_HOST: 'b' })).toEqual({ from: 'Cluster' })
     expect(() => of({})).toThrow('Set KUBECONFIG')
   })

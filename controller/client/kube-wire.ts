@@ -151,7 +151,8 @@ async function load(source: KubeConfigSource): Promise<Loaded> {
     const server = config.getCurrentCluster()?.server
     if (server !== undefined) return { k8s, config, server: server.replace(/\/+$/, '') }
   } catch (cause) {
-    throw new ApiError('BadRequest', 'Cannot read the kubeconfig', {}, { cause })
+    const where = source.from === 'File' ? ` "${source.path}"` : ''
+    throw new ApiError('BadRequest', `Cannot read the kubeconfig${where}: it is no kubeconfig`, {}, { cause })
   }
   throw new ApiError('BadRequest', 'Cannot use the kubeconfig: its current context names no cluster')
 }
