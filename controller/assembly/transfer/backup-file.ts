@@ -250,6 +250,8 @@ function jsonOf(text: string, path: string, at: number): unknown {
   try {
     return JSON.parse(text)
   } catch {
-    throw new TransferError(`Cannot read line ${at} of "${path}": it is not JSON`)
+    throw new TransferError(
+      `Cannot read line ${at} of "${path}": it is not JSON, so cut off, damaged or no backup; take another`,
+    )
   }
 }

@@ -61,10 +61,16 @@ export function documentsCheck(reply: unknown): readonly Check[] {
   const named = documents.slice(0, DOCUMENTS_SHOWN_MAX)
   const left = documents.length - named.length + more
   return [
-    ...named.map(({ path, fault }) => check('document', 'warn', `${textOf(path)} is left out: ${textOf(fault)}`)),
+    ...named.map(({ path, fault }) => documentCheck(textOf(path), textOf(fault))),
     ...(left > 0 ? [check('document', 'warn', `${counted(left, 'more document')} left out`)] : []),
   ]
 }
+
+/** What is no object is left out and stops nothing else; but a lease that is none is one that nobody can hold. */
+const documentCheck = (path: string, fault: string): Check =>
+  path.startsWith('leases/')
+    ? check('document', 'fail', `${path} can be held by nobody, and tenants stand still: ${fault}`, 'delete it now')
+    : check('document', 'warn', `${path} is left out: ${fault}`)
 
 const textOf = (value: unknown): string => (typeof value === 'string' ? value : '?')
 

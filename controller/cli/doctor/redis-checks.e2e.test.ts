@@ -41,6 +41,14 @@ describe.skipIf(!hasRedisServer)('doctor on a redis-server (needs redis-server)'
     ])
   })
 
+  it('DR8 one that is full fails', async () => {
+    await server.admin.config('SET', 'maxmemory-policy', 'noeviction')
+    await server.admin.config('SET', 'maxmemory', '1000kb')
+    expect((await line(server.url))[1]).toMatch(/^fail redis memory is full \(\d+ of 1024000 bytes\)/)
+    await server.admin.config('SET', 'maxmemory', '0')
+    expect((await line(server.url))[1]).toMatch(/^ok redis memory/)
+  })
+
   it('DR8 a replica fails', async () => {
     await server.admin.replicaof('127.0.0.1', '1')
     expect((await line(server.url))[0]).toBe('fail redis is a replica, which cannot be written')

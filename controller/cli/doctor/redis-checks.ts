@@ -26,7 +26,7 @@ export async function redisChecks(url: string): Promise<readonly Check[]> {
     return [unreachable(url, failure ?? error)]
   }
   try {
-    return [await writable(client), await forgetting(client), await users(client)]
+    return [await writable(client), (await fullness(client)) ?? (await forgetting(client)), await users(client)]
   } finally {
     client.disconnect()
   }
@@ -43,6 +43,17 @@ async function writable(client: Redis): Promise<Check> {
   if (Array.isArray(role) && role[0] !== 'master')
     return check(NAME, 'fail', 'is a replica, which cannot be written', 'let REDIS_URL name the master')
   return check(NAME, 'ok', 'answers')
+}
+
+/** One that is full takes no bookings: by their plans, calls to the model wait. Undefined where there is room, or it does not say. */
+async function fullness(client: Redis): Promise<Check | undefined> {
+  const memory = await ask(client, 'INFO', 'memory')
+  if (typeof memory !== 'string') return undefined
+  const of = (name: string): number => Number(new RegExp(`^${name}:(\\d+)`, 'm').exec(memory)?.[1] ?? 0)
+  const [used, max] = [of('used_memory'), of('maxmemory')]
+  if (max === 0 || used < max) return undefined
+  const text = `is full (${used} of ${max} bytes): the token ledger is refused, and calls to the model wait`
+  return check('redis memory', 'fail', text, 'raise maxmemory, or remove what others keep there')
 }
 
 /** What is thrown out for want of room is the ledger: tenants' usage then jumps up to what may have been granted. */

@@ -63,7 +63,7 @@ export function createLink({ url, clock, log, onReady }: LinkOptions): Link {
   let serving = Promise.withResolvers<void>()
   let cancelGreeting = (): void => {}
   redis.on('error', (error: Error) => {
-    if (!isTold) log.warn({ error: error.message }, 'redis of the ledger cannot be reached')
+    if (!isTold) log.warn({ host: new URL(url).host, error: error.message }, 'redis of the ledger cannot be reached')
     isTold = true
   })
   redis.on('connect', () => {
