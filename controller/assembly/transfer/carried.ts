@@ -19,6 +19,7 @@
  *  TF9 Both ends belong to one control plane, by its id and master key; a new folder takes them over.
  *  TF10 A backup of Firestore is of one instant, though processes are at work; so is one that a running control plane
  *      makes of itself, whatever its store.
+ *  TF11 Nothing moves to or from a Firestore that processes with the role controller work on, but into a backup.
  */
 import type { JsonObject } from '../../api/object.ts'
 import { canonicalJson } from '../../api/digest.ts'

@@ -29,6 +29,7 @@ import { lateRecount, openFirestore, openRedisLedger } from '../backends.ts'
 import { clusterSource } from '../cluster-source.ts'
 import { isHeldBy } from '../store-identity.ts'
 import { createUndo, type Undo } from '../undo.ts'
+import { refuseAtWork } from './at-work.ts'
 import { backupHeader, backupSource, backupTarget } from './backup-file.ts'
 import { TransferError, type Source, type Target } from './carried.ts'
 import { registryPlace } from './registry-place.ts'
@@ -170,6 +171,7 @@ async function firestorePlace(parts: PlaceParts): Promise<Target> {
   recount.use(createLocalClient(registry, { actor: CONTROLLER_ACTOR, fieldManager: 'spritectl-migrate' }))
   // A store that is another control plane's is neither overwritten nor copied under our name.
   await isHeldBy(registry, parts)
+  if (!parts.isSnapshot) await refuseAtWork(registry, 'Firestore', clock)
   const ledger = await openRedisLedger({ ...parts, recount }, undo)
   const { isSnapshot } = parts
   return storePlace({ name: 'Firestore', store, storeAtRest, ledger, clock, isSnapshot, close: undo.run })
