@@ -17,7 +17,7 @@ export const doctorCommand = buildCommand<DoctorFlags, [], CliContext>({
   loader: async () => withContext((await import('./run-doctor.ts')).runDoctor),
   parameters: { flags: { ...connectionFlags, output: jsonFlag }, aliases: { o: 'output' } },
   docs: {
-    brief: 'Check settings, data folder, certificates, Fly and the image; exit 1 where something fails',
+    brief: 'Check settings, data folder, certificates, store, Redis, Fly and the image; exit 1 where something fails',
     fullDescription: [
       'One line a check: ok, warn (it works, but not as it should) or fail, and what to do. It reads the settings of this',
       'environment (FLY_API_TOKEN, FLY_ORG, FLY_REGIONS, SPRITE_IMAGE, …), changes nothing, and needs no control plane.',

@@ -5,6 +5,7 @@ import { check } from '../../providers/check.ts'
 import { imageCheck } from '../../providers/fly/image-check.ts'
 import { flyPreflight } from '../../providers/fly/preflight.ts'
 import type { CliContext } from '../context.ts'
+import { addressChecks } from '../doctor/address-checks.ts'
 import { firestoreCheck } from '../doctor/firestore-checks.ts'
 import { controlPlaneCheck } from '../doctor/control-plane-check.ts'
 import { folderChecks } from '../doctor/folder-checks.ts'
@@ -23,8 +24,9 @@ export async function runDoctor(context: CliContext, flags: DoctorFlags): Promis
   const remote = environment === undefined ? [] : await remoteChecks(context, environment, running.plannedSprites)
   const url = environment?.REDIS_URL
   const redis = url === undefined ? [] : await redisChecks(url)
+  const addresses = environment === undefined ? [] : addressChecks(environment)
   const firestore = environment?.STORE === 'firestore' ? [await firestoreCheck(environment)] : []
-  const checks = [settings, ...local, ...firestore, ...running.checks, ...redis, ...remote]
+  const checks = [settings, ...local, ...firestore, ...running.checks, ...addresses, ...redis, ...remote]
   if (flags.output === 'json') stdout.write(jsonText({ checks }))
   else for (const line of linesOf(checks)) stdout.write(`${line}\n`)
   const failed = checks.filter(({ level }) => level === 'fail').length

@@ -10,6 +10,7 @@ import { ensureCertificates } from '../../server/certificates.ts'
 import { openDatabase } from '../../store/database.ts'
 import { GROWTH_LIMITS, tenantOf } from '../objects-for-tests.ts'
 import { cliWorld, runLine } from '../testing.ts'
+import { addressChecks } from './address-checks.ts'
 import { controlPlaneCheck, documentsCheck } from './control-plane-check.ts'
 import { folderChecks } from './folder-checks.ts'
 
@@ -113,6 +114,22 @@ describe('spritectl doctor', () => {
     }
     const gone = await controlPlaneCheck({ data: folder, server: 'https://127.0.0.1:1', token: 't' })
     expect(gone.checks.map(({ level }) => level)).toEqual(['warn'])
+  })
+
+  it('DR12 addresses that machines at Fly.io cannot reach are told, where machines are there', () => {
+    const named = (more: object) =>
+      addressChecks({
+        FLY_API_TOKEN: 't',
+        FLY_FLAPS_BASE_URL: 'https://api.machines.dev',
+        COORDINATOR_URL: 'http://localhost:8787',
+        REDIS_URL: 'redis://:hunter2@127.0.0.1:6379',
+        ...more,
+      }).map(({ level, name }) => `${level} ${name}`)
+    expect(named({})).toEqual(['fail coordinator', 'warn redis address'])
+    expect(named({ COORDINATOR_URL: 'http://[::1]:1', REDIS_URL: undefined })).toEqual(['fail coordinator'])
+    expect(named({ COORDINATOR_URL: 'https://sprites.example.com', REDIS_URL: 'rediss://r.example.com' })).toEqual([])
+    expect(named({ FLY_FLAPS_BASE_URL: 'http://127.0.0.1:4280' })).toEqual([])
+    expect(named({ FLY_API_TOKEN: undefined })).toEqual([])
   })
 
   it('DR10 names what the store holds and cannot be read, and counts what is more', () => {
