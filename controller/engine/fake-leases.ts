@@ -28,6 +28,11 @@ type Version = { readonly revision: number; readonly atMs: number; readonly leas
 export function fakeLeases(trueClock: Clock) {
   let versions: Version[] = [{ revision: 1, atMs: 0, leases: new Map() }]
   const listeners = new Set<(lease?: Lease) => void>()
+  const spoilt = new Set<string>()
+  const readable = (name: string): string => {
+    if (spoilt.has(name)) throw new ApiError('InternalError', `Cannot read ${name}`)
+    return name
+  }
   const counts = { get: 0, list: 0, create: 0, update: 0 }
   const current = (): Version => versions.at(-1) ?? { revision: 1, atMs: 0, leases: new Map() }
   const put = (namespace: string, name: string, spec: LeaseSpec): Lease => {
@@ -69,7 +74,7 @@ export function fakeLeases(trueClock: Clock) {
     return result
   }
   const portFor = (wire: LeaseWire): LeasesPort => ({
-    get: (_namespace, name, signal) => call(wire, 'get', { signal, run: () => current().leases.get(name) }),
+    get: (_namespace, name, signal) => call(wire, 'get', { signal, run: () => current().leases.get(readable(name)) }),
     list: (_namespace, signal) =>
       call(wire, 'list', {
         signal,
@@ -83,7 +88,7 @@ export function fakeLeases(trueClock: Clock) {
       call(wire, 'create', {
         signal,
         run: () => {
-          if (current().leases.has(name)) throw new ApiError('AlreadyExists', name)
+          if (current().leases.has(readable(name))) throw new ApiError('AlreadyExists', name)
           return put(namespace, name, spec)
         },
       }),
@@ -92,7 +97,7 @@ export function fakeLeases(trueClock: Clock) {
         signal,
         run: () => {
           const { name, namespace = '', resourceVersion } = old.metadata
-          const now = current().leases.get(name)
+          const now = current().leases.get(readable(name))
           if (now === undefined) throw new ApiError('NotFound', name)
           if (now.metadata.resourceVersion !== resourceVersion) throw new ApiError('Conflict', name)
           // As every API server: what changes nothing moves no version.
@@ -112,5 +117,10 @@ export function fakeLeases(trueClock: Clock) {
     leases.delete(name)
     versions = [...versions, { revision: current().revision + 1, atMs: trueClock.monotonic(), leases }]
   }
-  return { portFor, put, remove, counts, leases: () => current().leases }
+  /** Makes it what nobody can read: left out of lists, refused in every call. */
+  const spoil = (name: string): void => {
+    remove(name)
+    spoilt.add(name)
+  }
+  return { portFor, put, remove, spoil, counts, leases: () => current().leases }
 }

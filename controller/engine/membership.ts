@@ -35,6 +35,8 @@ export const MEMBER_TIMES: MemberTimes = {
  * lease divided by this, so that even then nobody has taken the lease for over.
  */
 export const CLOCK_RATIO = 3
+/** Slots that are left out at once; then all are tried again. */
+const UNREADABLE_MAX = 8
 /** A proof younger than this is as good as a new one. */
 const PROOF_MS = 1_000
 
@@ -70,6 +72,8 @@ export class Membership {
   #life: Life | undefined
   /** A join that was sent and not answered. */
   #attempt: { readonly identity: string; readonly sentMs: number } | undefined
+  /** Slots whose lease is no lease any more: left out of lists, it looks free, and nobody can write it. */
+  readonly #unreadable = new Set<number>()
   #renewedAtMs = -Infinity
   #lookedAtMs = -Infinity
   #renewing: Promise<void> | undefined
@@ -232,17 +236,27 @@ export class Membership {
       identity,
       now: microTimestamp(clock.now()),
       leaseMs: times.leaseMs,
+      unreadable: this.#unreadable,
     })
     assert(join, 'Cannot join: every slot of a member is taken')
     const { old, name, spec, life } = join
     const sentMs = clock.monotonic()
     // Whichever try is the one that arrives, it was not sent before the first.
     this.#attempt ??= { identity, sentMs }
-    const lease =
-      old === undefined ? await port.create(namespace, name, spec, signal) : await port.update(old, spec, signal)
+    const sent = old === undefined ? port.create(namespace, name, spec, signal) : port.update(old, spec, signal)
+    const lease = await sent.catch((error: unknown) => {
+      // The next try takes another slot.
+      if (hasReason(error, 'InternalError')) this.#leaveOut(life.slot)
+      throw error
+    })
     this.#options.see(lease)
     this.#begin(life, sentMs)
     log.info({ lease: name, identity }, 'A member now')
+  }
+
+  #leaveOut(slot: number): void {
+    if (this.#unreadable.size >= UNREADABLE_MAX) this.#unreadable.clear()
+    this.#unreadable.add(slot)
   }
 
   /** A join whose answer was lost is found in the list. */

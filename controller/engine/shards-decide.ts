@@ -185,11 +185,14 @@ export function decideJoin(world: {
   readonly identity: string
   readonly now: string
   readonly leaseMs: number
+  /** Slots that are left out: what lies there can be read by nobody. */
+  readonly unreadable?: ReadonlySet<number>
 }): (LeaseWrite & { readonly life: Life }) | undefined {
   const bySlot = new Map(membersOf(world.sightings, world.prefix).map((member) => [member.slot, member]))
   for (let slot = 0; slot < SLOTS_MAX; slot++) {
     const member = bySlot.get(slot)
     if (member !== undefined && member.identity !== '') continue
+    if (world.unreadable?.has(slot) === true) continue
     const old = member?.sighting.lease
     const life = { slot, epoch: (member?.epoch ?? 0) + 1, identity: world.identity }
     return { life, name: memberName(world.prefix, slot), old, spec: memberSpec({ ...world, life, isLeaving: false }) }
