@@ -28,9 +28,10 @@ type Version = { readonly revision: number; readonly atMs: number; readonly leas
 export function fakeLeases(trueClock: Clock) {
   let versions: Version[] = [{ revision: 1, atMs: 0, leases: new Map() }]
   const listeners = new Set<(lease?: Lease) => void>()
-  const spoilt = new Set<string>()
+  const spoilt = new Map<string, 'InternalError' | 'AlreadyExists'>()
   const readable = (name: string): string => {
-    if (spoilt.has(name)) throw new ApiError('InternalError', `Cannot read ${name}`)
+    const reason = spoilt.get(name)
+    if (reason !== undefined) throw new ApiError(reason, name)
     return name
   }
   const counts = { get: 0, list: 0, create: 0, update: 0 }
@@ -118,9 +119,9 @@ export function fakeLeases(trueClock: Clock) {
     versions = [...versions, { revision: current().revision + 1, atMs: trueClock.monotonic(), leases }]
   }
   /** Makes it what nobody can read: left out of lists, refused in every call. */
-  const spoil = (name: string): void => {
+  const spoil = (name: string, reason: 'InternalError' | 'AlreadyExists'): void => {
     remove(name)
-    spoilt.add(name)
+    spoilt.set(name, reason)
   }
   return { portFor, put, remove, spoil, counts, leases: () => current().leases }
 }

@@ -36,7 +36,7 @@ export const MEMBER_TIMES: MemberTimes = {
  */
 export const CLOCK_RATIO = 3
 /** Slots that are left out at once; then all are tried again. */
-const UNREADABLE_MAX = 8
+const REFUSED_MAX = 8
 /** A proof younger than this is as good as a new one. */
 const PROOF_MS = 1_000
 
@@ -72,8 +72,8 @@ export class Membership {
   #life: Life | undefined
   /** A join that was sent and not answered. */
   #attempt: { readonly identity: string; readonly sentMs: number } | undefined
-  /** Slots whose lease is no lease any more: left out of lists, it looks free, and nobody can write it. */
-  readonly #unreadable = new Set<number>()
+  /** Slots that look free and refuse to be taken, by when they first did so, in monotonic ms. */
+  readonly #refused = new Map<number, number>()
   #renewedAtMs = -Infinity
   #lookedAtMs = -Infinity
   #renewing: Promise<void> | undefined
@@ -236,7 +236,7 @@ export class Membership {
       identity,
       now: microTimestamp(clock.now()),
       leaseMs: times.leaseMs,
-      unreadable: this.#unreadable,
+      unreadable: this.#unreadable(),
     })
     assert(join, 'Cannot join: every slot of a member is taken')
     const { old, name, spec, life } = join
@@ -245,18 +245,25 @@ export class Membership {
     this.#attempt ??= { identity, sentMs }
     const sent = old === undefined ? port.create(namespace, name, spec, signal) : port.update(old, spec, signal)
     const lease = await sent.catch((error: unknown) => {
-      // The next try takes another slot.
-      if (hasReason(error, 'InternalError')) this.#leaveOut(life.slot)
+      if (hasReason(error, 'InternalError', 'AlreadyExists')) this.#noteRefusal(life.slot)
       throw error
     })
+    this.#refused.clear()
     this.#options.see(lease)
     this.#begin(life, sentMs)
     log.info({ lease: name, identity }, 'A member now')
   }
 
-  #leaveOut(slot: number): void {
-    if (this.#unreadable.size >= UNREADABLE_MAX) this.#unreadable.clear()
-    this.#unreadable.add(slot)
+  #noteRefusal(slot: number): void {
+    if (this.#refused.size >= REFUSED_MAX) this.#refused.clear()
+    if (!this.#refused.has(slot)) this.#refused.set(slot, this.#options.clock.monotonic())
+  }
+
+  /** A lease that is there would have been listed by now: what lies there is none, and nobody can write it. */
+  #unreadable(): ReadonlySet<number> {
+    const { clock, times } = this.#options
+    const sinceMs = clock.monotonic() - times.leaseMs / CLOCK_RATIO
+    return new Set([...this.#refused].filter(([, atMs]) => atMs <= sinceMs).map(([slot]) => slot))
   }
 
   /** A join whose answer was lost is found in the list. */

@@ -66,10 +66,10 @@ export function documentsCheck(reply: unknown): readonly Check[] {
   ]
 }
 
-/** What is no object is left out and stops nothing else; but the lease of a shard can then be held by nobody. */
+/** What is no object is left out and stops nothing else; but a lease can then be held by nobody. */
 const documentCheck = (path: string, fault: string): Check =>
-  path.startsWith('leases/sprites-shard-')
-    ? check('document', 'fail', `${path} can be held by nobody, and its tenants stand still: ${fault}`, 'delete it now')
+  path.startsWith('leases/sprites-')
+    ? check('document', 'fail', `${path} can be held by nobody, and tenants stand still: ${fault}`, 'delete it now')
     : check('document', 'warn', `${path} is left out: ${fault}`)
 
 const textOf = (value: unknown): string => (typeof value === 'string' ? value : '?')

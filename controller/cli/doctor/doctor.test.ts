@@ -139,7 +139,7 @@ describe('spritectl doctor', () => {
     expect(checks).toHaveLength(21)
     expect(checks.at(-1)?.text).toBe('5 more documents left out')
     expect(documentsCheck({ documents: [{ path: 'leases/sprites-shard-04', fault: 'kind' }] })).toMatchObject([
-      { level: 'fail', text: 'leases/sprites-shard-04 can be held by nobody, and its tenants stand still: kind' },
+      { level: 'fail', text: 'leases/sprites-shard-04 can be held by nobody, and tenants stand still: kind' },
     ])
     for (const nothing of [undefined, {}, { documents: [] }, { documents: 'x', more: 'y' }])
       expect(documentsCheck(nothing)).toEqual([])
