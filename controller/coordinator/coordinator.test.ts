@@ -3,6 +3,7 @@ import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { spriteHeartbeat } from '../../protocol/channels.ts'
 import { announceReply, SPRITE_API, taskSchema } from '../../protocol/coordinator.ts'
 import { ApiError } from '../api/errors.ts'
+import { tenantKind } from '../kinds/tenant/schema.ts'
 import { spriteKind } from '../kinds/sprite/schema.ts'
 import { workKind } from '../kinds/work/schema.ts'
 import { IN_PROGRESS, machineUp, startHarness, TENANT, type Harness } from './fake/harness.ts'
@@ -60,6 +61,18 @@ describe('identity', () => {
     h.seedSprite('dora', { status: { incarnation: 2, machine: { incarnation: 3 } as never } })
     expect((await h.send(SPRITE_API.claim, {}, { token: h.token('dora', 3) })).status).toBe(204)
     expect((await h.send(SPRITE_API.claim, {}, { token: h.token('dora', 2) })).status).toBe(409)
+  })
+
+  it('CO2 S4 nobody is fenced by a store that has not even the tenant: it was lost, and is asked again', async () => {
+    h.client.vanish(spriteKind, key('cara'))
+    h.client.vanish(tenantKind, { namespace: '', name: TENANT })
+    expect(await h.send(SPRITE_API.claim)).toMatchObject({
+      status: 503,
+      body: {
+        error: { reason: 'Unavailable', message: expect.stringContaining(`the store has no tenant "${TENANT}"`) },
+      },
+    })
+    expect(h.events).toEqual([])
   })
 
   it('CO2 a sprite that is gone or was made anew under its name is fenced', async () => {

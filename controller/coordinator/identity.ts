@@ -2,6 +2,7 @@
 import type { IncomingMessage } from 'node:http'
 import type { Sprite } from '../kinds/sprite/schema.ts'
 import { spriteKind } from '../kinds/sprite/schema.ts'
+import { tenantKind } from '../kinds/tenant/schema.ts'
 import { CoordinatorError } from './fault.ts'
 import type { Caller, CoordinatorPorts } from './ports.ts'
 import { getOrNothing } from './reads.ts'
@@ -22,6 +23,17 @@ export function bearerOf(request: IncomingMessage): string | undefined {
 export const currentIncarnation = (sprite: Sprite): number | undefined =>
   sprite.status?.machine?.incarnation ?? sprite.status?.incarnation
 
+/**
+ * Throws Unavailable where the tenant is not there either: a tenant goes after its last machine, so that whoever still calls
+ * speaks for a store that was lost, or is another one. Missing data ends nobody (S4).
+ */
+async function expectTenant({ client }: CoordinatorPorts, name: string, signal: AbortSignal): Promise<void> {
+  const tenant = await getOrNothing(client, { kind: tenantKind, key: { namespace: '', name }, signal })
+  if (tenant !== undefined) return
+  const message = `Try again later, the store has no tenant "${name}": was it lost, or is it another one?`
+  throw new CoordinatorError('Unavailable', message)
+}
+
 /** The caller; throws Unauthorized for a bad token, Fenced for a sprite that is gone or has a newer incarnation. */
 export async function authenticate(
   ports: CoordinatorPorts,
@@ -33,6 +45,7 @@ export async function authenticate(
   if (identity === undefined) throw new CoordinatorError('Unauthorized', 'Send the token of a sprite')
   const key = { namespace: identity.tenant, name: identity.sprite }
   const sprite = await getOrNothing(ports.client, { kind: spriteKind, key, signal })
+  if (sprite === undefined) await expectTenant(ports, identity.tenant, signal)
   if (sprite === undefined || sprite.metadata.uid !== identity.uid)
     throw refuse(ports, {
       subject: undefined,
