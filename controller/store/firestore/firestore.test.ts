@@ -219,7 +219,7 @@ describe('outcomes of a commit', () => {
     }))
   test.each([
     [CODE.ResourceExhausted, 'Unavailable', /try again in/],
-    [CODE.PermissionDenied, 'Denied', /roles\/datastore\.user/],
+    [CODE.PermissionDenied, 'Denied', /firestore\/role\.yaml/],
     [CODE.Unauthenticated, 'Denied', /credentials/],
     [CODE.InvalidArgument, 'TooLarge', /smaller/],
   ] as const)('FDS3 code %i is %s at once', (code, reason, message) =>
