@@ -23,7 +23,7 @@ if (absence !== undefined) test.skip(`the production shape: ${absence}`)
 const GROUP = '/apis/sprites.highera.com/v1alpha1'
 const MERGE_PATCH = 'application/merge-patch+json'
 /** Tasks of a tenant: few, since the emulator of Firestore sends every listener all documents at each change. */
-const TASKS = 3
+const TASKS = 2
 const SETTLED_MS = 120_000
 const HOUR_SECONDS = 3_600
 
